@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The agent: home agent, foreign agent and handovers of one router, and the messages among them. */
+#include "firmware/agent/agent.h"
+
+#include "firmware/agent/destination.h"
+#include "firmware/agent/notice.h"
+#include "firmware/agent/source.h"
+
+#define MAX_NOTICES 64
+#define MAX_PENDINGS 128
+
+static void send_datagram(void *arg, const struct hm_datagram *datagram)
+{
+    struct hm_agent *agent = arg;
+    char text[HM_IP_TEXT_LEN];
+    if (hm_stack_send(agent->stack, datagram) != HM_OK)
+        hm_env_drop(agent->env, HM_DROP_NO_ROUTE, "message to %s", hm_ip_text(datagram->remote_addr, text));
+}
+
+static void send_answer(void *arg, const struct hm_control_from *to, const void *bytes, size_t len)
+{
+    struct hm_agent *agent = arg;
+    if (to->kernel) {
+        agent->env->port->send_datagram(agent->env->port->ctx, &to->endpoint, bytes, len);
+        return;
+    }
+    struct hm_datagram datagram = {.local_addr = to->local_addr,
+                                   .local_port = agent->env->config->control_port,
+                                   .remote_addr = to->endpoint.addr,
+                                   .remote_port = to->endpoint.port,
+                                   .bytes = bytes,
+                                   .len = len};
+    send_datagram(agent, &datagram);
+}
+
+static void send_call(void *arg, uint32_t to_addr, const void *bytes, size_t len)
+{
+    struct hm_agent *agent = arg;
+    uint16_t port = agent->env->config->control_port;
+    struct hm_datagram datagram = {.local_addr = agent->env->agent_addr,
+                                   .local_port = port,
+                                   .remote_addr = to_addr,
+                                   .remote_port = port,
+                                   .bytes = bytes,
+                                   .len = len};
+    send_datagram(agent, &datagram);
+}
+
+static void handle_request(void *arg, struct hm_control_request *request)
+{
+    hm_notice_handle(arg, request);
+}
+
+static void on_staged(void *arg, struct hm_visitor *visitor, unsigned code)
+{
+    hm_destination_staged(arg, visitor, code);
+}
+
+static void on_activated(void *arg, struct hm_visitor *visitor, unsigned code)
+{
+    hm_destination_activated(arg, visitor, code);
+}
+
+static void on_handover_lifetime(void *arg, struct hm_handover *handover)
+{
+    static const char REASON[] = "staged lifetime over";
+    if (handover->role == HM_ROLE_DESTINATION)
+        hm_destination_cancel(arg, handover, REASON);
+    else
+        hm_source_cancel(arg, handover, NULL, REASON);
+}
+
+static void on_datagram(void *arg, const struct hm_datagram *datagram)
+{
+    hm_agent_datagram(arg, datagram);
+}
+
+static void connect_modules(struct hm_agent *agent)
+{
+    agent->home.arg = agent;
+    agent->home.send = send_datagram;
+    agent->foreign.arg = agent;
+    agent->foreign.staged = on_staged;
+    agent->foreign.activated = on_activated;
+    agent->foreign.registrant.send = send_datagram;
+    agent->foreign.registrant.send_arg = agent;
+    agent->handovers.arg = agent;
+    agent->handovers.on_lifetime = on_handover_lifetime;
+    agent->server.arg = agent;
+    agent->server.handle = handle_request;
+    agent->server.send = send_answer;
+    agent->calls.arg = agent;
+    agent->calls.send = send_call;
+}
+
+static int init_modules(struct hm_agent *agent)
+{
+    struct hm_env *env = agent->env;
+    int err = hm_arp_updates_init(&agent->updates, env, agent->neighbours);
+    if (err == HM_OK)
+        err = hm_security_init(&agent->security, env);
+    if (err == HM_OK)
+        err = hm_home_init(&agent->home, env, &agent->security, agent->neighbours, &agent->updates);
+    if (err == HM_OK)
+        err = hm_foreign_init(&agent->foreign, env, &agent->security, agent->neighbours, &agent->updates);
+    if (err == HM_OK)
+        err = hm_handovers_init(&agent->handovers, env);
+    if (err == HM_OK)
+        err = hm_control_server_init(&agent->server, env, &agent->security);
+    if (err == HM_OK)
+        err = hm_control_calls_init(&agent->calls, env, &agent->security);
+    if (err == HM_OK)
+        err = hm_slab_init(&agent->pendings, hm_source_pending_len(), MAX_PENDINGS);
+    if (err == HM_OK)
+        err = hm_slab_init(&agent->notices, hm_notice_len(), MAX_NOTICES);
+    return err;
+}
+
+int hm_agent_init(struct hm_agent *agent, struct hm_env *env, struct hm_neighbours *neighbours,
+                  const struct hm_stack_path *path)
+{
+    *agent = (struct hm_agent){.env = env, .neighbours = neighbours};
+    const uint16_t ports[] = {HM_MIP_PORT, env->config->control_port};
+    struct hm_stack_handlers handlers = {.arg = agent, .datagram = on_datagram};
+    int err = init_modules(agent);
+    if (err == HM_OK)
+        err = hm_stack_create(env, neighbours, ports, 2, &handlers, path, &agent->stack);
+    if (err != HM_OK)
+        hm_agent_fini(agent);
+    connect_modules(agent);
+    return err;
+}
+
+void hm_agent_fini(struct hm_agent *agent)
+{
+    hm_stack_destroy(agent->stack);
+    agent->stack = NULL;
+    hm_slab_fini(&agent->notices);
+    hm_slab_fini(&agent->pendings);
+    hm_control_calls_fini(&agent->calls);
+    hm_control_server_fini(&agent->server);
+    hm_handovers_fini(&agent->handovers);
+    hm_foreign_fini(&agent->foreign);
+    hm_home_fini(&agent->home);
+    hm_security_fini(&agent->security);
+    hm_arp_updates_fini(&agent->updates);
+}
+
+/* --- what comes in ------------------------------------------------------------------------------------ */
+
+static void receive_registration(struct hm_agent *agent, const struct hm_datagram *datagram)
+{
+    char text[HM_IP_TEXT_LEN];
+    uint8_t type = datagram->len > 0 ? datagram->bytes[0] : 0;
+    if (type == HM_MIP_REQUEST)
+        hm_home_receive(&agent->home, datagram);
+    else if (type == HM_MIP_REPLY)
+        hm_registrant_receive(&agent->foreign.registrant, datagram);
+    else
+        hm_env_drop(agent->env, HM_DROP_MIP_TYPE, "type %u from %s", type,
+                    hm_ip_text(datagram->remote_addr, text));
+}
+
+static void receive_control(struct hm_agent *agent, const struct hm_control_from *from, const uint8_t *bytes,
+                            size_t len)
+{
+    char text[HM_IP_TEXT_LEN];
+    struct hm_control_message message;
+    if (hm_control_decode(bytes, len, &message) != HM_OK) {
+        hm_env_drop(agent->env, HM_DROP_CONTROL_MALFORMED, "from %s", hm_ip_text(from->endpoint.addr, text));
+        return;
+    }
+    switch (message.kind) {
+    case HM_CONTROL_REQUEST:
+        /* Other agents always speak to the agent's own address; hypervisors only where that is configured. */
+        if (!from->kernel && message.op < HM_OP_PREPARE && !agent->env->config->control_listen) {
+            hm_env_drop(agent->env, HM_DROP_CONTROL_UNEXPECTED, "hypervisors are not listened to here");
+            return;
+        }
+        hm_control_server_receive(&agent->server, from, &message, bytes, len);
+        return;
+    case HM_CONTROL_REPLY:
+        hm_control_calls_receive(&agent->calls, &message, bytes, len);
+        return;
+    case HM_CONTROL_HINT:
+        hm_env_log(agent->env, HM_LOG_WARNING, "%s says that it does not know our key (id %u)",
+                   hm_ip_text(from->endpoint.addr, text), message.key_id);
+        return;
+    }
+}
+
+void hm_agent_datagram(struct hm_agent *agent, const struct hm_datagram *datagram)
+{
+    if (datagram->local_port == HM_MIP_PORT) {
+        receive_registration(agent, datagram);
+        return;
+    }
+    struct hm_control_from from = {.endpoint = {.addr = datagram->remote_addr, .port = datagram->remote_port},
+                                   .local_addr = datagram->local_addr};
+    receive_control(agent, &from, datagram->bytes, datagram->len);
+}
+
+void hm_agent_kernel_datagram(struct hm_agent *agent, const struct hm_endpoint *from, const uint8_t *bytes,
+                              size_t len)
+{
+    struct hm_control_from source = {.kernel = true, .endpoint = *from};
+    receive_control(agent, &source, bytes, len);
+}
+
+/* --- presence ----------------------------------------------------------------------------------------- */
+
+static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
+{
+    visitor->seen_ms = hm_env_ms(agent->env);
+    if (visitor->state != HM_VISITOR_EXPECTED && visitor->state != HM_VISITOR_BUFFERING)
+        return;
+    struct hm_handover *handover =
+        hm_handover_lookup(&agent->handovers, visitor->handover_id, HM_ROLE_DESTINATION);
+    if (handover != NULL)
+        hm_destination_landed(agent, handover, "first frame");
+}
+
+static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
+{
+    if (!hm_binding_is_absent(binding))
+        return;
+    struct hm_handover *handover = NULL;
+    if (binding->state == HM_BINDING_SWITCHING && binding->staged_care_of_addr == agent->env->agent_addr)
+        handover = hm_handover_lookup(&agent->handovers, binding->handover_id, HM_ROLE_DESTINATION);
+    if (handover != NULL)
+        hm_destination_landed(agent, handover, "first frame");
+    else
+        hm_home_seen_again(&agent->home, binding);
+}
+
+void hm_agent_presence(struct hm_agent *agent, unsigned link, const struct hm_mac *mac)
+{
+    struct hm_visitor *visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, NULL);
+    for (; visitor != NULL; visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, visitor))
+        if (visitor->link == link)
+            see_visitor(agent, visitor);
+    if (link != agent->env->home_link)
+        return;
+    struct hm_binding *binding = hm_binding_of_mac(&agent->home.bindings, mac, NULL);
+    for (; binding != NULL; binding = hm_binding_of_mac(&agent->home.bindings, mac, binding))
+        see_at_home(agent, binding);
+}
+
+void hm_agent_delivered(struct hm_agent *agent, struct hm_visitor *visitor)
+{
+    visitor->undelivered = false;
+    struct hm_handover *handover =
+        hm_handover_lookup(&agent->handovers, visitor->handover_id, HM_ROLE_DESTINATION);
+    if (handover != NULL)
+        hm_handover_stamp(handover, HM_STEP_DELIVERED);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Mobility bindings at a home agent: one per home address that is, was just, or will be elsewhere
+ * (RFC 5944 section 3.8.1). Tables and states only; agent/home decides. */
+#ifndef HM_AGENT_BINDING_H
+#define HM_AGENT_BINDING_H
+
+#include "firmware/base/slab.h"
+#include "firmware/base/table.h"
+#include "firmware/link/takeover.h"
+
+enum hm_binding_state {
+    HM_BINDING_HOME, /* the node is at home: nothing is intercepted; the entry remembers its identification */
+    HM_BINDING_STAGED,    /* at home, and a care-of address is prepared */
+    HM_BINDING_SWITCHING, /* away, and another place (perhaps home) is prepared; traffic goes to the old one
+                           */
+    HM_BINDING_AWAY,      /* away: what comes for it goes through the tunnel to care_of_addr */
+    HM_BINDING_STATE_COUNT,
+};
+
+enum hm_binding_event {
+    HM_BINDING_STAGE,    /* another place was prepared */
+    HM_BINDING_UNSTAGE,  /* the prepared place is off: cancelled, or its lifetime is over */
+    HM_BINDING_ACTIVATE, /* the node has landed at a foreign agent */
+    HM_BINDING_RETURN,   /* it is home, deregistered, or its lifetime is over */
+    HM_BINDING_EVENT_COUNT,
+};
+
+const char *hm_binding_state_name(enum hm_binding_state state);
+
+/* The whole of the state machine. */
+enum hm_binding_state hm_binding_next(enum hm_binding_state state, enum hm_binding_event event);
+
+struct hm_binding {
+    struct hm_table_node by_addr;
+    struct hm_table_node by_mac;
+    uint32_t home_addr;
+    struct hm_mac mac;
+    enum hm_binding_state state;
+    char vm[HM_NAME_LEN];
+    uint32_t care_of_addr;        /* while SWITCHING or AWAY */
+    uint32_t staged_care_of_addr; /* while STAGED or SWITCHING; the agent's own: it comes home */
+    uint64_t identification;      /* newest accepted */
+    uint64_t handover_id;         /* of the newest stage or activation */
+    uint32_t epoch;
+    uint16_t lifetime_s;      /* granted */
+    struct hm_mac agent_mac;  /* of the foreign agent where it is, or was last; zero: not told */
+    struct hm_timer lifetime; /* of the active binding; at home: how long the entry is remembered */
+    struct hm_timer staged;   /* of the prepared place */
+    struct hm_takeover takeover;
+    struct hm_bindings *owner;
+};
+
+struct hm_bindings {
+    struct hm_env *env;
+    struct hm_slab slab;
+    struct hm_table by_addr;
+    struct hm_table by_mac;
+    void *arg;
+    void (*on_lifetime)(void *arg, struct hm_binding *binding);
+    void (*on_staged)(void *arg, struct hm_binding *binding);
+};
+
+int hm_bindings_init(struct hm_bindings *bindings, struct hm_env *env);
+void hm_bindings_fini(struct hm_bindings *bindings);
+
+struct hm_binding *hm_binding_lookup(const struct hm_bindings *bindings, uint32_t home_addr);
+/* The first binding with this MAC, and those after it; NULL at the end. */
+struct hm_binding *hm_binding_of_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
+                                     const struct hm_binding *after);
+
+/* A new entry in state HOME, or NULL when the table is full. */
+struct hm_binding *hm_binding_add(struct hm_bindings *bindings, uint32_t home_addr, const struct hm_mac *mac);
+void hm_binding_remove(struct hm_binding *binding);
+void hm_binding_set_mac(struct hm_binding *binding, const struct hm_mac *mac);
+
+/* The one writer of the state: logs the change and its reason. */
+void hm_binding_apply(struct hm_binding *binding, enum hm_binding_event event, const char *reason);
+
+/* Is what comes for it intercepted? */
+static inline bool hm_binding_is_absent(const struct hm_binding *binding)
+{
+    return binding->state == HM_BINDING_AWAY || binding->state == HM_BINDING_SWITCHING;
+}
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control channel's asking side: a request to another agent, repeated until it is answered.
+ *
+ * Each repetition carries a new time stamp and the same request id. A CLOCK answer moves our idea of the
+ * peer's clock and is followed by one repetition at once. */
+#include "firmware/agent/control_call.h"
+
+#define CALLS 128
+#define FIRST_REPEAT_MS 100
+#define MAX_REPEAT_MS 1000
+
+struct hm_control_call {
+    struct hm_control_call *next;
+    struct hm_control_calls *owner;
+    struct hm_peer *peer;
+    struct hm_control_message message;
+    hm_control_done done;
+    void *arg;
+    struct hm_timer timer;
+    uint64_t deadline_ms;
+    uint64_t pause_ms;
+    bool resynced;
+};
+
+int hm_control_calls_init(struct hm_control_calls *calls, struct hm_env *env, struct hm_security *security)
+{
+    *calls = (struct hm_control_calls){.env = env, .security = security};
+    return hm_slab_init(&calls->slab, sizeof(struct hm_control_call), CALLS);
+}
+
+void hm_control_calls_fini(struct hm_control_calls *calls)
+{
+    hm_slab_fini(&calls->slab);
+    calls->first = NULL;
+}
+
+static void transmit(struct hm_control_call *call)
+{
+    uint8_t bytes[HM_CONTROL_MAX_LEN];
+    struct hm_control_calls *calls = call->owner;
+    call->message.timestamp = hm_ntp_add_ms(calls->env->now.ntp, call->peer->clock_offset_ms);
+    size_t len = hm_control_encode(&call->message, &call->peer->control_key, bytes);
+    assert(len > 0);
+    calls->send(calls->arg, call->peer->config->addr, bytes, len);
+}
+
+static void finish(struct hm_control_call *call, const struct hm_control_message *answer)
+{
+    struct hm_control_calls *calls = call->owner;
+    struct hm_control_call **link = &calls->first;
+    while (*link != call)
+        link = &(*link)->next;
+    *link = call->next;
+    hm_timer_cancel(&calls->env->wheel, &call->timer);
+    hm_control_done done = call->done;
+    void *arg = call->arg;
+    hm_slab_give(&calls->slab, call);
+    done(arg, answer);
+}
+
+static void on_timer(void *arg)
+{
+    struct hm_control_call *call = arg;
+    uint64_t now_ms = hm_env_ms(call->owner->env);
+    if (now_ms >= call->deadline_ms) {
+        finish(call, NULL);
+        return;
+    }
+    transmit(call);
+    call->pause_ms = call->pause_ms * 2 < MAX_REPEAT_MS ? call->pause_ms * 2 : MAX_REPEAT_MS;
+    uint64_t left_ms = call->deadline_ms - now_ms;
+    hm_timer_arm(&call->owner->env->wheel, &call->timer, call->pause_ms < left_ms ? call->pause_ms : left_ms);
+}
+
+void hm_control_call(struct hm_control_calls *calls, struct hm_peer *peer,
+                     const struct hm_control_message *message, uint32_t wait_ms, hm_control_done done,
+                     void *arg)
+{
+    struct hm_control_call *call = hm_slab_take(&calls->slab);
+    if (call == NULL) {
+        hm_env_log(calls->env, HM_LOG_WARNING, "too many requests to other agents at once");
+        done(arg, NULL);
+        return;
+    }
+    call->next = calls->first;
+    calls->first = call;
+    call->owner = calls;
+    call->peer = peer;
+    call->message = *message;
+    call->message.kind = HM_CONTROL_REQUEST;
+    call->message.code = HM_CONTROL_OK;
+    call->message.key_id = peer->config->spi;
+    call->message.request_id = hm_env_random(calls->env);
+    call->message.agent_addr = calls->env->agent_addr;
+    call->done = done;
+    call->arg = arg;
+    call->deadline_ms = hm_env_ms(calls->env) + wait_ms;
+    call->pause_ms = FIRST_REPEAT_MS / 2;
+    hm_timer_init(&call->timer, on_timer, call);
+    on_timer(call);
+}
+
+static struct hm_control_call *find(struct hm_control_calls *calls, const struct hm_control_message *answer)
+{
+    for (struct hm_control_call *call = calls->first; call != NULL; call = call->next)
+        if (call->message.request_id == answer->request_id && call->message.key_id == answer->key_id &&
+            call->message.op == answer->op)
+            return call;
+    return NULL;
+}
+
+void hm_control_calls_receive(struct hm_control_calls *calls, const struct hm_control_message *message,
+                              const uint8_t *bytes, size_t len)
+{
+    struct hm_control_call *call = find(calls, message);
+    if (call == NULL) {
+        hm_env_drop(calls->env, HM_DROP_CONTROL_UNEXPECTED, NULL);
+        return;
+    }
+    if (!hm_control_is_authentic(bytes, len, &call->peer->control_key)) {
+        hm_env_drop(calls->env, HM_DROP_CONTROL_AUTH, "answer of %s", call->peer->config->name);
+        return;
+    }
+    if (message->code == HM_CONTROL_CLOCK && !call->resynced) {
+        call->resynced = true;
+        call->peer->clock_offset_ms = hm_ntp_diff_ms(message->timestamp, calls->env->now.ntp);
+        hm_env_log(calls->env, HM_LOG_WARNING, "clock of %s is %lld ms apart", call->peer->config->name,
+                   (long long)call->peer->clock_offset_ms);
+        transmit(call);
+        return;
+    }
+    finish(call, message);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The destination's side of a handover.
+ *
+ * Of the VM's addresses each that belongs elsewhere becomes an expected visitor, staged with its home agent;
+ * each that belongs here is an absent node whose return is staged. The source is answered when the last
+ * outcome is in: all, or none. The landing of one NIC is the landing of the VM. */
+#include "firmware/agent/destination.h"
+
+#include <stdio.h>
+
+#define ARRIVED_WAIT_MS 30000
+
+static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
+{
+    return hm_env_is_own_addr(agent->env, node->home_agent);
+}
+
+/* Undoes what one address has staged. */
+static void undo_node(struct hm_agent *agent, const struct hm_handover *handover,
+                      const struct hm_control_node *node, const char *reason)
+{
+    if (belongs_here(agent, node)) {
+        hm_home_unstage(&agent->home, node->home_addr, handover->id, reason);
+        return;
+    }
+    struct hm_visitor *visitor =
+        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    if (visitor != NULL && visitor->handover_id == handover->id && visitor->state == HM_VISITOR_EXPECTED)
+        hm_foreign_withdraw(&agent->foreign, visitor, reason);
+}
+
+static void undo(struct hm_agent *agent, const struct hm_handover *handover, const char *reason)
+{
+    for (unsigned i = 0; i < handover->node_count; i++)
+        undo_node(agent, handover, &handover->nodes[i], reason);
+}
+
+static void answer(struct hm_agent *agent, struct hm_handover *handover, enum hm_control_code code,
+                   const char *text)
+{
+    struct hm_control_request *request = handover->request;
+    handover->request = NULL;
+    if (request != NULL)
+        hm_control_answer_text(&agent->server, request, code, "%s", text);
+}
+
+static void fail(struct hm_agent *agent, struct hm_handover *handover, enum hm_control_code code,
+                 const char *text)
+{
+    hm_handover_apply(handover, HM_HANDOVER_FAIL, text);
+    undo(agent, handover, "staged all or none");
+    answer(agent, handover, code, text);
+}
+
+/* All outcomes are in. */
+static void conclude(struct hm_agent *agent, struct hm_handover *handover)
+{
+    char text[HM_CONTROL_TEXT_LEN];
+    if (!hm_handover_is_ahead(handover)) /* it has landed meanwhile: that is better than staged */
+        answer(agent, handover, HM_CONTROL_OK, "landed");
+    else if (!handover->refused) {
+        hm_handover_apply(handover, HM_HANDOVER_STAGED, "all addresses registered");
+        answer(agent, handover, HM_CONTROL_OK, "staged");
+    } else if (handover->refusal == HM_REGISTRATION_SILENT)
+        fail(agent, handover, HM_CONTROL_UNREACHABLE, "the home agent does not answer");
+    else {
+        snprintf(text, sizeof(text), "the home agent refuses: %s (code %u)",
+                 hm_reply_code_text((uint8_t)handover->refusal), handover->refusal);
+        fail(agent, handover, HM_CONTROL_REFUSED, text);
+    }
+}
+
+/* --- staging ------------------------------------------------------------------------------------------ */
+
+static const char *refusal_of_return(const struct hm_agent *agent, const struct hm_control_node *node,
+                                     uint32_t epoch)
+{
+    const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
+    if (binding == NULL || !hm_binding_is_absent(binding))
+        return "it is not away from here";
+    return (int32_t)(epoch - binding->epoch) < 0 ? "a newer handover is known here" : NULL;
+}
+
+static const char *refusal_of_visit(const struct hm_agent *agent, const struct hm_control_node *node,
+                                    uint32_t epoch)
+{
+    const struct hm_visitor *visitor =
+        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    if (visitor != NULL && (int32_t)(epoch - visitor->epoch) < 0)
+        return "a newer handover is known here";
+    return hm_foreign_refusal(&agent->foreign, node);
+}
+
+/* Why the VM cannot come: the first address with an obstacle, in words; false when there is none. */
+static bool is_refused(const struct hm_agent *agent, const struct hm_control_message *message, char *text,
+                       size_t len)
+{
+    char addr[HM_IP_TEXT_LEN];
+    for (unsigned i = 0; i < message->node_count; i++) {
+        const struct hm_control_node *node = &message->nodes[i];
+        const char *why = belongs_here(agent, node) ? refusal_of_return(agent, node, message->epoch)
+                                                    : refusal_of_visit(agent, node, message->epoch);
+        if (why != NULL) {
+            snprintf(text, len, "%s: %s", hm_ip_text(node->home_addr, addr), why);
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t staged_lifetime_s(const struct hm_agent *agent, const struct hm_control_message *message)
+{
+    uint32_t own_s = agent->env->config->staged_lifetime_s;
+    return message->lifetime_s != 0 && message->lifetime_s < own_s ? message->lifetime_s : own_s;
+}
+
+/* Stages one address; false when there is no room. */
+static bool stage_node(struct hm_agent *agent, struct hm_handover *handover,
+                       const struct hm_control_node *node, const struct hm_control_message *message)
+{
+    uint32_t lifetime_s = staged_lifetime_s(agent, message);
+    if (belongs_here(agent, node))
+        return hm_home_stage_return(&agent->home, node, handover->id, handover->epoch, lifetime_s) == HM_OK;
+    handover->awaited++;
+    if (hm_foreign_expect(&agent->foreign, node, handover->vm, handover->id, handover->epoch,
+                          message->neighbours, message->neighbour_count, lifetime_s) != NULL)
+        return true;
+    handover->awaited--;
+    return false;
+}
+
+static void stage(struct hm_agent *agent, struct hm_handover *handover,
+                  const struct hm_control_message *message)
+{
+    handover->awaited = 1; /* this function: outcomes that come from within must not conclude */
+    for (unsigned i = 0; i < message->node_count; i++) {
+        handover->nodes[handover->node_count++] = message->nodes[i];
+        if (!stage_node(agent, handover, &message->nodes[i], message)) {
+            fail(agent, handover, HM_CONTROL_REFUSED, "no room for another visitor");
+            return;
+        }
+    }
+    hm_timer_arm(&agent->env->wheel, &handover->lifetime, (uint64_t)staged_lifetime_s(agent, message) * 1000);
+    if (--handover->awaited == 0)
+        conclude(agent, handover);
+}
+
+void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *request)
+{
+    const struct hm_control_message *message = &request->message;
+    char text[HM_CONTROL_TEXT_LEN];
+    if (message->node_count == 0 || message->handover_id == 0) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_MALFORMED, "no address, or no handover");
+        return;
+    }
+    if (is_refused(agent, message, text, sizeof(text))) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "%s", text);
+        return;
+    }
+    if (message->dry_run) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "would be staged");
+        return;
+    }
+    struct hm_handover *handover =
+        hm_handover_add(&agent->handovers, message->handover_id, message->epoch, HM_ROLE_DESTINATION);
+    if (handover == NULL) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "too many handovers at once");
+        return;
+    }
+    snprintf(handover->vm, sizeof(handover->vm), "%s", message->vm);
+    snprintf(handover->host, sizeof(handover->host), "%s", message->host);
+    handover->other = request->peer->config->addr;
+    handover->request = request;
+    stage(agent, handover, message);
+}
+
+void hm_destination_staged(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code)
+{
+    struct hm_handover *handover =
+        hm_handover_lookup(&agent->handovers, visitor->handover_id, HM_ROLE_DESTINATION);
+    if (handover == NULL || handover->awaited == 0 || hm_handover_has_ended(handover))
+        return;
+    if (code != HM_CODE_ACCEPTED && code != HM_CODE_ACCEPTED_NO_SIMULTANEOUS && !handover->refused) {
+        handover->refused = true;
+        handover->refusal = code;
+    }
+    if (--handover->awaited == 0)
+        conclude(agent, handover);
+}
+
+/* --- landing ------------------------------------------------------------------------------------------ */
+
+static void on_arrived_answer(void *arg, const struct hm_control_message *message)
+{
+    struct hm_agent *agent = arg;
+    if (message == NULL)
+        hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not reached after a landing");
+}
+
+static void tell_source(struct hm_agent *agent, const struct hm_handover *handover)
+{
+    struct hm_control_message message = {
+        .op = HM_OP_ARRIVED, .handover_id = handover->id, .epoch = handover->epoch};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
+    snprintf(message.vm, sizeof(message.vm), "%s", handover->vm);
+    if (peer != NULL)
+        hm_control_call(&agent->calls, peer, &message, ARRIVED_WAIT_MS, on_arrived_answer, agent);
+}
+
+static void land_node(struct hm_agent *agent, struct hm_handover *handover,
+                      const struct hm_control_node *node, const char *reason)
+{
+    if (belongs_here(agent, node)) {
+        struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
+        if (binding != NULL && hm_binding_is_absent(binding) && binding->handover_id == handover->id)
+            hm_home_landed(&agent->home, binding, reason);
+        return;
+    }
+    struct hm_visitor *visitor =
+        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    if (visitor == NULL || visitor->handover_id != handover->id || visitor->state != HM_VISITOR_EXPECTED)
+        return;
+    handover->awaited++;
+    hm_foreign_landed(&agent->foreign, visitor, reason);
+}
+
+static void finish(struct hm_handover *handover)
+{
+    hm_handover_stamp(handover, HM_STEP_REGISTERED);
+    hm_handover_apply(handover, HM_HANDOVER_FINISH, "landed");
+}
+
+void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
+{
+    if (!hm_handover_is_ahead(handover))
+        return;
+    hm_handover_apply(handover, HM_HANDOVER_LAND, reason);
+    handover->awaited = 1;
+    for (unsigned i = 0; i < handover->node_count; i++)
+        land_node(agent, handover, &handover->nodes[i], reason);
+    answer(agent, handover, HM_CONTROL_OK, "landed");
+    tell_source(agent, handover);
+    if (--handover->awaited == 0)
+        finish(handover);
+}
+
+void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code)
+{
+    struct hm_handover *handover =
+        hm_handover_lookup(&agent->handovers, visitor->handover_id, HM_ROLE_DESTINATION);
+    if (handover == NULL || handover->awaited == 0 || hm_handover_has_ended(handover))
+        return;
+    if (code != HM_CODE_ACCEPTED && code != HM_CODE_ACCEPTED_NO_SIMULTANEOUS)
+        hm_handover_apply(handover, HM_HANDOVER_FAIL, "registration after landing failed");
+    else if (--handover->awaited == 0)
+        finish(handover);
+}
+
+void hm_destination_cancel(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
+{
+    if (!hm_handover_is_ahead(handover))
+        return;
+    hm_handover_apply(handover, HM_HANDOVER_CANCEL, reason);
+    undo(agent, handover, reason);
+    answer(agent, handover, HM_CONTROL_REFUSED, reason);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The destination's side of a handover: expect the VM's addresses, stage them all or none, land, tell the
+ * source. */
+#ifndef HM_AGENT_DESTINATION_H
+#define HM_AGENT_DESTINATION_H
+
+#include "firmware/agent/agent.h"
+
+/* A request PREPARE of the source came in. */
+void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *request);
+
+/* The staging, or the registration after the landing, of one visitor has ended. */
+void hm_destination_staged(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code);
+void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code);
+
+/* The VM is here: by its frame, or by a hypervisor's word. */
+void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
+
+/* The handover is off: everything that it staged here is undone. */
+void hm_destination_cancel(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
+
+#endif

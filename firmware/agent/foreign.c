@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The foreign agent with its co-located proxy mobility agent (RFC 5944 section 3.7, RFC 5563).
+ *
+ * A visitor is expected (staged with its home agent), present (its frames go through the reverse tunnel, and
+ * what comes for it is delivered), or leaving. Its registration is renewed at two thirds of its lifetime, and
+ * only while the visitor is seen: an agent that renewed for a VM long gone would steal its binding
+ * (RFC 5563 section 4.4). */
+#include "firmware/agent/foreign.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "firmware/link/output.h"
+
+#define PROBE_MS 1000
+
+static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,
+                          unsigned code, uint16_t lifetime_s);
+
+int hm_foreign_init(struct hm_foreign *foreign, struct hm_env *env, struct hm_security *security,
+                    struct hm_neighbours *neighbours, struct hm_arp_updates *updates)
+{
+    *foreign =
+        (struct hm_foreign){.env = env, .security = security, .neighbours = neighbours, .updates = updates};
+    int err = hm_visitors_init(&foreign->visitors, env);
+    foreign->visitors.arg = foreign;
+    hm_registrant_init(&foreign->registrant, env, security, &foreign->visitors);
+    foreign->registrant.arg = foreign;
+    foreign->registrant.done = on_registered;
+    return err;
+}
+
+void hm_foreign_fini(struct hm_foreign *foreign)
+{
+    hm_visitors_fini(&foreign->visitors);
+}
+
+static bool is_accepted(unsigned code)
+{
+    return code == HM_CODE_ACCEPTED || code == HM_CODE_ACCEPTED_NO_SIMULTANEOUS;
+}
+
+static void forget(struct hm_foreign *foreign, struct hm_visitor *visitor)
+{
+    hm_arp_updates_stop(foreign->updates, visitor->node.home_addr, &visitor->node.mac);
+    hm_visitor_remove(visitor);
+}
+
+/* --- expected ----------------------------------------------------------------------------------------- */
+
+static bool has_address_of_other_home(const struct hm_foreign *foreign, const struct hm_control_node *node)
+{
+    size_t bucket = 0;
+    struct hm_table_node *at = hm_table_walk(&foreign->visitors.by_home, &bucket, NULL);
+    for (; at != NULL; at = hm_table_walk(&foreign->visitors.by_home, &bucket, at)) {
+        const struct hm_visitor *visitor = HM_CONTAINER_OF(at, struct hm_visitor, by_home);
+        if (visitor->node.home_addr == node->home_addr && visitor->node.home_agent != node->home_agent)
+            return true;
+    }
+    return false;
+}
+
+static bool has_mac_of_other_home(const struct hm_foreign *foreign, const struct hm_control_node *node)
+{
+    const struct hm_visitor *visitor = hm_visitor_of_mac(&foreign->visitors, &node->mac, NULL);
+    return visitor != NULL && visitor->node.home_agent != node->home_agent;
+}
+
+const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node)
+{
+    const struct hm_router_config *config = foreign->env->config;
+    if (hm_security_peer_by_addr(foreign->security, node->home_agent) == NULL)
+        return "its home agent is not a peer of this agent";
+    for (unsigned i = 0; i < config->link_count; i++)
+        if (hm_prefix_overlaps(&config->links[i].prefix, &node->home_prefix))
+            return "its home prefix overlaps a subnet of this agent";
+    if (has_address_of_other_home(foreign, node))
+        return "a visitor from another home has this address here";
+    if (has_mac_of_other_home(foreign, node))
+        return "a visitor from another home has this MAC here";
+    return NULL;
+}
+
+static void on_lifetime(void *arg)
+{
+    struct hm_visitor *visitor = arg;
+    struct hm_foreign *foreign = visitor->owner->arg;
+    if (visitor->state == HM_VISITOR_EXPECTED) {
+        hm_foreign_withdraw(foreign, visitor, "staged lifetime over");
+        return;
+    }
+    hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "registration lifetime over");
+    forget(foreign, visitor);
+}
+
+static void on_renewal(void *arg);
+
+static struct hm_visitor *find_or_add(struct hm_foreign *foreign, const struct hm_control_node *node)
+{
+    struct hm_visitor *visitor = hm_visitor_by_home(&foreign->visitors, node->home_agent, node->home_addr);
+    if (visitor != NULL)
+        forget(foreign, visitor);
+    visitor = hm_visitor_add(&foreign->visitors, node, foreign->env->home_link);
+    if (visitor == NULL)
+        return NULL;
+    hm_timer_init(&visitor->lifetime, on_lifetime, visitor);
+    hm_timer_init(&visitor->renewal, on_renewal, visitor);
+    return visitor;
+}
+
+struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm_control_node *node,
+                                     const char *vm, uint64_t handover_id, uint32_t epoch,
+                                     const uint32_t *neighbours, unsigned neighbour_count,
+                                     uint32_t lifetime_s)
+{
+    struct hm_visitor *visitor = find_or_add(foreign, node);
+    if (visitor == NULL)
+        return NULL;
+    assert(neighbour_count <= HM_CONTROL_MAX_NEIGHBOURS);
+    snprintf(visitor->vm, sizeof(visitor->vm), "%s", vm);
+    visitor->handover_id = handover_id;
+    visitor->epoch = epoch;
+    memcpy(visitor->neighbours, neighbours, neighbour_count * sizeof(*neighbours));
+    visitor->neighbour_count = neighbour_count;
+    hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
+    hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_STAGE, (uint16_t)lifetime_s);
+    return visitor;
+}
+
+void hm_foreign_withdraw(struct hm_foreign *foreign, struct hm_visitor *visitor, const char *reason)
+{
+    hm_visitor_apply(visitor, HM_VISITOR_LEAVE, reason);
+    hm_timer_cancel(&foreign->env->wheel, &visitor->lifetime);
+    hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_UNSTAGE, 0);
+}
+
+/* --- present ------------------------------------------------------------------------------------------ */
+
+static void tell_own_mac(struct hm_foreign *foreign, const struct hm_visitor *visitor)
+{
+    struct hm_arp_update_plan plan = {
+        .link = visitor->link, .vm_addr = visitor->node.home_addr, .vm_mac = visitor->node.mac};
+    hm_arp_update_plan_add(&plan, visitor->node.router);
+    for (unsigned i = 0; i < visitor->neighbour_count; i++)
+        hm_arp_update_plan_add(&plan, visitor->neighbours[i]);
+    hm_arp_updates_start(foreign->updates, &plan);
+}
+
+void hm_foreign_landed(struct hm_foreign *foreign, struct hm_visitor *visitor, const char *reason)
+{
+    uint16_t lifetime_s = foreign->env->config->lifetime_s;
+    hm_visitor_apply(visitor, HM_VISITOR_LAND, reason);
+    visitor->undelivered = true;
+    visitor->seen_ms = hm_env_ms(foreign->env);
+    hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
+    hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_ACTIVATE, lifetime_s);
+    tell_own_mac(foreign, visitor);
+}
+
+/* Asks the visitor for a sign of life. */
+static void probe(struct hm_foreign *foreign, const struct hm_visitor *visitor)
+{
+    const struct hm_mac *own = &foreign->env->config->links[visitor->link].mac;
+    struct hm_arp arp = {.op = HM_ARP_REQUEST,
+                         .sender_mac = *own,
+                         .sender_addr = visitor->node.router,
+                         .target_mac = visitor->node.mac,
+                         .target_addr = visitor->node.home_addr};
+    hm_output_arp(foreign->env, visitor->link, &visitor->node.mac, own, &arp);
+}
+
+static uint64_t renewal_ms(uint16_t lifetime_s)
+{
+    return (uint64_t)lifetime_s * 1000 * 2 / 3;
+}
+
+/* Two thirds of the lifetime are over: renew when it was seen in the last third of them, else ask it and look
+ * again in a second. */
+static void on_renewal(void *arg)
+{
+    struct hm_visitor *visitor = arg;
+    struct hm_foreign *foreign = visitor->owner->arg;
+    uint64_t silent_ms = hm_env_ms(foreign->env) - visitor->seen_ms;
+    if (visitor->state != HM_VISITOR_PRESENT)
+        return;
+    if (silent_ms <= renewal_ms(visitor->lifetime_s) / 3) {
+        hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_RENEW,
+                            foreign->env->config->lifetime_s);
+        return;
+    }
+    probe(foreign, visitor);
+    hm_timer_arm(&foreign->env->wheel, &visitor->renewal, PROBE_MS);
+}
+
+/* --- leaving ------------------------------------------------------------------------------------------ */
+
+void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, bool deregister,
+                     const char *reason)
+{
+    hm_visitor_apply(visitor, HM_VISITOR_LEAVE, reason);
+    hm_timer_cancel(&foreign->env->wheel, &visitor->lifetime);
+    hm_timer_cancel(&foreign->env->wheel, &visitor->renewal);
+    hm_arp_updates_stop(foreign->updates, visitor->node.home_addr, &visitor->node.mac);
+    if (deregister)
+        hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_DEREGISTER, 0);
+    else
+        forget(foreign, visitor);
+}
+
+/* --- outcomes ----------------------------------------------------------------------------------------- */
+
+static void on_granted(struct hm_foreign *foreign, struct hm_visitor *visitor, uint16_t lifetime_s)
+{
+    visitor->lifetime_s = lifetime_s;
+    hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
+    hm_timer_arm(&foreign->env->wheel, &visitor->renewal, renewal_ms(lifetime_s));
+}
+
+static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,
+                          unsigned code, uint16_t lifetime_s)
+{
+    struct hm_foreign *foreign = arg;
+    switch (purpose) {
+    case HM_REGISTRATION_STAGE:
+        foreign->staged(foreign->arg, visitor, code);
+        return;
+    case HM_REGISTRATION_ACTIVATE:
+    case HM_REGISTRATION_RENEW:
+        if (is_accepted(code))
+            on_granted(foreign, visitor, lifetime_s);
+        else
+            hm_env_log(foreign->env, HM_LOG_ERROR, "visitor %s: registration failed: %s", visitor->vm,
+                       code == HM_REGISTRATION_SILENT ? "the home agent is silent"
+                                                      : hm_reply_code_text((uint8_t)code));
+        if (purpose == HM_REGISTRATION_ACTIVATE)
+            foreign->activated(foreign->arg, visitor, code);
+        return;
+    case HM_REGISTRATION_UNSTAGE:
+    case HM_REGISTRATION_DEREGISTER:
+    case HM_REGISTRATION_PURPOSE_COUNT:
+        forget(foreign, visitor);
+        return;
+    }
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The foreign agent with its co-located proxy mobility agent (RFC 5944 section 3.7, RFC 5563): who may
+ * visit, when a visitor has landed, and what its home agent must be told. */
+#ifndef HM_AGENT_FOREIGN_H
+#define HM_AGENT_FOREIGN_H
+
+#include "firmware/agent/registrant.h"
+#include "firmware/link/arp_update.h"
+
+struct hm_foreign {
+    struct hm_env *env;
+    struct hm_security *security;
+    struct hm_neighbours *neighbours;
+    struct hm_arp_updates *updates;
+    struct hm_visitors visitors;
+    struct hm_registrant registrant;
+    void *arg;
+    /* A visitor's staging has ended: code 0 or 1, a refusal, or HM_REGISTRATION_SILENT. */
+    void (*staged)(void *arg, struct hm_visitor *visitor, unsigned code);
+    /* A visitor's registration after its landing has ended. */
+    void (*activated)(void *arg, struct hm_visitor *visitor, unsigned code);
+};
+
+int hm_foreign_init(struct hm_foreign *foreign, struct hm_env *env, struct hm_security *security,
+                    struct hm_neighbours *neighbours, struct hm_arp_updates *updates);
+void hm_foreign_fini(struct hm_foreign *foreign);
+
+/* Why this node may not visit: a text for a person, or NULL when it may. Changes nothing. */
+const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node);
+
+/* Expects a visitor and stages it with its home agent; `staged` tells the outcome. NULL when the table is
+ * full. A visitor that is already here or expected is taken over by the newer handover. */
+struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm_control_node *node,
+                                     const char *vm, uint64_t handover_id, uint32_t epoch,
+                                     const uint32_t *neighbours, unsigned neighbour_count,
+                                     uint32_t lifetime_s);
+
+/* The visitor is here: it is served from now on, and registered; `activated` tells the outcome. */
+void hm_foreign_landed(struct hm_foreign *foreign, struct hm_visitor *visitor, const char *reason);
+
+/* An expected visitor will not come: its home agent is told, then it is forgotten. */
+void hm_foreign_withdraw(struct hm_foreign *foreign, struct hm_visitor *visitor, const char *reason);
+
+/* A visitor has landed elsewhere. deregister: nobody else tells its home agent (it went home). */
+void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, bool deregister,
+                     const char *reason);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Handovers: the table of records and the state machine. */
+#include "firmware/agent/handover.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const ROLE_NAMES[] = {"source", "destination"};
+static const char *const STATE_NAMES[] = {"preparing", "prepared",  "stopped", "forwarding",
+                                          "done",      "cancelled", "failed"};
+static const char *const STEP_NAMES[] = {"imminent", "staged", "landed", "registered", "delivered", "ended"};
+_Static_assert(sizeof(ROLE_NAMES) / sizeof(ROLE_NAMES[0]) == HM_ROLE_COUNT, "a name for each role");
+_Static_assert(sizeof(STATE_NAMES) / sizeof(STATE_NAMES[0]) == HM_HANDOVER_STATE_COUNT,
+               "a name for each state");
+_Static_assert(sizeof(STEP_NAMES) / sizeof(STEP_NAMES[0]) == HM_STEP_COUNT, "a name for each step");
+
+const char *hm_handover_role_name(enum hm_handover_role role)
+{
+    return ROLE_NAMES[role];
+}
+
+const char *hm_handover_state_name(enum hm_handover_state state)
+{
+    return STATE_NAMES[state];
+}
+
+const char *hm_handover_step_name(enum hm_handover_step step)
+{
+    return STEP_NAMES[step];
+}
+
+enum hm_handover_state hm_handover_next(enum hm_handover_state state, enum hm_handover_event event)
+{
+    /* A destination that has the VM overrules a source that had given the handover up. */
+    if (state == HM_HANDOVER_DONE || (state > HM_HANDOVER_DONE && event != HM_HANDOVER_LAND))
+        return state;
+    switch (event) {
+    case HM_HANDOVER_STAGED:
+        return state == HM_HANDOVER_PREPARING ? HM_HANDOVER_PREPARED : state;
+    case HM_HANDOVER_STOP:
+        return state < HM_HANDOVER_STOPPED ? HM_HANDOVER_STOPPED : state;
+    case HM_HANDOVER_LAND:
+        return HM_HANDOVER_FORWARDING;
+    case HM_HANDOVER_FINISH:
+        return state == HM_HANDOVER_FORWARDING ? HM_HANDOVER_DONE : state;
+    case HM_HANDOVER_CANCEL:
+        /* What has landed cannot be cancelled. */
+        return state < HM_HANDOVER_FORWARDING ? HM_HANDOVER_CANCELLED : state;
+    case HM_HANDOVER_FAIL:
+        return HM_HANDOVER_FAILED;
+    case HM_HANDOVER_EVENT_COUNT:
+        break;
+    }
+    return state;
+}
+
+int hm_handovers_init(struct hm_handovers *handovers, struct hm_env *env)
+{
+    *handovers = (struct hm_handovers){.env = env};
+    int err = hm_slab_init(&handovers->slab, sizeof(struct hm_handover), env->config->max_handovers);
+    if (err == HM_OK)
+        err = hm_table_init(&handovers->by_id, env->config->max_handovers);
+    if (err != HM_OK)
+        hm_handovers_fini(handovers);
+    return err;
+}
+
+void hm_handovers_fini(struct hm_handovers *handovers)
+{
+    hm_table_fini(&handovers->by_id);
+    hm_slab_fini(&handovers->slab);
+}
+
+static void fire_lifetime(void *arg)
+{
+    struct hm_handover *handover = arg;
+    handover->owner->on_lifetime(handover->owner->arg, handover);
+}
+
+static void make_room(struct hm_handovers *handovers)
+{
+    struct hm_handover *handover = handovers->oldest;
+    while (handover != NULL && !hm_handover_has_ended(handover))
+        handover = handover->newer;
+    if (handover == NULL)
+        return;
+    *(handover->older != NULL ? &handover->older->newer : &handovers->oldest) = handover->newer;
+    *(handover->newer != NULL ? &handover->newer->older : &handovers->newest) = handover->older;
+    hm_table_remove(&handovers->by_id, &handover->by_id);
+    hm_timer_cancel(&handovers->env->wheel, &handover->lifetime);
+    hm_slab_give(&handovers->slab, handover);
+}
+
+struct hm_handover *hm_handover_add(struct hm_handovers *handovers, uint64_t id, uint32_t epoch,
+                                    enum hm_handover_role role)
+{
+    struct hm_handover *handover = hm_slab_take(&handovers->slab);
+    if (handover == NULL) {
+        make_room(handovers);
+        handover = hm_slab_take(&handovers->slab);
+    }
+    if (handover == NULL)
+        return NULL;
+    handover->owner = handovers;
+    handover->id = id;
+    handover->epoch = epoch;
+    handover->role = role;
+    handover->started_ntp = handovers->env->now.ntp;
+    hm_timer_init(&handover->lifetime, fire_lifetime, handover);
+    hm_table_add(&handovers->by_id, &handover->by_id, hm_hash_u64(handovers->env->hash_seed, id));
+    handover->older = handovers->newest;
+    *(handover->older != NULL ? &handover->older->newer : &handovers->oldest) = handover;
+    handovers->newest = handover;
+    hm_handover_stamp(handover, HM_STEP_IMMINENT);
+    return handover;
+}
+
+struct hm_handover *hm_handover_lookup(const struct hm_handovers *handovers, uint64_t id,
+                                       enum hm_handover_role role)
+{
+    struct hm_table_node *node =
+        hm_table_first(&handovers->by_id, hm_hash_u64(handovers->env->hash_seed, id));
+    for (; node != NULL; node = hm_table_next(node)) {
+        struct hm_handover *handover = HM_CONTAINER_OF(node, struct hm_handover, by_id);
+        if (handover->id == id && handover->role == role)
+            return handover;
+    }
+    return NULL;
+}
+
+bool hm_handover_is_named(const struct hm_handover *handover, const struct hm_control_message *message)
+{
+    if (message->vm[0] != '\0' && strcmp(handover->vm, message->vm) == 0)
+        return true;
+    for (unsigned n = 0; n < handover->node_count; n++) {
+        for (unsigned i = 0; i < message->mac_count; i++)
+            if (hm_mac_equal(&handover->nodes[n].mac, &message->macs[i]))
+                return true;
+        for (unsigned i = 0; i < message->addr_count; i++)
+            if (handover->nodes[n].home_addr == message->addrs[i])
+                return true;
+    }
+    return false;
+}
+
+struct hm_handover *hm_handover_named(const struct hm_handovers *handovers,
+                                      const struct hm_control_message *message)
+{
+    for (struct hm_handover *handover = handovers->newest; handover != NULL; handover = handover->older)
+        if (hm_handover_is_named(handover, message))
+            return handover;
+    return NULL;
+}
+
+void hm_handover_stamp(struct hm_handover *handover, enum hm_handover_step step)
+{
+    if (handover->step_us[step] == 0)
+        handover->step_us[step] = handover->owner->env->now.mono_us;
+}
+
+static void stamp_state(struct hm_handover *handover)
+{
+    struct hm_env *env = handover->owner->env;
+    switch (handover->state) {
+    case HM_HANDOVER_PREPARED:
+        hm_handover_stamp(handover, HM_STEP_STAGED);
+        hm_env_count(env, HM_COUNT_HANDOVERS_STAGED);
+        break;
+    case HM_HANDOVER_FORWARDING:
+        hm_handover_stamp(handover, HM_STEP_LANDED);
+        break;
+    case HM_HANDOVER_DONE:
+        hm_env_count(env, HM_COUNT_HANDOVERS_DONE);
+        break;
+    case HM_HANDOVER_CANCELLED:
+    case HM_HANDOVER_FAILED:
+        hm_env_count(env, HM_COUNT_HANDOVERS_ENDED);
+        break;
+    case HM_HANDOVER_PREPARING:
+    case HM_HANDOVER_STOPPED:
+    case HM_HANDOVER_STATE_COUNT:
+        break;
+    }
+    if (!hm_handover_is_ahead(handover))
+        hm_timer_cancel(&env->wheel, &handover->lifetime);
+    if (hm_handover_has_ended(handover))
+        hm_handover_stamp(handover, HM_STEP_ENDED);
+}
+
+void hm_handover_apply(struct hm_handover *handover, enum hm_handover_event event, const char *reason)
+{
+    enum hm_handover_state before = handover->state;
+    handover->state = hm_handover_next(before, event);
+    if (handover->state == before)
+        return;
+    snprintf(handover->reason, sizeof(handover->reason), "%s", reason);
+    stamp_state(handover);
+    hm_env_log(handover->owner->env, HM_LOG_INFO, "handover %016llx %s (%s): %s -> %s (%s)",
+               (unsigned long long)handover->id, handover->vm, hm_handover_role_name(handover->role),
+               hm_handover_state_name(before), hm_handover_state_name(handover->state), reason);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The home agent (RFC 5944 section 3.8, RFC 5563): verifies registration requests, decides, and keeps
+ * bindings. */
+#ifndef HM_AGENT_HOME_H
+#define HM_AGENT_HOME_H
+
+#include "firmware/agent/binding.h"
+#include "firmware/agent/security.h"
+#include "firmware/link/arp_update.h"
+#include "firmware/stack/stack.h"
+#include "firmware/wire/control.h"
+#include "firmware/wire/registration.h"
+
+struct hm_home {
+    struct hm_env *env;
+    struct hm_security *security;
+    struct hm_neighbours *neighbours;
+    struct hm_arp_updates *updates;
+    struct hm_bindings bindings;
+    void *arg;
+    void (*send)(void *arg, const struct hm_datagram *datagram);
+};
+
+int hm_home_init(struct hm_home *home, struct hm_env *env, struct hm_security *security,
+                 struct hm_neighbours *neighbours, struct hm_arp_updates *updates);
+void hm_home_fini(struct hm_home *home);
+
+/* A message of type REQUEST came in on UDP 434. */
+void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram);
+
+/* What to answer to a request whose authenticator and identification are right: 0 or the code of a refusal.
+ * Changes nothing. binding may be NULL. */
+enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_peer *peer,
+                                  const struct hm_registration_request *request,
+                                  const struct hm_binding *binding);
+
+/* This agent is the destination itself: the node of the binding will come home. HM_ERR_UNKNOWN when it is
+ * not away, HM_ERR_REPLAY for an old epoch. */
+int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *node, uint64_t handover_id,
+                         uint32_t epoch, uint32_t lifetime_s);
+/* The return of this handover is off. */
+void hm_home_unstage(struct hm_home *home, uint32_t home_addr, uint64_t handover_id, const char *reason);
+
+/* The node has landed at home. */
+void hm_home_landed(struct hm_home *home, struct hm_binding *binding, const char *reason);
+
+/* A frame of the node was seen on the home LAN though it is away and nothing was announced. */
+void hm_home_seen_again(struct hm_home *home, struct hm_binding *binding);
+
+#endif

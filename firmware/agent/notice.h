@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Notices: what hypervisors say (imminent, landed, cancel, status), and the same relayed by another agent. */
+#ifndef HM_AGENT_NOTICE_H
+#define HM_AGENT_NOTICE_H
+
+#include "firmware/agent/agent.h"
+
+/* Every request of the control channel comes in here and is handed to the module that answers it. */
+void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request);
+
+/* Size of one entry of agent->notices. */
+size_t hm_notice_len(void);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The registrant: the proxy mobility agent's side of registration (RFC 5563, RFC 5944 section 3.6).
+ *
+ * A request is repeated after 1 s, doubling (RFC 5944 section 3.6.3); each repetition has a new
+ * identification and so a new authenticator. A reply counts when it names the visitor, repeats the low 32
+ * bits of its newest identification, and has the home agent's authenticator. Code 133 moves our idea of the
+ * home agent's clock, and the request is sent once more at once. */
+#include "firmware/agent/registrant.h"
+
+#define FIRST_REPEAT_MS 1000
+
+static const unsigned MAX_ATTEMPTS[] = {
+    [HM_REGISTRATION_STAGE] = 4,   [HM_REGISTRATION_ACTIVATE] = 8,   [HM_REGISTRATION_RENEW] = 5,
+    [HM_REGISTRATION_UNSTAGE] = 4, [HM_REGISTRATION_DEREGISTER] = 5,
+};
+_Static_assert(sizeof(MAX_ATTEMPTS) / sizeof(MAX_ATTEMPTS[0]) == HM_REGISTRATION_PURPOSE_COUNT,
+               "a limit for each purpose");
+
+void hm_registrant_init(struct hm_registrant *registrant, struct hm_env *env, struct hm_security *security,
+                        struct hm_visitors *visitors)
+{
+    *registrant = (struct hm_registrant){.env = env, .security = security, .visitors = visitors};
+}
+
+/* RFC 5944 section 5.7.1: the home agent's time as far as we know it, and greater than the last. */
+static uint64_t next_identification(struct hm_registrant *registrant, const struct hm_peer *peer)
+{
+    uint64_t ntp = hm_ntp_add_ms(registrant->env->now.ntp, peer->clock_offset_ms);
+    if ((int64_t)(ntp - registrant->identification) <= 0 &&
+        registrant->identification - ntp < (UINT64_C(1) << 32))
+        ntp = registrant->identification + 1;
+    registrant->identification = ntp;
+    return ntp;
+}
+
+static void write_extensions(struct hm_registrant *registrant, const struct hm_visitor *visitor,
+                             const struct hm_peer *peer, struct hm_writer *writer)
+{
+    enum hm_registration_purpose purpose = visitor->registration.purpose;
+    if (visitor->vm[0] != '\0')
+        hm_extension_write_nai(writer, visitor->vm);
+    hm_extension_write_pmip_method(writer, HM_PMIP_METHOD_FA_HA);
+    hm_extension_write_mac(writer, &visitor->node.mac);
+    hm_extension_write_agent_mac(writer, &registrant->env->config->links[visitor->link].mac);
+    if (purpose == HM_REGISTRATION_STAGE || purpose == HM_REGISTRATION_UNSTAGE)
+        hm_extension_write_hold(writer, visitor->handover_id, visitor->epoch);
+    else
+        hm_extension_write_handover(writer, visitor->handover_id, visitor->epoch);
+    hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, peer->config->spi, peer->config->algorithm,
+                            &peer->config->key);
+}
+
+static void transmit(struct hm_registrant *registrant, struct hm_visitor *visitor, const struct hm_peer *peer)
+{
+    uint8_t bytes[HM_MIP_MAX_LEN];
+    struct hm_writer writer;
+    struct hm_registration_state *state = &visitor->registration;
+    state->identification = next_identification(registrant, peer);
+    state->attempts++;
+    bool ends = state->purpose == HM_REGISTRATION_UNSTAGE || state->purpose == HM_REGISTRATION_DEREGISTER;
+    struct hm_registration_request request = {.flags = HM_RRQ_T,
+                                              .lifetime_s = ends ? 0 : visitor->lifetime_s,
+                                              .home_addr = visitor->node.home_addr,
+                                              .home_agent = visitor->node.home_agent,
+                                              .care_of_addr = registrant->env->agent_addr,
+                                              .identification = state->identification};
+    hm_writer_init(&writer, bytes, sizeof(bytes));
+    hm_registration_write_request(&writer, &request);
+    write_extensions(registrant, visitor, peer, &writer);
+    assert(!writer.failed);
+    struct hm_datagram datagram = {.local_addr = registrant->env->agent_addr,
+                                   .local_port = HM_MIP_PORT,
+                                   .remote_addr = visitor->node.home_agent,
+                                   .remote_port = HM_MIP_PORT,
+                                   .bytes = bytes,
+                                   .len = writer.len};
+    hm_env_count(registrant->env, HM_COUNT_RRQ_SENT);
+    registrant->send(registrant->send_arg, &datagram);
+}
+
+static void finish(struct hm_registrant *registrant, struct hm_visitor *visitor, unsigned code,
+                   uint16_t lifetime_s)
+{
+    visitor->registration.open = false;
+    hm_timer_cancel(&registrant->env->wheel, &visitor->registration.timer);
+    registrant->done(registrant->arg, visitor, visitor->registration.purpose, code, lifetime_s);
+}
+
+static void on_timer(void *arg)
+{
+    struct hm_visitor *visitor = arg;
+    struct hm_registration_state *state = &visitor->registration;
+    struct hm_registrant *registrant = state->registrant;
+    struct hm_peer *peer = hm_security_peer_by_addr(registrant->security, visitor->node.home_agent);
+    if (peer == NULL || state->attempts >= MAX_ATTEMPTS[state->purpose]) {
+        finish(registrant, visitor, HM_REGISTRATION_SILENT, 0);
+        return;
+    }
+    transmit(registrant, visitor, peer);
+    hm_timer_arm(&registrant->env->wheel, &state->timer, (uint64_t)FIRST_REPEAT_MS << (state->attempts - 1));
+}
+
+void hm_registrant_start(struct hm_registrant *registrant, struct hm_visitor *visitor,
+                         enum hm_registration_purpose purpose, uint16_t lifetime_s)
+{
+    struct hm_registration_state *state = &visitor->registration;
+    hm_timer_cancel(&registrant->env->wheel, &state->timer);
+    *state = (struct hm_registration_state){.registrant = registrant, .open = true, .purpose = purpose};
+    visitor->lifetime_s = lifetime_s;
+    hm_timer_init(&state->timer, on_timer, visitor);
+    on_timer(visitor);
+}
+
+/* The visitor whose open request this reply answers, or NULL. */
+static struct hm_visitor *find_asker(struct hm_registrant *registrant,
+                                     const struct hm_registration_reply *reply)
+{
+    struct hm_visitor *visitor =
+        hm_visitor_by_home(registrant->visitors, reply->home_agent, reply->home_addr);
+    if (visitor == NULL || !visitor->registration.open)
+        return NULL;
+    return (uint32_t)visitor->registration.identification == (uint32_t)reply->identification ? visitor : NULL;
+}
+
+/* RFC 5944 section 3.6.2.3 */
+static void resynchronise(struct hm_registrant *registrant, struct hm_visitor *visitor, struct hm_peer *peer,
+                          uint64_t identification)
+{
+    uint64_t theirs = identification & 0xffffffff00000000u;
+    peer->clock_offset_ms = hm_ntp_diff_ms(theirs, registrant->env->now.ntp);
+    hm_env_log(registrant->env, HM_LOG_WARNING, "clock of %s is %lld ms apart", peer->config->name,
+               (long long)peer->clock_offset_ms);
+    registrant->identification = theirs; /* an hour too fast must not keep us an hour too fast */
+    visitor->registration.resynced = true;
+    transmit(registrant, visitor, peer);
+}
+
+void hm_registrant_receive(struct hm_registrant *registrant, const struct hm_datagram *datagram)
+{
+    char text[HM_IP_TEXT_LEN];
+    struct hm_registration_reply reply;
+    hm_ip_text(datagram->remote_addr, text);
+    int err = hm_registration_decode_reply(datagram->bytes, datagram->len, &reply);
+    if (err != HM_OK) {
+        hm_env_drop(registrant->env, err == HM_ERR_REFUSED ? HM_DROP_MIP_EXTENSION : HM_DROP_MIP_MALFORMED,
+                    "reply from %s", text);
+        return;
+    }
+    struct hm_visitor *visitor = find_asker(registrant, &reply);
+    struct hm_peer *peer = hm_security_peer_by_addr(registrant->security, datagram->remote_addr);
+    if (visitor == NULL || peer == NULL || datagram->remote_addr != visitor->node.home_agent) {
+        hm_env_drop(registrant->env, HM_DROP_MIP_UNEXPECTED, "reply from %s", text);
+        return;
+    }
+    const struct hm_auth_ext *auth = &reply.ext.fa_ha;
+    if (!auth->present || auth->count != 1 || auth->spi != peer->config->spi ||
+        !hm_extension_auth_is_right(auth, datagram->bytes, peer->config->algorithm, &peer->config->key)) {
+        hm_env_drop(registrant->env, HM_DROP_MIP_AUTH, "reply from %s", text);
+        return;
+    }
+    if (reply.code == HM_CODE_HA_IDENTIFICATION && !visitor->registration.resynced)
+        resynchronise(registrant, visitor, peer, reply.identification);
+    else
+        finish(registrant, visitor, reply.code, reply.lifetime_s);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Security associations: whom this agent knows, by which keys, and what each may do.
+ *
+ * A peer agent has one association (RFC 5563's per-node association: FA-HA authenticator); its control key
+ * is derived from the same secret. A hypervisor has a key and a list of prefixes that it may move. */
+#ifndef HM_AGENT_SECURITY_H
+#define HM_AGENT_SECURITY_H
+
+#include "firmware/env.h"
+
+struct hm_peer {
+    const struct hm_peer_config *config;
+    struct hm_key control_key;
+    int64_t clock_offset_ms; /* its clock minus ours, as its refusals told; 0 at the start */
+};
+
+struct hm_security {
+    struct hm_env *env;
+    struct hm_peer *peers;
+    unsigned peer_count;
+};
+
+int hm_security_init(struct hm_security *security, struct hm_env *env);
+void hm_security_fini(struct hm_security *security);
+
+/* Look-ups give NULL when there is none. */
+struct hm_peer *hm_security_peer_by_addr(const struct hm_security *security, uint32_t addr);
+struct hm_peer *hm_security_peer_by_spi(const struct hm_security *security, uint32_t spi);
+struct hm_peer *hm_security_peer_by_host(const struct hm_security *security, const char *host);
+const struct hm_hypervisor_config *hm_security_hypervisor(const struct hm_security *security,
+                                                          uint32_t key_id);
+
+/* Does the host belong to this agent's own subnet? */
+bool hm_security_is_own_host(const struct hm_security *security, const char *host);
+/* May the hypervisor move a VM with this address? */
+bool hm_security_may_move(const struct hm_hypervisor_config *hypervisor, uint32_t addr);
+
+/* RFC 5944 section 5.7.1: is a time-stamp identification (or a control time stamp) within the tolerance of
+ * our clock? */
+bool hm_security_is_timely(const struct hm_env *env, uint64_t ntp);
+
+#endif

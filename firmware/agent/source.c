@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The source's side of a handover.
+ *
+ * The source may be the VM's home agent or the foreign agent where it visits; it does not matter here:
+ * bindings move by the destination's registrations alone. When the destination says that the VM has arrived,
+ * a visitor is let go; if the VM went home, its home agent is told by a deregistration. */
+#include "firmware/agent/source.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ABORT_WAIT_MS 3000
+
+/* What an answer of the destination needs to find its way back. Handover records may be reused meanwhile,
+ * so they are named by id. */
+struct pending {
+    struct hm_agent *agent;
+    uint64_t handover_id;
+    struct hm_control_request *request;
+    bool dry_run;
+};
+
+static struct pending *take_pending(struct hm_agent *agent, uint64_t handover_id,
+                                    struct hm_control_request *request)
+{
+    struct pending *pending = hm_slab_take(&agent->pendings);
+    if (pending != NULL)
+        *pending = (struct pending){.agent = agent, .handover_id = handover_id, .request = request};
+    return pending;
+}
+
+static struct pending give_pending(struct pending *pending)
+{
+    struct pending copy = *pending;
+    hm_slab_give(&copy.agent->pendings, pending);
+    return copy;
+}
+
+size_t hm_source_pending_len(void)
+{
+    return sizeof(struct pending);
+}
+
+static void answer(struct hm_agent *agent, struct hm_control_request *request, enum hm_control_code code,
+                   uint64_t handover_id, const char *state, const char *text)
+{
+    struct hm_control_message message = {.code = code, .handover_id = handover_id};
+    snprintf(message.state, sizeof(message.state), "%s", state);
+    snprintf(message.text, sizeof(message.text), "%s", text);
+    if (request != NULL)
+        hm_control_answer(&agent->server, request, &message);
+}
+
+/* --- staging ------------------------------------------------------------------------------------------ */
+
+/* Newer than all that was heard of these addresses, and than anything forgotten: epochs start from the clock.
+ */
+static uint32_t next_epoch(const struct hm_agent *agent, const struct hm_source_plan *plan)
+{
+    uint32_t epoch = (uint32_t)(agent->env->now.ntp >> 32);
+    for (unsigned i = 0; i < plan->node_count; i++) {
+        const struct hm_control_node *node = &plan->nodes[i];
+        const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
+        const struct hm_visitor *visitor =
+            hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+        if (binding != NULL && (int32_t)(binding->epoch - epoch) >= 0)
+            epoch = binding->epoch + 1;
+        if (visitor != NULL && (int32_t)(visitor->epoch - epoch) >= 0)
+            epoch = visitor->epoch + 1;
+    }
+    return epoch;
+}
+
+static void add_neighbours(const struct hm_agent *agent, const struct hm_source_plan *plan,
+                           struct hm_control_message *message)
+{
+    const struct hm_control_node *node = &plan->nodes[0];
+    const struct hm_visitor *visitor =
+        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    if (visitor != NULL) {
+        memcpy(message->neighbours, visitor->neighbours, sizeof(message->neighbours));
+        message->neighbour_count = visitor->neighbour_count;
+    } else {
+        message->neighbour_count = hm_neighbour_recent(agent->neighbours, agent->env->home_link, &node->mac,
+                                                       message->neighbours, HM_CONTROL_MAX_NEIGHBOURS);
+    }
+}
+
+static struct hm_handover *add_handover(struct hm_agent *agent, const struct hm_source_plan *plan,
+                                        uint64_t id, uint32_t epoch)
+{
+    struct hm_handover *handover = hm_handover_add(&agent->handovers, id, epoch, HM_ROLE_SOURCE);
+    if (handover == NULL)
+        return NULL;
+    snprintf(handover->vm, sizeof(handover->vm), "%s", plan->vm);
+    snprintf(handover->host, sizeof(handover->host), "%s", plan->host);
+    handover->other = plan->destination->config->addr;
+    memcpy(handover->nodes, plan->nodes, plan->node_count * sizeof(*plan->nodes));
+    handover->node_count = plan->node_count;
+    return handover;
+}
+
+/* An earlier handover of the same VM that has not landed gives way. */
+static void supersede(struct hm_agent *agent, const struct hm_handover *newer)
+{
+    struct hm_handover *handover = newer->older;
+    struct hm_control_message name = {0};
+    for (unsigned i = 0; i < newer->node_count; i++)
+        name.addrs[name.addr_count++] = newer->nodes[i].home_addr;
+    for (; handover != NULL; handover = handover->older)
+        if (handover->role == HM_ROLE_SOURCE && hm_handover_is_ahead(handover) &&
+            hm_handover_is_named(handover, &name))
+            hm_source_cancel(agent, handover, NULL, "a newer handover began");
+}
+
+static void on_aborted(void *arg, const struct hm_control_message *message)
+{
+    struct pending pending = give_pending(arg);
+    if (message == NULL)
+        answer(
+            pending.agent, pending.request, HM_CONTROL_UNREACHABLE, pending.handover_id, "cancelled",
+            "cancelled here; the destination does not answer and forgets at the end of the staged lifetime");
+    else
+        answer(pending.agent, pending.request, message->code, pending.handover_id,
+               message->code == HM_CONTROL_OK ? "cancelled" : message->state, message->text);
+}
+
+/* Tells the destination to undo its part; the request is answered by its word. */
+static void abort_destination(struct hm_agent *agent, const struct hm_handover *handover,
+                              struct hm_control_request *request, const char *reason)
+{
+    struct hm_control_message message = {
+        .op = HM_OP_ABORT, .handover_id = handover->id, .epoch = handover->epoch};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
+    struct pending *pending = peer == NULL ? NULL : take_pending(agent, handover->id, request);
+    snprintf(message.text, sizeof(message.text), "%s", reason);
+    if (pending == NULL)
+        answer(agent, request, HM_CONTROL_OK, handover->id, "cancelled", reason);
+    else
+        hm_control_call(&agent->calls, peer, &message, ABORT_WAIT_MS, on_aborted, pending);
+}
+
+static void on_prepared(void *arg, const struct hm_control_message *message)
+{
+    struct pending pending = give_pending(arg);
+    struct hm_agent *agent = pending.agent;
+    struct hm_handover *handover = hm_handover_lookup(&agent->handovers, pending.handover_id, HM_ROLE_SOURCE);
+    const char *text = message == NULL ? "the destination's agent does not answer" : message->text;
+    enum hm_control_code code = message == NULL ? HM_CONTROL_UNREACHABLE : message->code;
+    if (pending.dry_run) {
+        answer(agent, pending.request, code, 0, "dry-run", text);
+        return;
+    }
+    if (handover != NULL && hm_handover_has_ended(handover)) {
+        answer(agent, pending.request, HM_CONTROL_REFUSED, handover->id,
+               hm_handover_state_name(handover->state), handover->reason);
+        return;
+    }
+    if (handover != NULL && code == HM_CONTROL_OK) {
+        hm_handover_apply(handover, HM_HANDOVER_STAGED, "the destination is ready");
+        hm_timer_arm(&agent->env->wheel, &handover->lifetime,
+                     (uint64_t)agent->env->config->staged_lifetime_s * 1000);
+    } else if (handover != NULL) {
+        hm_handover_apply(handover, HM_HANDOVER_FAIL, text);
+        if (message == NULL) /* it may have staged, and its answer was lost */
+            abort_destination(agent, handover, NULL, text);
+    }
+    answer(agent, pending.request, code, pending.handover_id,
+           handover != NULL ? hm_handover_state_name(handover->state) : "", text);
+}
+
+void hm_source_prepare(struct hm_agent *agent, const struct hm_source_plan *plan,
+                       struct hm_control_request *request)
+{
+    struct hm_control_message message = {.op = HM_OP_PREPARE,
+                                         .handover_id = hm_env_random(agent->env) | 1,
+                                         .epoch = next_epoch(agent, plan),
+                                         .lifetime_s = agent->env->config->staged_lifetime_s,
+                                         .node_count = plan->node_count,
+                                         .dry_run = plan->dry_run};
+    snprintf(message.vm, sizeof(message.vm), "%s", plan->vm);
+    snprintf(message.host, sizeof(message.host), "%s", plan->host);
+    memcpy(message.nodes, plan->nodes, plan->node_count * sizeof(*plan->nodes));
+    add_neighbours(agent, plan, &message);
+    struct pending *pending = take_pending(agent, message.handover_id, request);
+    struct hm_handover *handover = pending == NULL || plan->dry_run
+                                       ? NULL
+                                       : add_handover(agent, plan, message.handover_id, message.epoch);
+    if (pending == NULL || (handover == NULL && !plan->dry_run)) {
+        if (pending != NULL)
+            give_pending(pending);
+        answer(agent, request, HM_CONTROL_REFUSED, 0, "", "too many handovers at once");
+        return;
+    }
+    pending->dry_run = plan->dry_run;
+    if (handover != NULL)
+        supersede(agent, handover);
+    hm_control_call(&agent->calls, plan->destination, &message, plan->wait_ms, on_prepared, pending);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------ */
+
+static void let_go(struct hm_agent *agent, const struct hm_handover *handover,
+                   const struct hm_control_node *node)
+{
+    struct hm_visitor *visitor =
+        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    if (visitor == NULL || (int32_t)(visitor->epoch - handover->epoch) > 0)
+        return;
+    visitor->handover_id = handover->id;
+    visitor->epoch = handover->epoch;
+    hm_foreign_left(&agent->foreign, visitor, node->home_agent == handover->other, "landed elsewhere");
+}
+
+void hm_source_arrived(struct hm_agent *agent, struct hm_control_request *request)
+{
+    struct hm_handover *handover =
+        hm_handover_lookup(&agent->handovers, request->message.handover_id, HM_ROLE_SOURCE);
+    if (handover != NULL && handover->other != request->peer->config->addr) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "not your handover");
+        return;
+    }
+    if (handover != NULL && handover->state != HM_HANDOVER_DONE) {
+        hm_handover_apply(handover, HM_HANDOVER_LAND, "the destination's word");
+        for (unsigned i = 0; i < handover->node_count; i++)
+            let_go(agent, handover, &handover->nodes[i]);
+        hm_handover_apply(handover, HM_HANDOVER_FINISH, "landed");
+    }
+    hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "noted");
+}
+
+void hm_source_cancel(struct hm_agent *agent, struct hm_handover *handover,
+                      struct hm_control_request *request, const char *reason)
+{
+    hm_handover_apply(handover, HM_HANDOVER_CANCEL, reason);
+    abort_destination(agent, handover, request, reason);
+}
+
+static void on_land_answer(void *arg, const struct hm_control_message *message)
+{
+    struct pending pending = give_pending(arg);
+    if (message == NULL)
+        answer(pending.agent, pending.request, HM_CONTROL_UNREACHABLE, pending.handover_id, "",
+               "the destination's agent does not answer");
+    else
+        answer(pending.agent, pending.request, message->code, pending.handover_id, message->state,
+               message->text);
+}
+
+void hm_source_landed(struct hm_agent *agent, struct hm_handover *handover,
+                      struct hm_control_request *request)
+{
+    struct hm_control_message message = {
+        .op = HM_OP_LAND, .handover_id = handover->id, .epoch = handover->epoch};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
+    struct pending *pending = peer == NULL ? NULL : take_pending(agent, handover->id, request);
+    if (pending == NULL)
+        answer(agent, request, HM_CONTROL_REFUSED, handover->id, "", "too many requests at once");
+    else
+        hm_control_call(&agent->calls, peer, &message, agent->env->config->wait_ms, on_land_answer, pending);
+}

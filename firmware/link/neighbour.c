@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Neighbours: (MAC, address) pairs of the agent's links, learnt from ARP and DHCP, and asked for.
+ *
+ * Any ARP packet of a neighbour confirms its entry. An entry in use that was not heard for CONFIRM_MS is
+ * asked for while its MAC goes on being used; after MAX_ASKED questions without an answer the MAC is
+ * forgotten. When the table is full the pair learnt longest ago makes room. A MAC that a neighbour
+ * changes to is believed, as RFC 826 says; nothing here ever moves a binding. */
+#include "firmware/link/neighbour.h"
+
+#include "firmware/link/output.h"
+
+#include <string.h>
+
+#define CONFIRM_MS 30000
+#define ASK_INTERVAL_MS 1000
+#define FIRST_RETRY_MS 200
+#define MAX_ASKED 3
+#define MAX_WAITING 128   /* packets, for all neighbours together */
+#define MAX_SEARCHED 1024 /* addresses of one search */
+
+static uint64_t addr_hash(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
+{
+    return hm_hash_u64(neighbours->env->hash_seed, ((uint64_t)link << 32) | addr);
+}
+
+static uint64_t mac_hash(const struct hm_neighbours *neighbours, const struct hm_mac *mac)
+{
+    return hm_hash_u64(neighbours->env->hash_seed, hm_mac_u64(mac));
+}
+
+static size_t waiting_len(const struct hm_router_config *config)
+{
+    size_t mtu = 0;
+    for (unsigned i = 0; i < config->link_count; i++)
+        mtu = config->links[i].mtu > mtu ? config->links[i].mtu : mtu;
+    return sizeof(size_t) + HM_FRAME_HEADROOM + mtu;
+}
+
+int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env)
+{
+    *neighbours = (struct hm_neighbours){.env = env};
+    size_t capacity = env->config->max_neighbours;
+    int err = hm_slab_init(&neighbours->entries, sizeof(struct hm_neighbour), capacity);
+    if (err == HM_OK)
+        err = hm_slab_init(&neighbours->waiting, waiting_len(env->config), MAX_WAITING);
+    if (err == HM_OK)
+        err = hm_table_init(&neighbours->by_addr, capacity);
+    if (err == HM_OK)
+        err = hm_table_init(&neighbours->by_mac, capacity);
+    if (err != HM_OK)
+        hm_neighbours_fini(neighbours);
+    return err;
+}
+
+void hm_neighbours_fini(struct hm_neighbours *neighbours)
+{
+    hm_table_fini(&neighbours->by_addr);
+    hm_table_fini(&neighbours->by_mac);
+    hm_slab_fini(&neighbours->entries);
+    hm_slab_fini(&neighbours->waiting);
+}
+
+static struct hm_neighbour *find(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
+{
+    struct hm_table_node *node = hm_table_first(&neighbours->by_addr, addr_hash(neighbours, link, addr));
+    for (; node != NULL; node = hm_table_next(node)) {
+        struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_addr);
+        if (entry->link == link && entry->addr == addr)
+            return entry;
+    }
+    return NULL;
+}
+
+static void unlink_age(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
+{
+    *(entry->older != NULL ? &entry->older->newer : &neighbours->oldest) = entry->newer;
+    *(entry->newer != NULL ? &entry->newer->older : &neighbours->newest) = entry->older;
+}
+
+static void link_newest(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
+{
+    entry->newer = NULL;
+    entry->older = neighbours->newest;
+    *(entry->older != NULL ? &entry->older->newer : &neighbours->oldest) = entry;
+    neighbours->newest = entry;
+}
+
+static void drop_queue(struct hm_neighbour *entry)
+{
+    for (unsigned i = 0; i < entry->queued; i++)
+        hm_slab_give(&entry->owner->waiting, entry->queue[i]);
+    entry->queued = 0;
+}
+
+static void forget(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
+{
+    for (unsigned i = 0; i < entry->queued; i++)
+        hm_env_drop(neighbours->env, HM_DROP_NEIGHBOUR_SILENT, NULL);
+    drop_queue(entry);
+    hm_timer_cancel(&neighbours->env->wheel, &entry->retry);
+    hm_table_remove(&neighbours->by_addr, &entry->by_addr);
+    hm_table_remove(&neighbours->by_mac, &entry->by_mac);
+    unlink_age(neighbours, entry);
+    hm_slab_give(&neighbours->entries, entry);
+}
+
+/* Asks by broadcast. */
+static void ask(struct hm_env *env, unsigned link, uint32_t addr)
+{
+    const struct hm_link_config *config = &env->config->links[link];
+    struct hm_arp arp = {
+        .op = HM_ARP_REQUEST, .sender_mac = config->mac, .sender_addr = config->addr, .target_addr = addr};
+    hm_output_arp(env, link, &HM_MAC_BROADCAST, &config->mac, &arp);
+}
+
+static void ask_entry(struct hm_neighbour *entry)
+{
+    struct hm_env *env = entry->owner->env;
+    entry->asked++;
+    entry->asked_ms = hm_env_ms(env);
+    ask(env, entry->link, entry->addr);
+}
+
+/* Time is out for an entry that is being asked for: once more, or the end. */
+static void on_retry(void *arg)
+{
+    struct hm_neighbour *entry = arg;
+    if (entry->has_mac)
+        return;
+    if (entry->asked >= MAX_ASKED) {
+        char text[HM_IP_TEXT_LEN];
+        hm_env_log(entry->owner->env, HM_LOG_DEBUG, "%s does not answer ARP", hm_ip_text(entry->addr, text));
+        forget(entry->owner, entry);
+        return;
+    }
+    ask_entry(entry);
+    hm_timer_arm(&entry->owner->env->wheel, &entry->retry, ASK_INTERVAL_MS);
+}
+
+static struct hm_neighbour *add(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
+{
+    struct hm_neighbour *entry = hm_slab_take(&neighbours->entries);
+    if (entry == NULL && neighbours->oldest != NULL) {
+        forget(neighbours, neighbours->oldest);
+        entry = hm_slab_take(&neighbours->entries);
+    }
+    if (entry == NULL)
+        return NULL;
+    entry->owner = neighbours;
+    entry->link = link;
+    entry->addr = addr;
+    hm_timer_init(&entry->retry, on_retry, entry);
+    hm_table_add(&neighbours->by_addr, &entry->by_addr, addr_hash(neighbours, link, addr));
+    link_newest(neighbours, entry);
+    return entry;
+}
+
+static void send_resolved(struct hm_neighbour *entry, struct hm_frame *frame)
+{
+    struct hm_env *env = entry->owner->env;
+    hm_output_ethernet(env, entry->link, &entry->mac, &env->config->links[entry->link].mac, frame);
+}
+
+static void flush_queue(struct hm_neighbour *entry)
+{
+    for (unsigned i = 0; i < entry->queued; i++) {
+        uint8_t *slot = entry->queue[i];
+        size_t len;
+        memcpy(&len, slot, sizeof(len));
+        struct hm_frame frame;
+        hm_frame_init(&frame, slot + sizeof(len), HM_FRAME_HEADROOM + len, len);
+        send_resolved(entry, &frame);
+    }
+    drop_queue(entry);
+}
+
+static void set_mac(struct hm_neighbours *neighbours, struct hm_neighbour *entry, const struct hm_mac *mac)
+{
+    if (!entry->has_mac || !hm_mac_equal(&entry->mac, mac)) {
+        hm_table_remove(&neighbours->by_mac, &entry->by_mac);
+        entry->mac = *mac;
+        entry->has_mac = true;
+        hm_table_add(&neighbours->by_mac, &entry->by_mac, mac_hash(neighbours, mac));
+    }
+    entry->confirmed_ms = hm_env_ms(neighbours->env);
+    entry->asked = 0;
+    hm_timer_cancel(&neighbours->env->wheel, &entry->retry);
+}
+
+void hm_neighbour_learn(struct hm_neighbours *neighbours, unsigned link, uint32_t addr,
+                        const struct hm_mac *mac)
+{
+    const struct hm_prefix *prefix = &neighbours->env->config->links[link].prefix;
+    if (!hm_ip_is_host(addr) || !hm_prefix_contains(prefix, addr) || hm_mac_is_group(mac) ||
+        hm_mac_is_zero(mac))
+        return;
+    struct hm_neighbour *entry = find(neighbours, link, addr);
+    if (entry == NULL)
+        entry = add(neighbours, link, addr);
+    if (entry == NULL)
+        return;
+    unlink_age(neighbours, entry);
+    link_newest(neighbours, entry);
+    set_mac(neighbours, entry, mac);
+    flush_queue(entry);
+}
+
+struct hm_neighbour *hm_neighbour_lookup(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
+{
+    struct hm_neighbour *entry = find(neighbours, link, addr);
+    return entry != NULL && entry->has_mac ? entry : NULL;
+}
+
+unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac,
+                               uint32_t *addrs, unsigned max)
+{
+    unsigned count = 0;
+    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, mac_hash(neighbours, mac));
+    for (; node != NULL && count < max; node = hm_table_next(node)) {
+        struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);
+        if (entry->link == link && hm_mac_equal(&entry->mac, mac))
+            addrs[count++] = entry->addr;
+    }
+    return count;
+}
+
+void hm_neighbour_ask(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
+{
+    ask(neighbours->env, link, addr);
+}
+
+void hm_neighbour_ask_all(struct hm_neighbours *neighbours, unsigned link)
+{
+    const struct hm_link_config *config = &neighbours->env->config->links[link];
+    uint32_t last = hm_prefix_broadcast(&config->prefix);
+    uint32_t addr = config->prefix.addr + 1;
+    for (unsigned asked = 0; addr < last && asked < MAX_SEARCHED; addr++, asked++)
+        if (addr != config->addr)
+            ask(neighbours->env, link, addr);
+}
+
+static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
+{
+    struct hm_neighbours *neighbours = entry->owner;
+    size_t len = frame->len;
+    uint8_t *slot = NULL;
+    if (entry->queued < HM_NEIGHBOUR_QUEUE &&
+        sizeof(len) + HM_FRAME_HEADROOM + len <= neighbours->waiting.object_len)
+        slot = hm_slab_take(&neighbours->waiting);
+    if (slot == NULL) {
+        hm_env_drop(neighbours->env, HM_DROP_NEIGHBOUR_QUEUE, NULL);
+        return;
+    }
+    memcpy(slot, &len, sizeof(len));
+    memcpy(slot + sizeof(len) + HM_FRAME_HEADROOM, frame->data, len);
+    entry->queue[entry->queued++] = slot;
+}
+
+/* A MAC in use that was not heard for long: ask, and forget it when it stays silent. */
+static void confirm(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
+{
+    uint64_t now_ms = hm_env_ms(neighbours->env);
+    if (now_ms - entry->confirmed_ms < CONFIRM_MS || now_ms - entry->asked_ms < ASK_INTERVAL_MS)
+        return;
+    if (entry->asked >= MAX_ASKED) {
+        hm_table_remove(&neighbours->by_mac, &entry->by_mac);
+        entry->has_mac = false;
+        entry->asked = 0;
+        return;
+    }
+    ask_entry(entry);
+}
+
+/* Broadcast and multicast need no question (RFC 1112 section 6.4). */
+static bool group_mac(const struct hm_link_config *link, uint32_t addr, struct hm_mac *mac)
+{
+    if (addr == UINT32_MAX || addr == hm_prefix_broadcast(&link->prefix)) {
+        *mac = HM_MAC_BROADCAST;
+        return true;
+    }
+    if (!hm_ip_is_multicast(addr))
+        return false;
+    *mac = (struct hm_mac){
+        {0x01, 0x00, 0x5e, (uint8_t)(addr >> 16 & 0x7f), (uint8_t)(addr >> 8), (uint8_t)addr}};
+    return true;
+}
+
+void hm_neighbour_send(struct hm_neighbours *neighbours, unsigned link, uint32_t next_hop,
+                       struct hm_frame *frame)
+{
+    struct hm_mac group;
+    const struct hm_link_config *config = &neighbours->env->config->links[link];
+    struct hm_neighbour *entry = find(neighbours, link, next_hop);
+    if (entry != NULL && entry->has_mac)
+        confirm(neighbours, entry);
+    if (entry != NULL && entry->has_mac) {
+        send_resolved(entry, frame);
+        return;
+    }
+    if (group_mac(config, next_hop, &group)) {
+        hm_output_ethernet(neighbours->env, link, &group, &config->mac, frame);
+        return;
+    }
+    if (entry == NULL)
+        entry = add(neighbours, link, next_hop);
+    if (entry == NULL) {
+        hm_env_drop(neighbours->env, HM_DROP_NEIGHBOUR_QUEUE, NULL);
+        return;
+    }
+    enqueue(entry, frame);
+    if (!hm_timer_is_armed(&entry->retry)) {
+        ask_entry(entry);
+        hm_timer_arm(&neighbours->env->wheel, &entry->retry, FIRST_RETRY_MS);
+    }
+}
+
+unsigned hm_neighbour_recent(const struct hm_neighbours *neighbours, unsigned link,
+                             const struct hm_mac *except, uint32_t *addrs, unsigned max)
+{
+    unsigned count = 0;
+    for (const struct hm_neighbour *entry = neighbours->newest; entry != NULL && count < max;
+         entry = entry->older)
+        if (entry->link == link && entry->has_mac && !hm_mac_equal(&entry->mac, except))
+            addrs[count++] = entry->addr;
+    return count;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Neighbours: (MAC, address) pairs of the agent's links, learnt from ARP and DHCP, and asked for.
+ *
+ * One table serves three users: the router's next hops, the look-up of a VM's addresses by its MAC
+ * (a hypervisor often knows no more), and the MACs told to a VM that came home. An entry without
+ * a MAC is being asked for; a few frames wait in it. */
+#ifndef HM_LINK_NEIGHBOUR_H
+#define HM_LINK_NEIGHBOUR_H
+
+#include "firmware/base/slab.h"
+#include "firmware/base/table.h"
+#include "firmware/env.h"
+
+#define HM_NEIGHBOUR_QUEUE 4 /* frames that wait for one address */
+
+struct hm_neighbour {
+    struct hm_table_node by_addr;
+    struct hm_table_node by_mac;
+    struct hm_neighbour *older, *newer; /* by time of learning */
+    unsigned link;
+    uint32_t addr;
+    bool has_mac;
+    struct hm_mac mac;
+    uint64_t confirmed_ms; /* when its MAC was last heard from it */
+    uint64_t asked_ms;     /* when we last asked for it */
+    unsigned asked;        /* times since it was last heard */
+    struct hm_timer retry;
+    struct hm_neighbours *owner;
+    uint8_t *queue[HM_NEIGHBOUR_QUEUE]; /* each: a size_t length, then the IP packet */
+    unsigned queued;
+};
+
+struct hm_neighbours {
+    struct hm_env *env;
+    struct hm_slab entries;
+    struct hm_slab waiting; /* memory of waiting packets */
+    struct hm_table by_addr;
+    struct hm_table by_mac;
+    struct hm_neighbour *oldest, *newest;
+};
+
+int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env);
+void hm_neighbours_fini(struct hm_neighbours *neighbours);
+
+/* A pair was seen on a link. Addresses outside the link's prefix, and group MACs, are not learnt. */
+void hm_neighbour_learn(struct hm_neighbours *neighbours, unsigned link, uint32_t addr,
+                        const struct hm_mac *mac);
+
+/* The entry with a known MAC, or NULL. */
+struct hm_neighbour *hm_neighbour_lookup(struct hm_neighbours *neighbours, unsigned link, uint32_t addr);
+
+/* Addresses known for a MAC on a link: fills in at most `max`, gives how many. */
+unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac,
+                               uint32_t *addrs, unsigned max);
+
+/* Asks for the address by broadcast, without any packet that waits. */
+void hm_neighbour_ask(struct hm_neighbours *neighbours, unsigned link, uint32_t addr);
+/* Asks for every address of the link's prefix (at most 1,024 of them), to find who has a MAC. */
+void hm_neighbour_ask_all(struct hm_neighbours *neighbours, unsigned link);
+
+/* Sends an IP packet (frame->data is its IP header) to a next hop on a link; takes its Ethernet header from
+ * the headroom. Waits in a copy while the next hop is asked for. */
+void hm_neighbour_send(struct hm_neighbours *neighbours, unsigned link, uint32_t next_hop,
+                       struct hm_frame *frame);
+
+/* Up to max neighbours of a link with known MACs, the latest learnt first, but `except`; gives how many. */
+unsigned hm_neighbour_recent(const struct hm_neighbours *neighbours, unsigned link,
+                             const struct hm_mac *except, uint32_t *addrs, unsigned max);
+
+#endif

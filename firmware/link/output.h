@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Output: frames and ARP packets to a link, IP packets by route. */
+#ifndef HM_LINK_OUTPUT_H
+#define HM_LINK_OUTPUT_H
+
+#include "firmware/env.h"
+#include "firmware/wire/arp.h"
+#include "firmware/wire/ethernet.h"
+
+/* Sends a whole frame; counts it, or its loss. */
+void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame);
+
+/* Puts an Ethernet header before frame->data (an IP packet) and sends it. */
+void hm_output_ethernet(struct hm_env *env, unsigned link, const struct hm_mac *dst, const struct hm_mac *src,
+                        struct hm_frame *frame);
+
+/* Builds and sends an ARP (or RARP) frame. */
+void hm_output_arp(struct hm_env *env, unsigned link, const struct hm_mac *dst, const struct hm_mac *src,
+                   const struct hm_arp *arp);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Takeover: standing in for an absent node on its home LAN, and handing its place back.
+ *
+ * Announcements are ARP requests for the address itself (RFC 5227 section 3: the form that every stack
+ * takes). The first goes out at once, two more follow quickly because a broadcast may be lost, then one a
+ * minute: bridges forget a silent MAC after 300 s by default. */
+#include "firmware/link/takeover.h"
+
+#include "firmware/link/output.h"
+
+#define REFRESH_MS 60000
+static const uint64_t REPEAT_MS[] = {200, 1800}; /* RFC 5227 section 2.3: at least two, 2 s apart */
+#define REPEAT_COUNT (sizeof(REPEAT_MS) / sizeof(REPEAT_MS[0]))
+
+static const struct hm_mac *own_mac(const struct hm_takeover *takeover)
+{
+    return &takeover->env->config->links[takeover->link].mac;
+}
+
+static bool takes_mac(const struct hm_takeover *takeover)
+{
+    return takeover->env->config->takeover == HM_TAKEOVER_MAC;
+}
+
+const struct hm_mac *hm_takeover_mac(const struct hm_takeover *takeover)
+{
+    return takes_mac(takeover) ? &takeover->mac : own_mac(takeover);
+}
+
+/* With takeover = own the frame's source is always the agent's, else bridges would learn the node's
+ * MAC at the agent's port. */
+static void announce(struct hm_takeover *takeover)
+{
+    const struct hm_mac *sender = takeover->restoring ? &takeover->mac : hm_takeover_mac(takeover);
+    const struct hm_mac *source = takes_mac(takeover) ? &takeover->mac : own_mac(takeover);
+    struct hm_arp arp = {.op = HM_ARP_REQUEST,
+                         .sender_mac = *sender,
+                         .sender_addr = takeover->addr,
+                         .target_addr = takeover->addr};
+    hm_output_arp(takeover->env, takeover->link, &HM_MAC_BROADCAST, source, &arp);
+    hm_env_count(takeover->env, HM_COUNT_ARP_TAKEOVER);
+    takeover->sent++;
+}
+
+static void announce_again_later(struct hm_takeover *takeover)
+{
+    if (takeover->sent <= REPEAT_COUNT)
+        hm_timer_arm(&takeover->env->wheel, &takeover->timer, REPEAT_MS[takeover->sent - 1]);
+    else if (!takeover->restoring)
+        hm_timer_arm(&takeover->env->wheel, &takeover->timer, REFRESH_MS);
+}
+
+static void on_timer(void *arg)
+{
+    struct hm_takeover *takeover = arg;
+    announce(takeover);
+    announce_again_later(takeover);
+}
+
+void hm_takeover_init(struct hm_takeover *takeover, struct hm_env *env)
+{
+    *takeover = (struct hm_takeover){.env = env};
+    hm_timer_init(&takeover->timer, on_timer, takeover);
+}
+
+void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac)
+{
+    takeover->link = link;
+    takeover->addr = addr;
+    takeover->mac = *mac;
+    takeover->sent = 0;
+    takeover->restoring = false;
+    on_timer(takeover);
+}
+
+void hm_takeover_pause(struct hm_takeover *takeover)
+{
+    hm_timer_cancel(&takeover->env->wheel, &takeover->timer);
+}
+
+void hm_takeover_hand_back(struct hm_takeover *takeover)
+{
+    hm_timer_cancel(&takeover->env->wheel, &takeover->timer);
+    if (takes_mac(takeover))
+        return;
+    takeover->restoring = true;
+    takeover->sent = 0;
+    on_timer(takeover);
+}
+
+void hm_takeover_fini(struct hm_takeover *takeover)
+{
+    hm_timer_cancel(&takeover->env->wheel, &takeover->timer);
+}
+
+void hm_takeover_answer(struct hm_takeover *takeover, uint32_t asker_addr, const struct hm_mac *asker_mac)
+{
+    const struct hm_mac *mac = hm_takeover_mac(takeover);
+    struct hm_arp arp = {.op = HM_ARP_REPLY,
+                         .sender_mac = *mac,
+                         .sender_addr = takeover->addr,
+                         .target_mac = *asker_mac,
+                         .target_addr = asker_addr};
+    hm_output_arp(takeover->env, takeover->link, asker_mac, mac, &arp);
+    hm_env_count(takeover->env, HM_COUNT_ARP_PROXIED);
+}

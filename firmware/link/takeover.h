@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Takeover: standing in for an absent node on its home LAN, and handing its place back.
+ *
+ * `takeover = mac`: broadcast announcements whose frame source and sender MAC are the node's own, so
+ * that bridges learn the new place and no neighbour's cache changes; refreshed within the bridges' ageing
+ * time. `takeover = own`: RFC 5944 section 4.6 with the agent's MAC. */
+#ifndef HM_LINK_TAKEOVER_H
+#define HM_LINK_TAKEOVER_H
+
+#include "firmware/env.h"
+
+struct hm_takeover {
+    struct hm_env *env;
+    struct hm_timer timer;
+    unsigned link;
+    uint32_t addr;
+    struct hm_mac mac; /* the node's */
+    unsigned sent;
+    bool restoring; /* announcing the node's own MAC after its return (takeover = own) */
+};
+
+void hm_takeover_init(struct hm_takeover *takeover, struct hm_env *env);
+
+/* The node left: announce now, a few times, then refresh until told otherwise. */
+void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac);
+
+/* A frame of the node was seen at home though nobody sent it back: no further announcement. */
+void hm_takeover_pause(struct hm_takeover *takeover);
+
+/* The node is home again. With takeover = own its MAC is announced for it, as RFC 5944 section 4.6
+ * asks; with takeover = mac there is nothing to repair. */
+void hm_takeover_hand_back(struct hm_takeover *takeover);
+
+/* Stops at once, silently. */
+void hm_takeover_fini(struct hm_takeover *takeover);
+
+/* The MAC by which the agent answers for the node while it is absent. */
+const struct hm_mac *hm_takeover_mac(const struct hm_takeover *takeover);
+
+/* Answers an ARP request for the absent node. */
+void hm_takeover_answer(struct hm_takeover *takeover, uint32_t asker_addr, const struct hm_mac *asker_mac);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ARP as it comes in: learn from it, answer for oneself, for the absent, and towards visitors.
+ *
+ * A visitor asks for its home router and its home neighbours: the agent answers with its own MAC (RFC 925),
+ * but never for the visitor's own address (that would be a conflict, RFC 5227) nor to a probe. On the home
+ * LAN the agent answers for nodes that are away, probes included: their addresses are not free. */
+#include "firmware/link/output.h"
+#include "firmware/path/path.h"
+
+static void answer(struct hm_path *path, unsigned link, const struct hm_arp *request)
+{
+    const struct hm_mac *own = &path->env->config->links[link].mac;
+    struct hm_arp reply = {.op = HM_ARP_REPLY,
+                           .sender_mac = *own,
+                           .sender_addr = request->target_addr,
+                           .target_mac = request->sender_mac,
+                           .target_addr = request->sender_addr};
+    hm_output_arp(path->env, link, &request->sender_mac, own, &reply);
+}
+
+static bool is_address_of_mac(const struct hm_path *path, const struct hm_mac *mac, uint32_t addr)
+{
+    return hm_visitor_by_source(&path->agent->foreign.visitors, mac, addr) != NULL;
+}
+
+/* A visitor's ARP never reaches the tables of this LAN. */
+static void from_visitor(struct hm_path *path, unsigned link, const struct hm_visitor *visitor,
+                         const struct hm_arp *arp)
+{
+    if (arp->op != HM_ARP_REQUEST || hm_arp_is_probe(arp) || visitor->state != HM_VISITOR_PRESENT)
+        return;
+    if (!hm_prefix_contains(&visitor->node.home_prefix, arp->target_addr) ||
+        is_address_of_mac(path, &visitor->node.mac, arp->target_addr))
+        return;
+    answer(path, link, arp);
+    hm_env_count(path->env, HM_COUNT_ARP_PROXIED);
+}
+
+/* Somebody else on the home LAN uses the address of a node that is away: not believed. */
+static bool is_conflict(const struct hm_path *path, unsigned link, const struct hm_arp *arp)
+{
+    const struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, arp->sender_addr);
+    return binding != NULL && link == path->env->home_link && hm_binding_is_absent(binding) &&
+           !hm_mac_equal(&binding->mac, &arp->sender_mac);
+}
+
+static void answer_for_absent(struct hm_path *path, unsigned link, const struct hm_arp *arp)
+{
+    struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, arp->target_addr);
+    if (binding == NULL || link != path->env->home_link || !hm_binding_is_absent(binding) ||
+        hm_mac_equal(&binding->mac, &arp->sender_mac))
+        return;
+    hm_takeover_answer(&binding->takeover, arp->sender_addr, &arp->sender_mac);
+}
+
+void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                 const struct hm_frame *frame)
+{
+    struct hm_arp arp;
+    char text[HM_IP_TEXT_LEN];
+    if (hm_arp_decode(frame->data, frame->len, &arp) != HM_OK) {
+        hm_env_drop(path->env, HM_DROP_ARP_MALFORMED, NULL);
+        return;
+    }
+    if (hm_mac_is_group(&arp.sender_mac)) {
+        hm_env_drop(path->env, HM_DROP_ARP_GROUP_MAC, "%s", hm_ip_text(arp.sender_addr, text));
+        return;
+    }
+    const struct hm_visitor *visitor =
+        hm_visitor_of_mac(&path->agent->foreign.visitors, &ethernet->src, NULL);
+    if (visitor != NULL && visitor->link == link) {
+        from_visitor(path, link, visitor, &arp);
+        return;
+    }
+    if (is_conflict(path, link, &arp)) {
+        hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "ARP by another host for %s",
+                    hm_ip_text(arp.sender_addr, text));
+        return;
+    }
+    hm_neighbour_learn(path->neighbours, link, arp.sender_addr, &arp.sender_mac);
+    if (arp.op != HM_ARP_REQUEST)
+        return;
+    if (arp.target_addr == path->env->config->links[link].addr)
+        answer(path, link, &arp);
+    else
+        answer_for_absent(path, link, &arp);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Classify: what is this frame, and whose. The first step of the packet path.
+ *
+ * In this order: a visitor's own packet (by MAC and address) goes up the reverse tunnel; a packet for a node
+ * that is away goes down its tunnel; a tunnelled packet for us is opened; what else is for us is the stack's;
+ * in gateway mode the stack routes the rest. A frame whose MAC is none of ours was flooded by a bridge:
+ * counted, no more. */
+#include "firmware/path/path.h"
+
+#include <stdlib.h>
+
+#include "firmware/wire/dhcp.h"
+
+#define UDP_HEADER_LEN 8
+
+int hm_path_init(struct hm_path *path, struct hm_env *env, struct hm_neighbours *neighbours,
+                 struct hm_agent *agent)
+{
+    *path = (struct hm_path){.env = env, .neighbours = neighbours, .agent = agent};
+    path->scratch = malloc(HM_PATH_SCRATCH_LEN);
+    return path->scratch == NULL ? HM_ERR_MEMORY : HM_OK;
+}
+
+void hm_path_fini(struct hm_path *path)
+{
+    free(path->scratch);
+    path->scratch = NULL;
+}
+
+/* Who got which address (design: a hypervisor knows a VM's MAC, but often not its address). */
+static void snoop_dhcp(struct hm_path *path, unsigned link, const struct hm_ipv4 *ip,
+                       const struct hm_frame *frame)
+{
+    struct hm_dhcp dhcp;
+    struct hm_reader reader;
+    hm_reader_init(&reader, frame->data + ip->header_len, frame->len - ip->header_len);
+    uint16_t src_port = hm_read_u16(&reader);
+    uint16_t dst_port = hm_read_u16(&reader);
+    hm_read_skip(&reader, UDP_HEADER_LEN - 4);
+    if (reader.failed || ip->protocol != HM_IP_PROTO_UDP || hm_ipv4_is_fragment(ip) ||
+        src_port != HM_DHCP_SERVER_PORT || dst_port != HM_DHCP_CLIENT_PORT)
+        return;
+    if (hm_dhcp_decode(reader.at, reader.left, &dhcp) != HM_OK)
+        hm_env_drop(path->env, HM_DROP_DHCP_MALFORMED, NULL);
+    else if (dhcp.type == HM_DHCP_ACK && dhcp.your_addr != 0)
+        hm_neighbour_learn(path->neighbours, link, dhcp.your_addr, &dhcp.client_mac);
+}
+
+static bool is_group_addr(const struct hm_prefix *prefix, uint32_t addr)
+{
+    return hm_ip_is_multicast(addr) || addr == UINT32_MAX || addr == hm_prefix_broadcast(prefix);
+}
+
+/* A packet that a visitor sent with its own address. */
+static void from_visitor(struct hm_path *path, struct hm_visitor *visitor, const struct hm_ethernet *ethernet,
+                         const struct hm_ipv4 *ip, struct hm_frame *frame)
+{
+    visitor->seen_ms = hm_env_ms(path->env);
+    if (visitor->state != HM_VISITOR_PRESENT) {
+        hm_env_drop(path->env,
+                    visitor->state == HM_VISITOR_LEAVING ? HM_DROP_VISITOR_ABSENT : HM_DROP_EARLY_FRAME, "%s",
+                    visitor->vm);
+        return;
+    }
+    if (hm_mac_is_group(&ethernet->dst) || is_group_addr(&visitor->node.home_prefix, ip->dst)) {
+        hm_env_drop(path->env, HM_DROP_MOBILE_BROADCAST, "%s", visitor->vm);
+        return;
+    }
+    if (hm_path_lower_ttl(path, visitor, frame))
+        hm_path_encapsulate(path, visitor->node.home_agent, visitor, frame);
+}
+
+/* A packet for a node that is away, caught on the home LAN or on its way there. */
+static void to_absent(struct hm_path *path, unsigned link, const struct hm_binding *binding,
+                      const struct hm_ipv4 *ip, struct hm_frame *frame)
+{
+    const struct hm_binding *sender = hm_binding_lookup(&path->agent->home.bindings, ip->src);
+    if (sender != NULL && hm_binding_is_absent(sender) && link == path->env->home_link) {
+        hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "%s is away", sender->vm);
+        return;
+    }
+    if (hm_path_lower_ttl(path, NULL, frame))
+        hm_path_encapsulate(path, binding->care_of_addr, NULL, frame);
+}
+
+/* A node that has just come home may go on sending to the MAC of the agent where it was. */
+static bool is_misdirected(const struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                           const struct hm_ipv4 *ip)
+{
+    const struct hm_binding *binding;
+    if (link != path->env->home_link || path->agent->home.bindings.by_addr.count == 0)
+        return false;
+    binding = hm_binding_lookup(&path->agent->home.bindings, ip->src);
+    return binding != NULL && !hm_binding_is_absent(binding) && hm_mac_equal(&binding->mac, &ethernet->src) &&
+           hm_mac_equal(&binding->agent_mac, &ethernet->dst) && !hm_mac_is_zero(&binding->agent_mac);
+}
+
+static void to_us(struct hm_path *path, unsigned link, const struct hm_ipv4 *ip, struct hm_frame *frame)
+{
+    snoop_dhcp(path, link, ip, frame);
+    if (ip->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, ip->dst) &&
+        !hm_ipv4_is_fragment(ip))
+        hm_path_decapsulate(path, frame);
+    else
+        hm_stack_input(path->agent->stack, link, frame);
+}
+
+static bool is_martian(const struct hm_path *path, const struct hm_ipv4 *ip)
+{
+    if (hm_env_is_own_addr(path->env, ip->src))
+        return true;
+    if (ip->src == 0) /* a host that asks for its address */
+        return ip->dst != UINT32_MAX;
+    return !hm_ip_is_host(ip->src) ||
+           (!hm_ip_is_host(ip->dst) && !hm_ip_is_multicast(ip->dst) && ip->dst != UINT32_MAX);
+}
+
+/* Not mobile: ours, to be routed, or flooded here. */
+static void from_others(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                        const struct hm_ipv4 *ip, struct hm_frame *frame)
+{
+    const struct hm_link_config *config = &path->env->config->links[link];
+    char text[HM_IP_TEXT_LEN];
+    bool is_group = hm_mac_is_group(&ethernet->dst);
+    if (!is_group && !hm_mac_equal(&ethernet->dst, &config->mac))
+        hm_env_drop(path->env, HM_DROP_NOT_OURS, NULL);
+    else if (is_martian(path, ip))
+        hm_env_drop(path->env, HM_DROP_IP_MARTIAN, "source %s", hm_ip_text(ip->src, text));
+    else if (hm_env_is_own_addr(path->env, ip->dst) || is_group_addr(&config->prefix, ip->dst))
+        to_us(path, link, ip, frame);
+    else if (is_group)
+        hm_env_drop(path->env, HM_DROP_NOT_OURS, NULL);
+    else if (hm_router_config_is_one_armed(path->env->config))
+        hm_env_drop(path->env, HM_DROP_NOT_A_ROUTER, "to %s", hm_ip_text(ip->dst, text));
+    else
+        hm_stack_input(path->agent->stack, link, frame);
+}
+
+/* The absent node that the frame is meant for, or NULL. */
+static const struct hm_binding *absent_target(const struct hm_path *path, unsigned link,
+                                              const struct hm_ethernet *ethernet, const struct hm_ipv4 *ip)
+{
+    const struct hm_binding *binding;
+    if (path->agent->home.bindings.by_addr.count == 0)
+        return NULL;
+    binding = hm_binding_lookup(&path->agent->home.bindings, ip->dst);
+    if (binding == NULL || !hm_binding_is_absent(binding))
+        return NULL;
+    if (hm_mac_equal(&ethernet->dst, &path->env->config->links[link].mac))
+        return binding;
+    return link == path->env->home_link && hm_mac_equal(&ethernet->dst, &binding->mac) ? binding : NULL;
+}
+
+static void classify_ipv4(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                          const struct hm_ipv4 *ip, struct hm_frame *frame)
+{
+    struct hm_visitors *visitors = &path->agent->foreign.visitors;
+    if (visitors->by_mac.count > 0) {
+        struct hm_visitor *visitor = hm_visitor_by_source(visitors, &ethernet->src, ip->src);
+        if (visitor != NULL && visitor->link == link) {
+            from_visitor(path, visitor, ethernet, ip, frame);
+            return;
+        }
+        visitor = hm_visitor_of_mac(visitors, &ethernet->src, NULL);
+        if (visitor != NULL && visitor->link == link) {
+            hm_env_drop(path->env, HM_DROP_VISITOR_SOURCE, "%s", visitor->vm);
+            return;
+        }
+    }
+    const struct hm_binding *binding = absent_target(path, link, ethernet, ip);
+    if (binding != NULL)
+        to_absent(path, link, binding, ip, frame);
+    else if (is_misdirected(path, link, ethernet, ip))
+        hm_path_forward(path, frame);
+    else
+        from_others(path, link, ethernet, ip, frame);
+}
+
+static void input_ipv4(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                       struct hm_frame *frame)
+{
+    struct hm_ipv4 ip;
+    if (hm_ipv4_decode(frame->data, frame->len, &ip) != HM_OK)
+        hm_env_drop(path->env, HM_DROP_IP_HEADER, NULL);
+    else if (!hm_ipv4_checksum_is_right(frame->data, ip.header_len))
+        hm_env_drop(path->env, HM_DROP_IP_CHECKSUM, NULL);
+    else {
+        frame->len = ip.total_len; /* without the padding of a short frame */
+        classify_ipv4(path, link, ethernet, &ip, frame);
+    }
+}
+
+void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame)
+{
+    struct hm_ethernet ethernet;
+    hm_env_count(path->env, HM_COUNT_FRAMES_IN);
+    if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK) {
+        hm_env_drop(path->env, HM_DROP_FRAME_SHORT, NULL);
+        return;
+    }
+    if (frame->offload.gso_type != 0 || (frame->offload.flags & 1) != 0) {
+        hm_env_drop(path->env, HM_DROP_OFFLOAD, NULL);
+        return;
+    }
+    hm_agent_presence(path->agent, link, &ethernet.src);
+    hm_frame_pull(frame, HM_ETHERNET_LEN);
+    switch (ethernet.type) {
+    case HM_ETHERTYPE_IPV4:
+        input_ipv4(path, link, &ethernet, frame);
+        return;
+    case HM_ETHERTYPE_ARP:
+        hm_path_arp(path, link, &ethernet, frame);
+        return;
+    case HM_ETHERTYPE_RARP: /* a hypervisor announces a landed VM: its presence was all */
+        return;
+    default:
+        hm_env_drop(path->env, HM_DROP_ETHERTYPE, "0x%04x", ethernet.type);
+    }
+}

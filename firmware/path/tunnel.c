@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tunnel: IP-in-IP (RFC 2003), in and out.
+ *
+ * In: what does not fit the tunnel is cut before it is encapsulated, or its sender is told; so outer packets
+ * are never fragmented by us. Out: a packet is taken only when its outer source is the peer of a binding or a
+ * visitor, and its inner address is that binding's or visitor's (RFC 3024 section 4.3.2); all else is dropped
+ * silently. Nothing is forwarded for strangers. */
+#include "firmware/link/route.h"
+#include "firmware/path/path.h"
+
+#define OUTER_LEN HM_IPV4_LEN
+#define OUTER_TTL 64
+
+#define ECN_MASK 3
+#define ECN_CE 3
+
+struct entry {
+    uint32_t remote_addr;
+    struct hm_route route;
+};
+
+static void encapsulate_piece(struct hm_path *path, void *arg, struct hm_frame *frame)
+{
+    const struct entry *entry = arg;
+    struct hm_ipv4 inner;
+    if (hm_ipv4_decode(frame->data, frame->len, &inner) != HM_OK)
+        return;
+    uint8_t *bytes = hm_frame_push(frame, OUTER_LEN);
+    assert(bytes != NULL);
+    struct hm_ipv4 outer = {.tos = inner.tos, /* DSCP, and ECN by RFC 6040 normal mode */
+                            .total_len = (uint16_t)frame->len,
+                            .id = path->env->ip_id++,
+                            .fragment = inner.fragment & HM_IPV4_DF,
+                            .ttl = OUTER_TTL,
+                            .protocol = HM_IP_PROTO_IPIP,
+                            .src = path->env->agent_addr,
+                            .dst = entry->remote_addr};
+    hm_ipv4_encode(bytes, &outer);
+    hm_env_count(path->env, HM_COUNT_TUNNEL_OUT);
+    hm_neighbour_send(path->neighbours, entry->route.link, entry->route.next_hop, frame);
+}
+
+void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_visitor *visitor,
+                         struct hm_frame *frame)
+{
+    struct hm_ipv4 inner;
+    struct entry entry = {.remote_addr = remote_addr};
+    char text[HM_IP_TEXT_LEN];
+    int err = hm_ipv4_decode(frame->data, frame->len, &inner);
+    assert(err == HM_OK);
+    /* RFC 2003 section 3.2: the tunnel's exit must not be the packet's source. */
+    if (err != HM_OK || inner.src == remote_addr) {
+        hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "from %s", hm_ip_text(inner.src, text));
+        return;
+    }
+    if (!hm_route_find(path->env->config, remote_addr, &entry.route)) {
+        hm_env_drop(path->env, HM_DROP_NO_ROUTE, "tunnel to %s", hm_ip_text(remote_addr, text));
+        return;
+    }
+    uint16_t mtu = (uint16_t)(path->env->config->links[entry.route.link].mtu - OUTER_LEN);
+    if (frame->len <= mtu)
+        encapsulate_piece(path, &entry, frame);
+    else
+        hm_path_fit(path, visitor, mtu, frame, encapsulate_piece, &entry);
+}
+
+/* RFC 6040 section 4.2; false: the packet must be dropped. */
+static bool combine_ecn(uint8_t *inner_bytes, const struct hm_ipv4 *inner, const struct hm_ipv4 *outer)
+{
+    unsigned in = inner->tos & ECN_MASK, out = outer->tos & ECN_MASK;
+    if (in == 0)
+        return out != ECN_CE;
+    if (out == ECN_CE && in != ECN_CE) {
+        inner_bytes[1] |= ECN_CE;
+        hm_ipv4_fix_checksum(inner_bytes, inner->header_len);
+    } else if (out == 1 && in == 2) { /* ECT(1) is the more severe */
+        inner_bytes[1] = (uint8_t)((inner_bytes[1] & ~ECN_MASK) | 1);
+        hm_ipv4_fix_checksum(inner_bytes, inner->header_len);
+    }
+    return true;
+}
+
+/* Why a packet that is neither a visitor's nor a binding's was not taken. */
+static void refuse(struct hm_path *path, const struct hm_ipv4 *outer, const struct hm_ipv4 *inner,
+                   const struct hm_binding *binding)
+{
+    char from[HM_IP_TEXT_LEN], src[HM_IP_TEXT_LEN];
+    bool is_peer = hm_security_peer_by_addr(&path->agent->security, outer->src) != NULL;
+    bool is_others = binding != NULL && hm_binding_is_absent(binding);
+    hm_env_drop(path->env, !is_peer || is_others ? HM_DROP_TUNNEL_PEER : HM_DROP_TUNNEL_INNER, "%s by %s",
+                hm_ip_text(inner->src, src), hm_ip_text(outer->src, from));
+}
+
+static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const struct hm_ipv4 *inner,
+                        struct hm_frame *frame)
+{
+    char text[HM_IP_TEXT_LEN];
+    struct hm_agent *agent = path->agent;
+    struct hm_visitor *visitor = hm_visitor_by_home(&agent->foreign.visitors, outer->src, inner->dst);
+    const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, inner->src);
+    bool is_reverse = binding != NULL && hm_binding_is_absent(binding) && binding->care_of_addr == outer->src;
+    if (hm_env_is_own_addr(path->env, inner->src) ||
+        (inner->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, inner->dst))) {
+        hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "by %s", hm_ip_text(outer->src, text));
+    } else if (visitor == NULL && !is_reverse) {
+        refuse(path, outer, inner, binding);
+    } else if (!combine_ecn(frame->data, inner, outer)) {
+        hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "congestion mark on a flow without ECN");
+    } else if (visitor == NULL) {
+        hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
+        hm_path_forward(path, frame);
+    } else if (visitor->state != HM_VISITOR_PRESENT) {
+        hm_env_drop(path->env, HM_DROP_VISITOR_ABSENT, "%s", visitor->vm);
+    } else {
+        hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
+        hm_path_deliver(path, visitor, true, frame);
+    }
+}
+
+void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
+{
+    struct hm_ipv4 outer, inner;
+    char text[HM_IP_TEXT_LEN];
+    if (hm_ipv4_decode(frame->data, frame->len, &outer) != HM_OK) {
+        hm_env_drop(path->env, HM_DROP_IP_HEADER, NULL);
+        return;
+    }
+    frame->len = outer.total_len;
+    hm_frame_pull(frame, outer.header_len);
+    if (hm_ipv4_decode(frame->data, frame->len, &inner) != HM_OK ||
+        !hm_ipv4_checksum_is_right(frame->data, inner.header_len)) {
+        hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "by %s", hm_ip_text(outer.src, text));
+        return;
+    }
+    frame->len = inner.total_len;
+    exit_tunnel(path, &outer, &inner, frame);
+}

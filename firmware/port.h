@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The contract between the router and its platform: all that the firmware can do to the world.
+ *
+ * The firmware has no clock, no randomness, no file descriptor of its own: frames, time and datagrams
+ * come in through firmware/router.h, and go out through this struct. Both platforms, Linux and the
+ * simulator, fill it in. No function here may call back into the router. */
+#ifndef HM_PORT_H
+#define HM_PORT_H
+
+#include "firmware/base/frame.h"
+#include "firmware/base/log.h"
+
+/* The source or destination of a datagram on an address of the host's kernel. */
+struct hm_endpoint {
+    uint32_t addr;
+    uint16_t port;
+    unsigned socket; /* which of the configured kernel addresses, from 0 */
+};
+
+struct hm_port {
+    void *ctx; /* handed back in each call */
+
+    /* Sends the frame on the router's link number `link` (its order in the configuration). The memory
+     * is the caller's again on return; bytes may have been changed. 0, or HM_ERR_PLATFORM when the
+     * interface did not take it. */
+    int (*send_frame)(void *ctx, unsigned link, struct hm_frame *frame);
+
+    /* Sends a control datagram from a kernel address. Losing it is allowed. */
+    void (*send_datagram)(void *ctx, const struct hm_endpoint *to, const void *bytes, size_t len);
+
+    /* Fills in unpredictable bytes. */
+    void (*random)(void *ctx, void *bytes, size_t len);
+
+    /* One line without its end; the platform adds time and level. */
+    void (*log)(void *ctx, enum hm_log_level level, const char *line);
+};
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The router's reports: what an operator sees of it. Field names are the words of the manual. */
+#include "firmware/reports.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const HM_REPORT_NAMES[] = {"status",   "bindings",   "visitors", "handovers",
+                                       "counters", "neighbours", NULL};
+
+static void write_addr(const struct hm_report_sink *sink, const char *field, uint32_t addr)
+{
+    char text[HM_IP_TEXT_LEN];
+    sink->text(sink->ctx, field, addr == 0 ? NULL : hm_ip_text(addr, text));
+}
+
+static void write_mac(const struct hm_report_sink *sink, const char *field, const struct hm_mac *mac)
+{
+    char text[HM_MAC_TEXT_LEN];
+    sink->text(sink->ctx, field, hm_mac_text(mac, text));
+}
+
+static void write_left(const struct hm_report_source *source, const struct hm_report_sink *sink,
+                       const struct hm_timer *timer)
+{
+    uint64_t now_ms = hm_env_ms(source->env);
+    bool runs = hm_timer_is_armed(timer) && timer->due_ms > now_ms;
+    sink->number(sink->ctx, "lifetime_s", runs ? (timer->due_ms - now_ms + 999) / 1000 : 0);
+}
+
+static uint64_t drops_sum(const struct hm_env *env)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < HM_DROP_COUNT; i++)
+        sum += env->counters.drops[i];
+    return sum;
+}
+
+static void write_status(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    const struct hm_env *env = source->env;
+    char prefix[HM_PREFIX_TEXT_LEN];
+    sink->begin_row(sink->ctx);
+    sink->text(sink->ctx, "name", env->config->name);
+    sink->text(sink->ctx, "mode", hm_router_config_is_one_armed(env->config) ? "one-armed" : "gateway");
+    write_addr(sink, "address", env->agent_addr);
+    sink->text(sink->ctx, "home", hm_prefix_text(&env->config->home, prefix));
+    sink->text(sink->ctx, "takeover", env->config->takeover == HM_TAKEOVER_MAC ? "mac" : "own");
+    sink->text(sink->ctx, "tunnel", "ipip");
+    sink->number(sink->ctx, "uptime_s", (env->now.mono_us - source->started_us) / 1000000);
+    sink->number(sink->ctx, "peers", source->agent->security.peer_count);
+    sink->number(sink->ctx, "bindings", source->agent->home.bindings.slab.used);
+    sink->number(sink->ctx, "visitors", source->agent->foreign.visitors.slab.used);
+    sink->number(sink->ctx, "handovers", source->agent->handovers.slab.used);
+    sink->number(sink->ctx, "neighbours", source->neighbours->entries.used);
+    sink->number(sink->ctx, "frames_in", env->counters.events[HM_COUNT_FRAMES_IN]);
+    sink->number(sink->ctx, "frames_out", env->counters.events[HM_COUNT_FRAMES_OUT]);
+    sink->number(sink->ctx, "dropped", drops_sum(env));
+    sink->end_row(sink->ctx);
+}
+
+static void write_binding(const struct hm_report_source *source, const struct hm_binding *binding,
+                          const struct hm_report_sink *sink)
+{
+    sink->begin_row(sink->ctx);
+    sink->text(sink->ctx, "vm", binding->vm[0] == '\0' ? NULL : binding->vm);
+    write_addr(sink, "home_address", binding->home_addr);
+    write_mac(sink, "mac", &binding->mac);
+    sink->text(sink->ctx, "state", hm_binding_state_name(binding->state));
+    write_addr(sink, "care_of", binding->care_of_addr);
+    write_addr(sink, "staged_care_of", binding->staged_care_of_addr);
+    write_left(source, sink, binding->state == HM_BINDING_STAGED ? &binding->staged : &binding->lifetime);
+    sink->end_row(sink->ctx);
+}
+
+static void write_bindings(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    const struct hm_table *table = &source->agent->home.bindings.by_addr;
+    size_t bucket = 0;
+    struct hm_table_node *at = hm_table_walk(table, &bucket, NULL);
+    for (; at != NULL; at = hm_table_walk(table, &bucket, at))
+        write_binding(source, HM_CONTAINER_OF(at, struct hm_binding, by_addr), sink);
+}
+
+static void write_visitor(const struct hm_report_source *source, const struct hm_visitor *visitor,
+                          const struct hm_report_sink *sink)
+{
+    sink->begin_row(sink->ctx);
+    sink->text(sink->ctx, "vm", visitor->vm[0] == '\0' ? NULL : visitor->vm);
+    write_addr(sink, "home_address", visitor->node.home_addr);
+    write_mac(sink, "mac", &visitor->node.mac);
+    write_addr(sink, "home_agent", visitor->node.home_agent);
+    sink->text(sink->ctx, "interface", source->env->config->links[visitor->link].name);
+    sink->text(sink->ctx, "state", hm_visitor_state_name(visitor->state));
+    write_left(source, sink, &visitor->lifetime);
+    sink->number(sink->ctx, "delivered", visitor->delivered);
+    sink->end_row(sink->ctx);
+}
+
+static void write_visitors(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    const struct hm_table *table = &source->agent->foreign.visitors.by_home;
+    size_t bucket = 0;
+    struct hm_table_node *at = hm_table_walk(table, &bucket, NULL);
+    for (; at != NULL; at = hm_table_walk(table, &bucket, at))
+        write_visitor(source, HM_CONTAINER_OF(at, struct hm_visitor, by_home), sink);
+}
+
+/* Steps as spans since the first: what an operator compares. */
+static void write_steps(const struct hm_handover *handover, const struct hm_report_sink *sink)
+{
+    char field[HM_NAME_LEN];
+    for (unsigned step = HM_STEP_IMMINENT + 1; step < HM_STEP_COUNT; step++) {
+        snprintf(field, sizeof(field), "%s_ms", hm_handover_step_name(step));
+        if (handover->step_us[step] == 0)
+            sink->text(sink->ctx, field, NULL);
+        else
+            sink->millis(sink->ctx, field, handover->step_us[step] - handover->step_us[HM_STEP_IMMINENT]);
+    }
+}
+
+/* From the landing to the first delivery: our own part of the interruption. */
+static void write_restoration(const struct hm_handover *handover, const struct hm_report_sink *sink)
+{
+    uint64_t landed_us = handover->step_us[HM_STEP_LANDED];
+    uint64_t delivered_us = handover->step_us[HM_STEP_DELIVERED];
+    if (landed_us == 0 || delivered_us == 0)
+        sink->text(sink->ctx, "restoration_ms", NULL);
+    else
+        sink->millis(sink->ctx, "restoration_ms", delivered_us - landed_us);
+}
+
+static void write_handover(const struct hm_handover *handover, const struct hm_report_sink *sink)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "%016llx", (unsigned long long)handover->id);
+    sink->begin_row(sink->ctx);
+    sink->text(sink->ctx, "id", id);
+    sink->number(sink->ctx, "epoch", handover->epoch);
+    sink->text(sink->ctx, "vm", handover->vm);
+    write_addr(sink, "home_address", handover->nodes[0].home_addr);
+    sink->number(sink->ctx, "addresses", handover->node_count);
+    sink->text(sink->ctx, "role", hm_handover_role_name(handover->role));
+    sink->text(sink->ctx, "host", handover->host);
+    write_addr(sink, "other_agent", handover->other);
+    sink->text(sink->ctx, "state", hm_handover_state_name(handover->state));
+    sink->text(sink->ctx, "reason", handover->reason[0] == '\0' ? NULL : handover->reason);
+    sink->number(sink->ctx, "started_s", hm_ntp_to_unix_us(handover->started_ntp) / 1000000);
+    write_steps(handover, sink);
+    write_restoration(handover, sink);
+    sink->end_row(sink->ctx);
+}
+
+static void write_handovers(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    const struct hm_handover *handover = source->agent->handovers.newest;
+    for (; handover != NULL; handover = handover->older)
+        write_handover(handover, sink);
+}
+
+static void write_counters(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    char field[HM_NAME_LEN];
+    const struct hm_counters *counters = &source->env->counters;
+    sink->begin_row(sink->ctx);
+    for (unsigned i = 0; i < HM_COUNTER_COUNT; i++)
+        sink->number(sink->ctx, hm_counter_name(i), counters->events[i]);
+    for (unsigned i = 0; i < HM_DROP_COUNT; i++) {
+        snprintf(field, sizeof(field), "drop-%s", hm_drop_name(i));
+        sink->number(sink->ctx, field, counters->drops[i]);
+    }
+    sink->end_row(sink->ctx);
+}
+
+static void write_neighbours(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    const struct hm_neighbour *entry = source->neighbours->newest;
+    for (; entry != NULL; entry = entry->older) {
+        if (!entry->has_mac)
+            continue;
+        sink->begin_row(sink->ctx);
+        write_addr(sink, "address", entry->addr);
+        write_mac(sink, "mac", &entry->mac);
+        sink->text(sink->ctx, "interface", source->env->config->links[entry->link].name);
+        sink->number(sink->ctx, "age_s", (hm_env_ms(source->env) - entry->confirmed_ms) / 1000);
+        sink->end_row(sink->ctx);
+    }
+}
+
+int hm_reports_write(const struct hm_report_source *source, const char *name,
+                     const struct hm_report_sink *sink)
+{
+    static void (*const WRITERS[])(const struct hm_report_source *, const struct hm_report_sink *) = {
+        write_status, write_bindings, write_visitors, write_handovers, write_counters, write_neighbours};
+    for (unsigned i = 0; HM_REPORT_NAMES[i] != NULL; i++) {
+        if (strcmp(HM_REPORT_NAMES[i], name) == 0) {
+            WRITERS[i](source, sink);
+            return HM_OK;
+        }
+    }
+    return HM_ERR_UNKNOWN;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A router: one agent with its packet path, its stack and its timers, as the platform sees it. */
+#include "firmware/router.h"
+
+#include <stdlib.h>
+
+#include "firmware/path/path.h"
+#include "firmware/reports.h"
+
+#define TIMERS_PER_TICK 256
+
+struct hm_router {
+    struct hm_env env;
+    struct hm_neighbours neighbours;
+    struct hm_agent agent;
+    struct hm_path path;
+    uint64_t started_us;
+};
+
+static void on_tunnel(void *arg, unsigned link, struct hm_frame *frame)
+{
+    (void)link;
+    hm_path_decapsulate(arg, frame);
+}
+
+static bool on_output(void *arg, uint32_t dst, struct hm_frame *frame)
+{
+    struct hm_path *path = arg;
+    const struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, dst);
+    if (binding == NULL || !hm_binding_is_absent(binding))
+        return false;
+    hm_path_originate(path, frame);
+    return true;
+}
+
+int hm_router_create(const struct hm_router_config *config, const struct hm_port *port,
+                     const struct hm_time *now, struct hm_router **out)
+{
+    struct hm_router *router = calloc(1, sizeof(*router));
+    if (router == NULL)
+        return HM_ERR_MEMORY;
+    struct hm_stack_path hooks = {.arg = &router->path, .tunnel = on_tunnel, .output = on_output};
+    hm_env_init(&router->env, config, port, now);
+    router->started_us = now->mono_us;
+    int err = hm_neighbours_init(&router->neighbours, &router->env);
+    if (err != HM_OK)
+        goto free_router;
+    err = hm_path_init(&router->path, &router->env, &router->neighbours, &router->agent);
+    if (err != HM_OK)
+        goto fini_neighbours;
+    err = hm_agent_init(&router->agent, &router->env, &router->neighbours, &hooks);
+    if (err != HM_OK)
+        goto fini_path;
+    *out = router;
+    return HM_OK;
+
+fini_path:
+    hm_path_fini(&router->path);
+fini_neighbours:
+    hm_neighbours_fini(&router->neighbours);
+free_router:
+    free(router);
+    return err;
+}
+
+void hm_router_destroy(struct hm_router *router)
+{
+    if (router == NULL)
+        return;
+    hm_agent_fini(&router->agent);
+    hm_path_fini(&router->path);
+    hm_neighbours_fini(&router->neighbours);
+    free(router);
+}
+
+void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,
+                     const struct hm_time *now)
+{
+    router->env.now = *now;
+    hm_path_frame(&router->path, link, frame);
+}
+
+void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from, const void *bytes,
+                        size_t len, const struct hm_time *now)
+{
+    router->env.now = *now;
+    hm_agent_kernel_datagram(&router->agent, from, bytes, len);
+}
+
+bool hm_router_tick(struct hm_router *router, const struct hm_time *now)
+{
+    router->env.now = *now;
+    return hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, TIMERS_PER_TICK);
+}
+
+uint64_t hm_router_next_ms(const struct hm_router *router)
+{
+    return hm_wheel_next_ms(&router->env.wheel);
+}
+
+int hm_router_report(struct hm_router *router, const char *name, const struct hm_report_sink *sink,
+                     const struct hm_time *now)
+{
+    router->env.now = *now;
+    struct hm_report_source source = {.env = &router->env,
+                                      .agent = &router->agent,
+                                      .neighbours = &router->neighbours,
+                                      .started_us = router->started_us};
+    return hm_reports_write(&source, name, sink);
+}

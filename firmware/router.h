@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A router: what the platform calls. One process may hold several (the simulator does). */
+#ifndef HM_ROUTER_H
+#define HM_ROUTER_H
+
+#include "firmware/base/clock.h"
+#include "firmware/port.h"
+#include "firmware/report.h"
+#include "firmware/router_config.h"
+
+struct hm_router;
+
+/* Takes all its memory here. config and port are borrowed and outlive the router. 0 and *out, or
+ * HM_ERR_MEMORY. */
+int hm_router_create(const struct hm_router_config *config, const struct hm_port *port,
+                     const struct hm_time *now, struct hm_router **out);
+/* Frees everything; NULL is allowed. */
+void hm_router_destroy(struct hm_router *router);
+
+/* A frame came in on a link. The frame needs HM_FRAME_HEADROOM bytes before its data; its bytes may
+ * have changed on return, its memory is the caller's. */
+void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,
+                     const struct hm_time *now);
+
+/* A control datagram came in on one of the host's kernel addresses. */
+void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from, const void *bytes,
+                        size_t len, const struct hm_time *now);
+
+/* Fires due timers; true when more is due at once (a budget bounds one call). */
+bool hm_router_tick(struct hm_router *router, const struct hm_time *now);
+/* Monotonic milliseconds by which hm_router_tick wants to be called; UINT64_MAX: never. */
+uint64_t hm_router_next_ms(const struct hm_router *router);
+
+/* Writes a report ("status", "bindings", ...) into the sink. HM_ERR_UNKNOWN for another name. */
+int hm_router_report(struct hm_router *router, const char *name, const struct hm_report_sink *sink,
+                     const struct hm_time *now);
+
+#endif

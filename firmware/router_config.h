@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a router is told at its start: a plain struct, filled in and checked by config/. */
+#ifndef HM_ROUTER_CONFIG_H
+#define HM_ROUTER_CONFIG_H
+
+#include "firmware/base/addr.h"
+#include "firmware/base/log.h"
+
+#define HM_NAME_LEN 64 /* with the zero at the end */
+#define HM_MAX_LINKS 8
+#define HM_MAX_ROUTES 64
+#define HM_MAX_PEERS 64
+#define HM_MAX_HOSTS 32 /* hypervisor hosts of one agent */
+#define HM_MAX_PREFIXES 16
+#define HM_MAX_HYPERVISORS 256
+#define HM_MAX_KERNEL_ADDRS 8
+#define HM_KEY_MAX_LEN 64
+#define HM_KEY_MIN_LEN 16 /* RFC 5944 section 5.1: 128 bits */
+#define HM_SPI_MIN 256    /* RFC 5944 section 1.6: 0-255 are reserved */
+
+enum hm_algorithm {
+    HM_ALGORITHM_HMAC_SHA256,
+    HM_ALGORITHM_HMAC_MD5,
+    HM_ALGORITHM_COUNT,
+};
+
+enum hm_link_role {
+    HM_LINK_LAN, /* the agent's subnet: VMs live and visit here */
+    HM_LINK_WAN, /* towards the other agents */
+};
+
+enum hm_takeover_mode {
+    HM_TAKEOVER_MAC, /* stand in for an absent node with its own MAC */
+    HM_TAKEOVER_OWN, /* with the agent's MAC (RFC 5944 section 4.6) */
+};
+
+struct hm_key {
+    uint8_t bytes[HM_KEY_MAX_LEN]; /* secret: never logged */
+    size_t len;                    /* HM_KEY_MIN_LEN.. */
+};
+
+struct hm_link_config {
+    char name[HM_NAME_LEN];
+    enum hm_link_role role;
+    uint32_t addr;           /* the agent's address */
+    struct hm_prefix prefix; /* on link */
+    struct hm_mac mac;       /* the agent's; never zero */
+    uint16_t mtu;            /* of IP packets, 576..65535 */
+};
+
+struct hm_route_config {
+    struct hm_prefix prefix; /* 0.0.0.0/0: the default */
+    uint32_t gateway;        /* on link */
+    unsigned link;
+};
+
+struct hm_peer_config {
+    char name[HM_NAME_LEN];
+    uint32_t addr; /* its care-of and home agent address */
+    uint32_t spi;
+    enum hm_algorithm algorithm;
+    struct hm_key key; /* registrations; the control channel derives its own from it */
+    char hosts[HM_MAX_HOSTS][HM_NAME_LEN];
+    unsigned host_count;
+    struct hm_prefix homes[HM_MAX_PREFIXES];
+    unsigned home_count;
+};
+
+struct hm_hypervisor_config {
+    char name[HM_NAME_LEN];
+    uint32_t key_id;
+    struct hm_key key;
+    struct hm_prefix allow[HM_MAX_PREFIXES]; /* what it may move; none: nothing */
+    unsigned allow_count;
+};
+
+struct hm_router_config {
+    char name[HM_NAME_LEN];
+    char hosts[HM_MAX_HOSTS][HM_NAME_LEN]; /* hypervisor hosts of this subnet */
+    unsigned host_count;
+    enum hm_log_level log_level;
+
+    struct hm_link_config links[HM_MAX_LINKS]; /* links[0] has role LAN */
+    unsigned link_count;
+    struct hm_route_config routes[HM_MAX_ROUTES];
+    unsigned route_count;
+
+    struct hm_prefix home; /* VMs that belong here */
+    uint32_t home_router;  /* their default router; the agent's own LAN address in gateway mode */
+    enum hm_takeover_mode takeover;
+    uint16_t lifetime_max_s; /* granted by the home agent */
+    uint16_t lifetime_s;     /* asked for by the foreign agent */
+    uint16_t staged_lifetime_s;
+    uint32_t wait_ms;     /* how long a notice may take when it does not say */
+    uint16_t tolerance_s; /* of time stamps, RFC 5944 section 5.7.1 */
+
+    uint16_t control_port;
+    bool control_listen; /* on the agent's own addresses */
+
+    struct hm_peer_config *peers; /* peer_count; owned by whoever filled this in, outlives the router */
+    unsigned peer_count;
+    struct hm_hypervisor_config *hypervisors;
+    unsigned hypervisor_count;
+
+    unsigned max_bindings;
+    unsigned max_visitors;
+    unsigned max_handovers;
+    unsigned max_neighbours;
+};
+
+/* One-armed: all on one link; the subnet keeps its own router. */
+static inline bool hm_router_config_is_one_armed(const struct hm_router_config *config)
+{
+    return config->link_count == 1;
+}
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The items of a control message: bytes to struct and back. */
+#include "firmware/wire/control_item.h"
+
+#include "firmware/base/err.h"
+#include "firmware/wire/text.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum item_type {
+    ITEM_VM = 1,
+    ITEM_HOST = 2,
+    ITEM_MAC = 3,
+    ITEM_ADDR = 4,
+    ITEM_NODE = 5,
+    ITEM_NEIGHBOURS = 6,
+    ITEM_HANDOVER_ID = 7,
+    ITEM_EPOCH = 8,
+    ITEM_LIFETIME = 9,
+    ITEM_WAIT = 10,
+    ITEM_DRY_RUN = 11,
+    ITEM_AGENT_ADDR = 12,
+    ITEM_STATE = 13,
+    ITEM_TEXT = 14,
+    ITEM_RELAYED = 15,
+    ITEM_FIRST_SKIPPABLE = 128,
+};
+
+#define MAC_LEN 6
+#define ADDR_LEN 4
+#define NODE_LEN 29
+
+/* Items that a message may have more than once. */
+static bool is_repeatable(uint8_t type)
+{
+    return type == ITEM_MAC || type == ITEM_ADDR || type == ITEM_NODE || type == ITEM_NEIGHBOURS;
+}
+
+/* A reader of one kind of value has the whole value to itself; all must be used up. */
+static int finish(const struct hm_reader *value)
+{
+    return value->failed || value->left > 0 ? HM_ERR_MALFORMED : HM_OK;
+}
+
+static int read_text(struct hm_reader *value, char *text, size_t cap)
+{
+    if (value->left == 0 || value->left >= cap || !hm_text_is_clean(value->at, value->left))
+        return HM_ERR_MALFORMED;
+    hm_read_bytes(value, text, value->left);
+    return HM_OK;
+}
+
+static int read_u32(struct hm_reader *value, uint32_t *out)
+{
+    *out = hm_read_u32(value);
+    return finish(value);
+}
+
+static int read_u64(struct hm_reader *value, uint64_t *out)
+{
+    *out = hm_read_u64(value);
+    return finish(value);
+}
+
+static int read_flag(struct hm_reader *value, bool *out)
+{
+    *out = true;
+    return finish(value);
+}
+
+static int read_mac(struct hm_reader *value, struct hm_control_message *out)
+{
+    if (out->mac_count == HM_CONTROL_MAX_NODES)
+        return HM_ERR_MALFORMED;
+    hm_read_mac(value, &out->macs[out->mac_count++]);
+    return finish(value);
+}
+
+static int read_addr(struct hm_reader *value, struct hm_control_message *out)
+{
+    if (out->addr_count == HM_CONTROL_MAX_NODES)
+        return HM_ERR_MALFORMED;
+    return read_u32(value, &out->addrs[out->addr_count++]);
+}
+
+static int read_node(struct hm_reader *value, struct hm_control_message *out)
+{
+    struct hm_control_node *node;
+
+    if (out->node_count == HM_CONTROL_MAX_NODES)
+        return HM_ERR_MALFORMED;
+    node = &out->nodes[out->node_count++];
+    node->home_addr = hm_read_u32(value);
+    hm_read_mac(value, &node->mac);
+    node->home_agent = hm_read_u32(value);
+    node->home_prefix.addr = hm_read_u32(value);
+    node->home_prefix.len = hm_read_u8(value);
+    node->router = hm_read_u32(value);
+    hm_read_mac(value, &node->router_mac);
+    if (node->home_prefix.len > 32 || !hm_prefix_contains(&node->home_prefix, node->home_prefix.addr))
+        return HM_ERR_MALFORMED;
+    return finish(value);
+}
+
+static int read_neighbours(struct hm_reader *value, struct hm_control_message *out)
+{
+    while (value->left > 0 && !value->failed) {
+        if (out->neighbour_count == HM_CONTROL_MAX_NEIGHBOURS)
+            return HM_ERR_MALFORMED;
+        out->neighbours[out->neighbour_count++] = hm_read_u32(value);
+    }
+    return finish(value);
+}
+
+static int read_item(uint8_t type, struct hm_reader *value, struct hm_control_message *out)
+{
+    switch (type) {
+    case ITEM_VM:
+        return read_text(value, out->vm, sizeof(out->vm));
+    case ITEM_HOST:
+        return read_text(value, out->host, sizeof(out->host));
+    case ITEM_MAC:
+        return read_mac(value, out);
+    case ITEM_ADDR:
+        return read_addr(value, out);
+    case ITEM_NODE:
+        return read_node(value, out);
+    case ITEM_NEIGHBOURS:
+        return read_neighbours(value, out);
+    case ITEM_HANDOVER_ID:
+        return read_u64(value, &out->handover_id);
+    case ITEM_EPOCH:
+        return read_u32(value, &out->epoch);
+    case ITEM_LIFETIME:
+        return read_u32(value, &out->lifetime_s);
+    case ITEM_WAIT:
+        return read_u32(value, &out->wait_ms);
+    case ITEM_DRY_RUN:
+        return read_flag(value, &out->dry_run);
+    case ITEM_AGENT_ADDR:
+        return read_u32(value, &out->agent_addr);
+    case ITEM_STATE:
+        return read_text(value, out->state, sizeof(out->state));
+    case ITEM_TEXT:
+        return read_text(value, out->text, sizeof(out->text));
+    case ITEM_RELAYED:
+        return read_flag(value, &out->relayed);
+    default:
+        return type >= ITEM_FIRST_SKIPPABLE ? HM_OK : HM_ERR_MALFORMED;
+    }
+}
+
+int hm_control_item_decode_all(struct hm_reader *reader, struct hm_control_message *out)
+{
+    uint32_t seen = 0; /* a bit per known type */
+
+    while (reader->left > 0) {
+        uint8_t type = hm_read_u8(reader);
+        uint8_t len = hm_read_u8(reader);
+        struct hm_reader value = hm_read_sub(reader, len);
+
+        if (reader->failed || read_item(type, &value, out) != HM_OK)
+            return HM_ERR_MALFORMED;
+        if (type >= ITEM_FIRST_SKIPPABLE || is_repeatable(type))
+            continue;
+        if ((seen & 1u << type) != 0)
+            return HM_ERR_MALFORMED;
+        seen |= 1u << type;
+    }
+    return HM_OK;
+}
+
+static void write_head(struct hm_writer *writer, enum item_type type, size_t len)
+{
+    hm_write_u8(writer, (uint8_t)type);
+    hm_write_u8(writer, (uint8_t)len);
+}
+
+/* Empty: absent. A text that was cut within a character, or holds one that the other side would refuse,
+ * is sent up to there. */
+static void write_text(struct hm_writer *writer, enum item_type type, const char *text, size_t cap)
+{
+    const char *end = memchr(text, '\0', cap);
+    size_t len;
+
+    assert(end != NULL);
+    len = (size_t)(end - text);
+    while (len > 0 && !hm_text_is_clean((const uint8_t *)text, len))
+        len--;
+    if (len == 0)
+        return;
+    write_head(writer, type, len);
+    hm_write_bytes(writer, text, len);
+}
+
+/* Zero: absent. */
+static void write_u32(struct hm_writer *writer, enum item_type type, uint32_t value)
+{
+    if (value == 0)
+        return;
+    write_head(writer, type, 4);
+    hm_write_u32(writer, value);
+}
+
+static void write_flag(struct hm_writer *writer, enum item_type type, bool is_set)
+{
+    if (is_set)
+        write_head(writer, type, 0);
+}
+
+static void write_node(struct hm_writer *writer, const struct hm_control_node *node)
+{
+    write_head(writer, ITEM_NODE, NODE_LEN);
+    hm_write_u32(writer, node->home_addr);
+    hm_write_mac(writer, &node->mac);
+    hm_write_u32(writer, node->home_agent);
+    hm_write_u32(writer, node->home_prefix.addr);
+    hm_write_u8(writer, node->home_prefix.len);
+    hm_write_u32(writer, node->router);
+    hm_write_mac(writer, &node->router_mac);
+}
+
+static void write_lists(struct hm_writer *writer, const struct hm_control_message *message)
+{
+    assert(message->mac_count <= HM_CONTROL_MAX_NODES && message->addr_count <= HM_CONTROL_MAX_NODES);
+    assert(message->node_count <= HM_CONTROL_MAX_NODES);
+    assert(message->neighbour_count <= HM_CONTROL_MAX_NEIGHBOURS);
+    for (unsigned i = 0; i < message->mac_count; i++) {
+        write_head(writer, ITEM_MAC, MAC_LEN);
+        hm_write_mac(writer, &message->macs[i]);
+    }
+    for (unsigned i = 0; i < message->addr_count; i++) {
+        write_head(writer, ITEM_ADDR, ADDR_LEN);
+        hm_write_u32(writer, message->addrs[i]);
+    }
+    for (unsigned i = 0; i < message->node_count; i++)
+        write_node(writer, &message->nodes[i]);
+    if (message->neighbour_count > 0)
+        write_head(writer, ITEM_NEIGHBOURS, message->neighbour_count * (size_t)ADDR_LEN);
+    for (unsigned i = 0; i < message->neighbour_count; i++)
+        hm_write_u32(writer, message->neighbours[i]);
+}
+
+void hm_control_item_encode_all(struct hm_writer *writer, const struct hm_control_message *message)
+{
+    _Static_assert(HM_CONTROL_MAX_NEIGHBOURS * ADDR_LEN <= UINT8_MAX, "the neighbours fit one item");
+    write_text(writer, ITEM_VM, message->vm, sizeof(message->vm));
+    write_text(writer, ITEM_HOST, message->host, sizeof(message->host));
+    write_lists(writer, message);
+    if (message->handover_id != 0) {
+        write_head(writer, ITEM_HANDOVER_ID, 8);
+        hm_write_u64(writer, message->handover_id);
+    }
+    write_u32(writer, ITEM_EPOCH, message->epoch);
+    write_u32(writer, ITEM_LIFETIME, message->lifetime_s);
+    write_u32(writer, ITEM_WAIT, message->wait_ms);
+    write_flag(writer, ITEM_DRY_RUN, message->dry_run);
+    write_u32(writer, ITEM_AGENT_ADDR, message->agent_addr);
+    write_text(writer, ITEM_STATE, message->state, sizeof(message->state));
+    write_text(writer, ITEM_TEXT, message->text, sizeof(message->text));
+    write_flag(writer, ITEM_RELAYED, message->relayed);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The commands of `hypermip`. Each gets its own arguments (argv[0] is its name) and gives an exit code. */
+#ifndef HM_LINUX_CLI_H
+#define HM_LINUX_CLI_H
+
+#include "config/config.h"
+
+enum hm_exit {
+    HM_EXIT_FINE = 0,
+    HM_EXIT_FAILED = 1, /* could not: no device, no agent */
+    HM_EXIT_USAGE = 2,  /* wrong arguments, or a faulty file */
+};
+
+struct hm_cli_options {
+    const char *config; /* -c */
+    const char *socket; /* -s */
+    bool json;          /* -j */
+    bool man;           /* --man */
+    bool notify;        /* --notify */
+};
+
+/* Parses the options that `allowed` names ("cs" allows -c and -s; 'm' --man, 'n' --notify). False after
+ * telling what is wrong. No command takes other arguments. */
+bool hm_cli_parse(int argc, char **argv, const char *allowed, struct hm_cli_options *options);
+
+/* Loads the file and prints faults and warnings to stderr. True when it is good; then config is to be
+ * ended by hm_config_fini. */
+bool hm_cli_load(const char *path, enum hm_config_secrets secrets, struct hm_config *config,
+                 unsigned *warnings);
+
+int hm_cli_run(int argc, char **argv);
+int hm_cli_check(int argc, char **argv);
+/* status, bindings, visitors, handovers, counters: argv[0] is the report. */
+int hm_cli_report(int argc, char **argv);
+int hm_cli_keygen(int argc, char **argv);
+int hm_cli_keys(int argc, char **argv);
+
+/* Prints a report's JSON document as a table: one row for each row, or, of a single row, one line for
+ * each field. False when the text is no report; then its error, if it has one, is on stderr. */
+bool hm_cli_print_table(const char *json, FILE *out);
+
+#endif

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The two chains that are measured: one with bare relays, one with agents between which a VM has been handed over."""
+import os
+import secrets
+import sys
+
+import lab
+
+WAN = {"a": "192.0.2.1", "b": "192.0.2.2"}
+LAN = {"a": "10.1.0.1", "b": "10.2.0.1"}
+
+AGENT = """
+[agent]
+name = agent-{own}
+hosts = hv-{own}
+user = root
+log_level = info
+socket = {work}/{own}.sock
+
+[interface lan]
+tap = lan0
+create = no
+role = lan
+address = {lan}/24
+
+[interface wan]
+tap = wan0
+create = no
+role = wan
+address = {wan}/24
+mtu = {wan_mtu}
+
+[peer agent-{other}]
+address = {peer_wan}
+hosts = hv-{other}
+home = {peer_home}
+spi = 1000
+algorithm = hmac-sha256
+key = {peer_key}
+
+[hypervisor hv-{own}]
+key_id = 2000
+key = {notify_key}
+allow = 10.1.0.0/24
+"""
+
+NOTIFY = """
+[agent]
+address = {lan}
+
+[key]
+id = 2000
+key = {notify_key}
+"""
+
+
+class DeviceLab(lab.Lab):
+    """A chain whose devices run on one core, with a log each."""
+
+    def __init__(self, name, bin_dir, work, cpu):
+        super().__init__(name)
+        self.bin_dir = bin_dir
+        self.work = work
+        self.cpu = cpu
+        self.logs = {}
+
+    def device(self, place, program, *arguments):
+        path = os.path.join(self.work, f"{self.name}-{place}.log")
+        self.logs[place] = path
+        with open(path, "w", encoding="utf-8") as log:
+            self.spawn(place, ["taskset", "-c", str(self.cpu), os.path.join(self.bin_dir, program), *arguments], log)
+
+    def show_logs(self):
+        for path in self.logs.values():
+            with open(path, encoding="utf-8", errors="replace") as log:
+                for line in log.readlines()[-20:]:
+                    print(f"{os.path.basename(path)}: {line.rstrip()}", file=sys.stderr)
+
+
+class RelayLab(DeviceLab):
+    def start(self):
+        self.build()
+        self.device("a", "relay", "lan0", "wan0")
+        self.device("b", "relay", "wan0", "lan0")
+        self.move_vm()
+        self.await_ping("vm", lab.CORR_ADDR)
+
+
+class AgentLab(DeviceLab):
+    """The VM starts at home, is staged and lands in subnet b; from then on the agents carry its packets."""
+
+    def start(self):
+        self.build()
+        keys = {"peer_key": secrets.token_hex(32)}
+        for own, other in (("a", "b"), ("b", "a")):
+            keys["notify_key"] = secrets.token_hex(32)
+            self.write(f"{own}.conf", AGENT.format(
+                own=own, other=other, work=self.work, lan=LAN[own], wan=WAN[own], wan_mtu=lab.WAN_MTU,
+                peer_wan=WAN[other], peer_home="10.1.0.0/24" if own == "b" else "10.2.0.0/24", **keys))
+            self.write(f"{own}.notify", NOTIFY.format(lan=LAN[own], **keys))
+            self.device(own, "hypermip", "run", "-c", self.path(f"{own}.conf"))
+        for own in ("a", "b"):
+            self.await_ping(own, LAN[own])
+        self.await_ping("vm", lab.CORR_ADDR)
+        self.notify("a", "imminent", lab.VM_ADDR, "--to", "hv-b", "--mac", lab.VM_MAC, "--wait", "10")
+        self.move_vm()
+        self.notify("b", "landed", lab.VM_ADDR)
+        self.await_ping("vm", lab.CORR_ADDR)
+
+    def path(self, name):
+        return os.path.join(self.work, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+            file.write(text.lstrip())
+
+    def notify(self, place, *words):
+        lab.run(*self.inside(place, os.path.join(self.bin_dir, "notify-migrate"), "--config",
+                             self.path(f"{place}.notify"), *words))

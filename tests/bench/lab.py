@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The bench's network: a chain of namespaces with room for two devices, either bare relays or agents.
+
+ corr             a                                          b                                       vm
+ eth0 ---- [br-lan: lan port, TAP lan0]  device A  [TAP wan0, br-wan: link] ---- [link: br-wan, ...
+ ... TAP wan0]  device B  [TAP lan0, br-lan: lan port] ---- eth0
+
+The agents stand as gateways (design.md section 3): a frame comes in on one TAP and leaves on the other, just as it does
+in a relay, one read and one write per device. One-armed agents would read and write the same TAP and send every frame
+through a kernel router, whose work would dilute the comparison. The WAN side has an MTU of 1,600, so that an inner
+packet of 1,500 bytes needs no fragments.
+
+Nothing forwards IP but the devices, IPv6 is off, and the VM drops the test traffic before its own stack sees it.
+"""
+import subprocess
+import time
+
+CORR_MAC, CORR_ADDR = "02:00:00:00:01:09", "10.1.0.9"
+VM_MAC, VM_ADDR = "02:00:00:00:01:05", "10.1.0.5"
+HOSTS = {"a": "10.1.0.8", "b": "10.2.0.8"}  # hypervisor hosts: the bridges' own addresses
+WAN_MTU = 1600
+
+# The VM's interface drops what the generator sends (port 9, discard) at the door: no answers, no socket look-up.
+DROP_RULES = """
+table netdev bench {
+    chain door {
+        type filter hook ingress device "eth0" priority 0; policy accept;
+        udp dport 9 drop
+        tcp dport 9 drop
+    }
+}
+"""
+
+
+def run(*command, **options):
+    """Runs a command; on failure its own words are in the exception."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, **options)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}{done.stdout.strip()}")
+    return done.stdout
+
+
+def ip(*words):
+    return run("ip", *words)
+
+
+class Lab:
+    """One chain: build() makes it without devices, spawn() starts them, stop() ends them and removes all."""
+
+    def __init__(self, name):
+        self.name = name
+        self.children = []
+        self.namespaces = []
+
+    def netns(self, place):
+        return f"{self.name}-{place}"
+
+    def inside(self, place, *command):
+        return ["ip", "netns", "exec", self.netns(place), *command]
+
+    def build(self):
+        for place in ("corr", "a", "b", "vm"):
+            ip("netns", "add", self.netns(place))
+            self.namespaces.append(self.netns(place))
+            run(*self.inside(place, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
+                             "net.ipv6.conf.default.disable_ipv6=1"))
+        for place in ("a", "b"):
+            for bridge, tap, mtu in (("br-lan", "lan0", 1500), ("br-wan", "wan0", WAN_MTU)):
+                self.ip(place, "link", "add", bridge, "type", "bridge", "mcast_snooping", "0")
+                self.ip(place, "tuntap", "add", tap, "mode", "tap", "vnet_hdr")
+                self.ip(place, "link", "set", "dev", tap, "mtu", str(mtu), "master", bridge, "up")
+                self.ip(place, "link", "set", "dev", bridge, "mtu", str(mtu), "up")
+        ip("link", "add", "name", "link", "netns", self.netns("a"), "type", "veth",
+           "peer", "name", "link", "netns", self.netns("b"))
+        for place in ("a", "b"):
+            self.ip(place, "link", "set", "dev", "link", "mtu", str(WAN_MTU), "master", "br-wan", "up")
+        for place, addr in HOSTS.items():
+            self.ip(place, "address", "add", f"{addr}/24", "dev", "br-lan")
+        self.add_host("corr", "a", CORR_MAC, CORR_ADDR)
+        self.add_host("vm", "a", VM_MAC, VM_ADDR)
+        run(*self.inside("vm", "nft", "-f", "-"), input=DROP_RULES)
+
+    def ip(self, place, *words):
+        return ip("-n", self.netns(place), *words)
+
+    def add_host(self, place, subnet, mac, addr):
+        """A host in a namespace of its own, its cable on the subnet's LAN bridge."""
+        ip("link", "add", "name", "eth0", "netns", self.netns(place), "address", mac, "type", "veth",
+           "peer", "name", f"to-{place}", "netns", self.netns(subnet))
+        self.ip(place, "address", "add", f"{addr}/24", "dev", "eth0")
+        self.ip(place, "link", "set", "dev", "eth0", "up")
+        self.plug(subnet, f"to-{place}")
+
+    def plug(self, subnet, cable):
+        self.ip(subnet, "link", "set", "dev", cable, "master", "br-lan", "up")
+
+    def move_vm(self):
+        """The VM leaves subnet a and lands in subnet b, with all that it knows."""
+        self.ip("a", "link", "set", "dev", "to-vm", "nomaster", "down")
+        self.ip("a", "link", "set", "dev", "to-vm", "netns", self.netns("b"))
+        self.plug("b", "to-vm")
+
+    def spawn(self, place, command, log):
+        child = subprocess.Popen(self.inside(place, *command), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.children.append(child)
+        return child
+
+    def await_ping(self, place, addr, seconds=20):
+        """Pings until an answer comes. From the VM to the correspondent all bridges of the chain learn from it."""
+        end = time.monotonic() + seconds
+        ping = self.inside(place, "ping", "-q", "-n", "-c", "1", "-W", "1", addr)
+        while subprocess.run(ping, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            self.check_alive()
+            if time.monotonic() > end:
+                raise RuntimeError(f"{self.netns(place)}: no answer from {addr}")
+
+    def check_alive(self):
+        for child in self.children:
+            if child.poll() is not None:
+                raise RuntimeError(f"{' '.join(child.args)}: ended with {child.returncode}")
+
+    def cut_link(self):
+        """The link's far end leaves its bridge: frames end there, and the second device has nothing to do."""
+        self.ip("b", "link", "set", "dev", "link", "nomaster")
+
+    def join_link(self):
+        self.ip("b", "link", "set", "dev", "link", "master", "br-wan")
+
+    def stop(self):
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            try:
+                child.wait(5)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        for netns in self.namespaces:
+            subprocess.run(["ip", "netns", "delete", netns], check=False)

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measures packet rate and CPU time per packet of agents beside bare relays, in turn and in one run (see run.sh)."""
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+
+import lab
+from agents import AgentLab, RelayLab
+
+FRAMES = {"udp64": "64-byte UDP frames", "tcp1500": "1,500-byte TCP packets"}
+DEVICES = {
+    "relay1": "one bare relay",
+    "agent1": "one agent",
+    "relay2": "two bare relays",
+    "pair": "pair of agents",
+}
+BASELINE = {"agent1": "relay1", "pair": "relay2"}
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run.sh", description=__doc__)
+    parser.add_argument("--json", metavar="FILE", help="write all figures as JSON")
+    parser.add_argument("--seconds", type=float, default=2.0, metavar="N", help="length of one measurement (2)")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="interleaved rounds (7)")
+    parser.add_argument("--flood", action="store_true", help="send without regard to what arrives")
+    parser.add_argument("--relays-only", action="store_true", help="measure no agents: is the machine quiet?")
+    parser.add_argument("--bin", required=True, metavar="DIR", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.seconds <= 0 or arguments.rounds < 1:
+        parser.error("--seconds and --rounds must be positive")
+    return arguments
+
+
+class Bench:
+    """Takes the measurements: which lab, which processes, which window for each kind of device."""
+
+    def __init__(self, arguments, labs):
+        self.arguments = arguments
+        self.labs = labs
+        cpus = sorted(os.sched_getaffinity(0))
+        # The generator on one core, all devices under test on another one, however many there are.
+        self.generator_cpu, self.device_cpu = cpus[0], cpus[1 % len(cpus)]
+        self.cpus = len(cpus)
+
+    def device_names(self):
+        return [name for name in DEVICES if ("relay" in name) or "agent" in self.labs]
+
+    def measure(self, device, frame):
+        """One measurement; figures per second and per packet."""
+        chain = self.labs["relay" if "relay" in device else "agent"]
+        alone = device in ("relay1", "agent1")
+        pids = [child.pid for child in chain.children[:1 if alone else 2]]
+        counter = chain.netns("b") + "/link" if alone else chain.netns("vm") + "/eth0"
+        if alone:
+            chain.cut_link()
+        try:
+            result = self.blast(chain, counter, frame, pids)
+        finally:
+            if alone:
+                chain.join_link()
+        chain.check_alive()
+        seconds = result["window_ns"] / 1e9
+        forwarded = max(result["forwarded"], 1)
+        cpu_ns = sum(result["cpu_ns"])
+        return {
+            "pps": result["forwarded"] / seconds,
+            "offered_pps": result["offered"] / seconds,
+            "cpu_ns_per_packet": cpu_ns / forwarded,
+            "cpu_ns_per_packet_each": [ns / forwarded for ns in result["cpu_ns"]],
+            "busy": cpu_ns / result["window_ns"],
+            "generator_busy": result["generator_cpu_ns"] / result["window_ns"],
+            "lost_share": 1 - result["total_forwarded"] / max(result["total_offered"], 1),
+        }
+
+    def blast(self, chain, counter, frame, pids):
+        command = ["taskset", "-c", str(self.generator_cpu), os.path.join(self.arguments.bin, "blast"),
+                   "--tx", chain.netns("corr") + "/eth0", "--rx", counter, "--frame", frame,
+                   "--from", f"{lab.CORR_MAC}/{lab.CORR_ADDR}", "--to", f"{lab.VM_MAC}/{lab.VM_ADDR}",
+                   "--seconds", str(self.arguments.seconds)]
+        if self.arguments.flood:
+            command += ["--window", "0"]
+        for pid in pids:
+            command += ["--pid", str(pid)]
+        return json.loads(lab.run(*command))
+
+    def rounds(self):
+        """All measurements: {frame: {device: [figures of each round]}}; each round takes every device in turn."""
+        taken = {frame: {device: [] for device in self.device_names()} for frame in FRAMES}
+        for number in range(self.arguments.rounds):
+            for frame in FRAMES:
+                for device in self.device_names():
+                    taken[frame][device].append(self.measure(device, frame))
+            print(f"round {number + 1} of {self.arguments.rounds} done", file=sys.stderr)
+        return taken
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def summarize(taken):
+    """Flat keys DEVICE_FRAME_FIGURE; a ratio is taken within each round, then summed up."""
+    figures = {}
+    for frame, devices in taken.items():
+        for device, rounds in devices.items():
+            for figure in ("pps", "offered_pps", "cpu_ns_per_packet", "busy", "generator_busy", "lost_share"):
+                figures[f"{device}_{frame}_{figure}"] = spread([one[figure] for one in rounds])
+            base = devices.get(BASELINE.get(device))
+            if base:
+                for figure, ratio in (("pps", "pps_vs_relay"), ("cpu_ns_per_packet", "cpu_vs_relay")):
+                    figures[f"{device}_{frame}_{ratio}"] = spread(
+                        [own[figure] / bare[figure] for own, bare in zip(rounds, base) if bare[figure] > 0] or [0])
+    if "pair_udp64_pps_vs_relay" in figures:
+        figures["pps_vs_relay"] = figures["pair_udp64_pps_vs_relay"]
+    return figures
+
+
+def cell(figures, key, form):
+    """median (minimum - maximum), or nothing where the figure does not exist."""
+    if key not in figures:
+        return ""
+    values = figures[key]
+    return f"{form.format(values['median'])} ({form.format(values['min'])} - {form.format(values['max'])})"
+
+
+def print_table(figures, bench):
+    arguments = bench.arguments
+    print(f"\nMedian (minimum - maximum) of {arguments.rounds} rounds of {arguments.seconds:g} s, devices in turn.\n")
+    row = "{:<26}{:>32}{:>26}{:>24}{:>24}{:>7}{:>8}"
+    print(row.format("", "forwarded packets/s", "CPU ns per packet", "packets/s : relay's", "CPU : relay's", "busy",
+                     "lost"))
+    for frame, frame_text in FRAMES.items():
+        print(frame_text)
+        for device in bench.device_names():
+            key = f"{device}_{frame}_"
+            print(row.format("  " + DEVICES[device], cell(figures, key + "pps", "{:,.0f}"),
+                             cell(figures, key + "cpu_ns_per_packet", "{:,.0f}"),
+                             cell(figures, key + "pps_vs_relay", "{:.2f}"),
+                             cell(figures, key + "cpu_vs_relay", "{:.2f}"),
+                             f"{figures[key + 'busy']['median']:.0%}",
+                             f"{figures[key + 'lost_share']['median']:.1%}"))
+    print_notes(figures, bench)
+
+
+def print_notes(figures, bench):
+    print(f"""
+CPU ns per packet: CPU time of the device's process, or of both together, and of the kernel on its behalf: read,
+  write, and the way of the written frame through bridges and cables to the next queue.
+busy: share of its core that the device had. The devices of a chain share core {bench.device_cpu}, the generator has \
+core {bench.generator_cpu}.""")
+    if bench.arguments.flood:
+        print("The generator floods: what it offers beyond the forwarded rate is lost.")
+    else:
+        print("The generator keeps at most 256 frames under way, so the rate is the highest without loss.")
+    waiting = [key.removesuffix("_busy") for key, values in figures.items()
+               if key.endswith("_busy") and not key.endswith("_generator_busy") and values["median"] < 0.9]
+    if bench.cpus < 2:
+        print("Only one core: the generator and the devices share it, the packet rates mean little.")
+    elif waiting:
+        print("The machine had other work, or the generator was the slower part, in: " + ", ".join(waiting)
+              + "; go by the CPU time there.")
+
+
+def write_json(path, figures, taken, bench):
+    arguments = bench.arguments
+    document = {
+        "machine": {"kernel": platform.release(), "cores": bench.cpus, "load": os.getloadavg()},
+        "settings": {"rounds": arguments.rounds, "seconds": arguments.seconds,
+                     "load": "flood" if arguments.flood else "window"},
+        **figures,
+        "rounds": taken,
+    }
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(document, file, indent=1)
+        file.write("\n")
+
+
+def on_signal(number, _frame):
+    sys.exit(128 + number)
+
+
+def main():
+    arguments = parse_arguments()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    work = tempfile.mkdtemp(prefix="hm-bench-")
+    labs = {}
+    try:
+        bench = Bench(arguments, labs)
+        kinds = {"relay": RelayLab} if arguments.relays_only else {"relay": RelayLab, "agent": AgentLab}
+        for kind, make in kinds.items():
+            labs[kind] = make(f"hmb{os.getpid()}-{kind}", arguments.bin, work, bench.device_cpu)
+            labs[kind].start()
+        taken = bench.rounds()
+        figures = summarize(taken)
+        print_table(figures, bench)
+        if arguments.json:
+            write_json(arguments.json, figures, taken, bench)
+    except RuntimeError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        for chain in labs.values():
+            chain.show_logs()
+        return 1
+    finally:
+        for chain in labs.values():
+            chain.stop()
+        shutil.rmtree(work, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

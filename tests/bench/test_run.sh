@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Owns the check that the benchmark works: a very short run measures every device and hardly loses a frame.
+# It asserts no speed.
+set -euo pipefail
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "must be root to make network namespaces"
+    exit 77
+fi
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+json=$(mktemp)
+trap 'rm -f "$json"' EXIT
+
+"$top/tests/bench/run.sh" --seconds 0.2 --rounds 1 --json "$json"
+python3 - "$json" <<'CHECK'
+import json
+import sys
+
+with open(sys.argv[1], encoding="ascii") as file:
+    figures = json.load(file)
+for frame in ("udp64", "tcp1500"):
+    for device in ("relay1", "agent1", "relay2", "pair"):
+        for figure in ("pps", "cpu_ns_per_packet"):
+            values = figures[f"{device}_{frame}_{figure}"]
+            assert 0 < values["min"] <= values["median"] <= values["max"], (device, frame, figure, values)
+        lost = figures[f"{device}_{frame}_lost_share"]["max"]
+        assert lost < 0.01, (device, frame, "lost share", lost)
+    for device in ("agent1", "pair"):
+        for ratio in ("pps_vs_relay", "cpu_vs_relay"):
+            assert figures[f"{device}_{frame}_{ratio}"]["median"] > 0, (device, frame, ratio)
+CHECK

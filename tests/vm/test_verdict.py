@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Owns the tests of the demonstration's judgement: bounds, repeats, and the reading of captures."""
+
+import contextlib
+import io
+import os
+import struct
+import tempfile
+import unittest
+from types import SimpleNamespace
+from unittest import mock
+
+import capture
+import demo
+from move import Result
+from topology import GUEST_MAC
+
+GOOD = {"from": "a", "to": "b", "rate": 1000, "sent": 4000, "sent_in_pause": 30, "down_lost": 43, "down_dup": 0,
+        "down_reord": 0, "up_lost": 0, "up_dup": 0, "up_reord": 0, "pause_ms": 30.0, "restoration_ms": 1.0,
+        "answer_ms": 30.0, "staging_ms": 4.0, "valid": True}
+
+
+def result(tcp_alive=True, **changes):
+    return Result(GOOD | changes, tcp_alive, 100.0)
+
+
+class Verdict(unittest.TestCase):
+    def test_loss_up_to_the_bound_is_explained(self):
+        self.assertEqual(result().faults(), [])
+        self.assertEqual(result(up_lost=43).faults(), [])
+
+    def test_loss_above_the_bound_is_a_fault_in_each_direction(self):
+        self.assertEqual(len(result(down_lost=44).faults()), 1)
+        self.assertEqual(len(result(up_lost=44).faults()), 1)
+
+    def test_loss_of_a_move_that_is_not_valid_is_not_judged(self):
+        self.assertEqual(result(down_lost=400, valid=False).faults(), [])
+
+    def test_doubled_and_reordered_are_faults_of_any_move(self):
+        for key in ("down_dup", "down_reord", "up_dup", "up_reord"):
+            for valid in (True, False):
+                self.assertEqual(len(result(**{key: 1}, valid=valid).faults()), 1)
+
+    def test_silence_after_landing_is_a_fault(self):
+        self.assertEqual(len(result(restoration_ms=None).faults()), 1)
+        self.assertEqual(len(result(answer_ms=None).faults()), 1)
+
+    def test_a_dead_connection_is_a_fault(self):
+        self.assertEqual(len(result(tcp_alive=False).faults()), 1)
+
+
+class FakeMover:
+    """Moves at once; the moves of the given numbers are not valid."""
+
+    def __init__(self, invalid):
+        self.place = SimpleNamespace(name="a")
+        self.legs = []
+        self._invalid = invalid
+
+    def run(self, place, rate, _connection, _agents):
+        self.legs.append((self.place.name, place.name, rate))
+        self.place = place
+        return result(**{"from": self.legs[-1][0], "to": place.name, "rate": rate, "down_lost": 0},
+                      valid=len(self.legs) not in self._invalid)
+
+
+class Repeats(unittest.TestCase):
+    def run_course(self, invalid):
+        mover = FakeMover(invalid)
+        network = SimpleNamespace(correspondent=None, places={name: SimpleNamespace(name=name) for name in "ab"})
+        course = demo.Course("a course", network, mover, "probe")
+        with mock.patch("probes.Connection"), mock.patch.object(course, "_close_connection", return_value=True):
+            with contextlib.redirect_stdout(io.StringIO()):
+                course.run(demo.legs_between("a", "b"), None)
+        return course, mover
+
+    def test_valid_moves_go_there_and_back_at_each_rate(self):
+        course, mover = self.run_course(invalid=())
+        self.assertEqual(mover.legs, [("a", "b", 100), ("b", "a", 100), ("a", "b", 1000), ("b", "a", 1000)])
+        self.assertEqual(course.repeated, 0)
+        self.assertTrue(course.is_good())
+
+    def test_an_invalid_move_is_repeated_and_the_guest_comes_home(self):
+        course, mover = self.run_course(invalid=(1,))
+        self.assertEqual(course.repeated, 1)
+        self.assertEqual(mover.legs.count(("a", "b", 100)), 2)
+        self.assertEqual(mover.place.name, "a")
+
+    def test_moves_that_never_become_valid_are_an_error(self):
+        with self.assertRaises(RuntimeError):
+            self.run_course(invalid=range(1, 100))
+
+
+class Captures(unittest.TestCase):
+    def test_first_frame_is_found_by_time_direction_and_type(self):
+        guest, other = bytes.fromhex(GUEST_MAC.replace(":", "")), b"\x02" + bytes(5)
+        ipv4, arp = b"\x08\x00", b"\x08\x06"
+        frames = [(1, guest + other + ipv4), (2, guest + other + arp), (3, other + guest + ipv4),
+                  (4, guest + other + ipv4)]
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "some.pcap")
+            with open(path, "wb") as file:
+                file.write(struct.pack("=IHHiIII", capture.PCAP_NANOSECONDS, 2, 4, 0, 0, 128, 1))
+                for when, frame in frames:
+                    file.write(struct.pack("=IIII", 7, when, len(frame), len(frame)) + frame)
+            second = 7 * 10**9
+            self.assertEqual(capture.first_ipv4(path, second + 2, towards=GUEST_MAC), second + 4)
+            self.assertEqual(capture.first_ipv4(path, second, sender=GUEST_MAC), second + 3)
+            self.assertIsNone(capture.first_ipv4(path, second + 5, towards=GUEST_MAC))
+
+
+if __name__ == "__main__":
+    unittest.main()
