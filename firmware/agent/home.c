@@ -117,7 +117,8 @@ static struct hm_peer *verify(struct hm_home *home, const struct hm_datagram *da
         hm_env_drop(home->env, HM_DROP_MIP_NO_SA, "request from %s", text);
         return NULL;
     }
-    if (!hm_extension_auth_is_right(auth, datagram->bytes, peer->config->algorithm, &peer->config->key)) {
+    if (!hm_extensions_are_covered(&request->ext, auth) ||
+        !hm_extension_auth_is_right(auth, datagram->bytes, peer->config->algorithm, &peer->config->key)) {
         hm_env_drop(home->env, HM_DROP_MIP_AUTH, "request from %s", text);
         return NULL;
     }

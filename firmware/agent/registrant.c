@@ -153,7 +153,8 @@ void hm_registrant_receive(struct hm_registrant *registrant, const struct hm_dat
         return;
     }
     const struct hm_auth_ext *auth = &reply.ext.fa_ha;
-    if (!auth->present || auth->count != 1 || auth->spi != peer->config->spi ||
+    if (!auth->present || auth->count != 1 || !hm_extensions_are_covered(&reply.ext, auth) ||
+        auth->spi != peer->config->spi ||
         !hm_extension_auth_is_right(auth, datagram->bytes, peer->config->algorithm, &peer->config->key)) {
         hm_env_drop(registrant->env, HM_DROP_MIP_AUTH, "reply from %s", text);
         return;

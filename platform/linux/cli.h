@@ -30,13 +30,13 @@ bool hm_cli_load(const char *path, enum hm_config_secrets secrets, struct hm_con
 
 int hm_cli_run(int argc, char **argv);
 int hm_cli_check(int argc, char **argv);
-/* status, bindings, visitors, handovers, counters: argv[0] is the report. */
+/* status, bindings and the other reports: argv[0] is the report. */
 int hm_cli_report(int argc, char **argv);
 int hm_cli_keygen(int argc, char **argv);
 int hm_cli_keys(int argc, char **argv);
 
-/* Prints a report's JSON document as a table: one row for each row, or, of a single row, one line for
- * each field. False when the text is no report; then its error, if it has one, is on stderr. */
+/* Prints a report's JSON document as a table: a line for each row, or, of status and counters,
+ * a line for each field. False when the text is no report; then its error, if it has one, is on stderr. */
 bool hm_cli_print_table(const char *json, FILE *out);
 
 #endif

@@ -167,7 +167,7 @@ bool hm_cli_print_table(const char *json, FILE *out)
         good = false;
     } else if (json_array_size(rows) == 0) {
         fprintf(out, "no %s\n", report);
-    } else if (strcmp(report, "status") == 0) {
+    } else if (strcmp(report, "status") == 0 || strcmp(report, "counters") == 0) {
         print_row(json_array_get(rows, 0), out);
     } else {
         good = print_rows(rows, out);

@@ -19,6 +19,8 @@ static const struct command COMMANDS[] = {
     {"bindings", "[-j] [-s SOCKET | -c FILE]", "VMs of this subnet that are away", hm_cli_report},
     {"visitors", "[-j] [-s SOCKET | -c FILE]", "VMs of other subnets that are here", hm_cli_report},
     {"handovers", "[-j] [-s SOCKET | -c FILE]", "migrations, with the times of their steps", hm_cli_report},
+    {"neighbours", "[-j] [-s SOCKET | -c FILE]", "pairs of Ethernet and IPv4 address seen in the subnet",
+     hm_cli_report},
     {"counters", "[-j] [-s SOCKET | -c FILE]", "packets and messages, and why some were dropped",
      hm_cli_report},
     {"keygen", "", "a new secret, 64 hex digits", hm_cli_keygen},
@@ -35,7 +37,7 @@ static void print_help(FILE *out)
           "usage: hypermip COMMAND [option...]\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-10s%-28s%s\n", COMMANDS[i].name, COMMANDS[i].arguments, COMMANDS[i].help);
+        fprintf(out, "  %-12s%-28s%s\n", COMMANDS[i].name, COMMANDS[i].arguments, COMMANDS[i].help);
     fputs("\n"
           "  -c, --config FILE    configuration, " HM_AGENT_FILE_PATH " by default\n"
           "  -s, --socket SOCKET  socket of the running agent; the only one in " HM_RUN_DIR " by default\n"

@@ -19,6 +19,7 @@ CORR_MAC, CORR_ADDR = "02:00:00:00:01:09", "10.1.0.9"
 VM_MAC, VM_ADDR = "02:00:00:00:01:05", "10.1.0.5"
 HOSTS = {"a": "10.1.0.8", "b": "10.2.0.8"}  # hypervisor hosts: the bridges' own addresses
 WAN_MTU = 1600
+TAP_QUEUE_LEN = "10000"  # what the agent sets: the relays' TAPs have the same
 
 # The VM's interface drops what the generator sends (port 9, discard) at the door: no answers, no socket look-up.
 DROP_RULES = """
@@ -42,6 +43,11 @@ def run(*command, **options):
 
 def ip(*words):
     return run("ip", *words)
+
+
+def on_cpu(cpu):
+    """Command prefix: on that core, before all other work of the machine."""
+    return ["taskset", "-c", str(cpu), "nice", "-n", "-20"]
 
 
 class Lab:
@@ -68,7 +74,8 @@ class Lab:
             for bridge, tap, mtu in (("br-lan", "lan0", 1500), ("br-wan", "wan0", WAN_MTU)):
                 self.ip(place, "link", "add", bridge, "type", "bridge", "mcast_snooping", "0")
                 self.ip(place, "tuntap", "add", tap, "mode", "tap", "vnet_hdr")
-                self.ip(place, "link", "set", "dev", tap, "mtu", str(mtu), "master", bridge, "up")
+                self.ip(place, "link", "set", "dev", tap, "mtu", str(mtu), "txqueuelen", TAP_QUEUE_LEN,
+                        "master", bridge, "up")
                 self.ip(place, "link", "set", "dev", bridge, "mtu", str(mtu), "up")
         ip("link", "add", "name", "link", "netns", self.netns("a"), "type", "veth",
            "peer", "name", "link", "netns", self.netns("b"))

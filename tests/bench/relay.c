@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define BATCH 64
+#define VNET_HEADER_LEN 12
 
 static void die(const char *what)
 {
@@ -30,12 +31,14 @@ static void die(const char *what)
 static int open_tap(const char *name)
 {
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    int header_len = VNET_HEADER_LEN;
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0)
         die("/dev/net/tun");
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
-    if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETOFFLOAD, 0) < 0)
+    if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header_len) < 0 ||
+        ioctl(fd, TUNSETOFFLOAD, 0) < 0)
         die(name);
     return fd;
 }

@@ -79,7 +79,7 @@ class Bench:
         }
 
     def blast(self, chain, counter, frame, pids):
-        command = ["taskset", "-c", str(self.generator_cpu), os.path.join(self.arguments.bin, "blast"),
+        command = [*lab.on_cpu(self.generator_cpu), os.path.join(self.arguments.bin, "blast"),
                    "--tx", chain.netns("corr") + "/eth0", "--rx", counter, "--frame", frame,
                    "--from", f"{lab.CORR_MAC}/{lab.CORR_ADDR}", "--to", f"{lab.VM_MAC}/{lab.VM_ADDR}",
                    "--seconds", str(self.arguments.seconds)]

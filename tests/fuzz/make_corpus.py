@@ -3,7 +3,7 @@
 """Owns the seeds of the fuzz corpora: writes corpus/PARSER/NAME beside itself, the same bytes each time.
 
 The messages are built here from the RFCs' drawings and from the control channel's header, with Python's
-own hmac, so they do not depend on the code that they test. Inputs that a fuzz run has found are added by hand.
+own hmac, so they do not depend on the code that they test. Inputs that a run has found are added by hand.
 """
 import hashlib
 import hmac

@@ -197,11 +197,26 @@ void assert_tables_unchanged(struct hm_sim_world *world, struct tables *before)
     tables_free(before);
 }
 
+/* Shows the rows that should not be there. */
+static void assert_no_rows(const struct hm_sim_site *site, const char *name)
+{
+    struct hm_sim_report report;
+    unsigned rows;
+
+    hm_sim_report_init(&report, &site->agent, name);
+    rows = report.rows;
+    for (size_t i = 0; i < report.cell_count; i++)
+        print_message("%s of %s, row %u: %s %s\n", name, site->name, report.cells[i].row, report.cells[i].field,
+                      report.cells[i].value);
+    hm_sim_report_fini(&report);
+    assert_int_equal(rows, 0);
+}
+
 void assert_tables_empty(struct hm_sim_world *world)
 {
     for (unsigned i = 0; i < HM_SIM_SITES; i++) {
-        assert_int_equal(hm_sim_agent_rows(&world->sites[i].agent, "bindings"), 0);
-        assert_int_equal(hm_sim_agent_rows(&world->sites[i].agent, "visitors"), 0);
+        assert_no_rows(&world->sites[i], "bindings");
+        assert_no_rows(&world->sites[i], "visitors");
     }
 }
 

@@ -34,6 +34,42 @@ static void test_unknown_vm(void **state)
     assert_tables_empty(world);
 }
 
+/* A VM that no agent has heard of yet. */
+static void place_silent_vm(struct hm_sim_world *world, struct hm_sim_host *vm)
+{
+    const struct hm_mac mac = {{0x52, 0x54, 0, 0, 1, 77}};
+
+    hm_sim_host_init(vm, &world->sim, "silent", &mac, 0x0a01004du, HM_SIM_PREFIX_LEN, 0x0a010001u);
+    hm_sim_host_move(vm, &world->sites[HM_SIM_A].lan);
+}
+
+static void test_a_vm_never_heard_of_is_found_by_its_address(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_host vm;
+
+    place_silent_vm(world, &vm);
+    handover(world, &vm, HM_SIM_A, HM_SIM_B);
+    assert_states(world, hm_sim_host_addr(&vm), "away", HM_SIM_B, "present");
+    assert_ping(world, &world->correspondent, hm_sim_host_addr(&vm));
+}
+
+static void test_a_vm_never_heard_of_is_found_by_its_mac(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_host vm;
+    struct hm_control_message request;
+
+    place_silent_vm(world, &vm);
+    request = hm_sim_imminent(&vm, &world->sites[HM_SIM_B]);
+    request.addr_count = 0;
+    request.mac_count = 1;
+    request.macs[0] = vm.iface.mac;
+    strcpy(request.vm, "web1");
+    assert_int_equal(ask(world, &request), HM_CONTROL_OK);
+    assert_states(world, hm_sim_host_addr(&vm), "staged", HM_SIM_B, "expected");
+}
+
 static void test_unknown_host(void **state)
 {
     struct hm_sim_world *world = *state;
@@ -210,6 +246,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENARIO(test_unknown_vm),
+        SCENARIO(test_a_vm_never_heard_of_is_found_by_its_address),
+        SCENARIO(test_a_vm_never_heard_of_is_found_by_its_mac),
         SCENARIO(test_unknown_host),
         SCENARIO(test_move_within_the_subnet_needs_nothing),
         SCENARIO(test_move_given_at_the_destination),

@@ -7,8 +7,6 @@
 #include "firmware/wire/ipv4.h"
 
 #define STRANGER 0x0a090042u
-#define CORRESPONDENT 0x0a090005u
-#define NEIGHBOUR 0x0a010009u
 #define AGENT_A 0x0a010002u
 #define AGENT_B 0x0a020002u
 #define AGENT_C 0x0a030002u

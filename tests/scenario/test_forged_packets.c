@@ -13,7 +13,6 @@
 #define AGENT_B 0x0a020002u
 #define AGENT_C 0x0a030002u
 #define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
-#define MIP_AT (UDP_AT + 8)
 
 /* The VM is at B, with probes both ways, and must not feel anything. */
 struct siege {
