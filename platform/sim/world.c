@@ -248,6 +248,7 @@ struct hm_sim_world *hm_sim_world_create(uint64_t seed, const struct hm_sim_worl
         hm_sim_agent_start(&world->sites[i].agent);
     hm_sim_run_for(&world->sim, WARM_UP_US);
     hm_sim_world_add_vm(world, &world->vm, "vm", HM_SIM_A, HM_SIM_VM_ADDR & 0xff);
+    hm_sim_run_for(&world->sim, HM_SIM_ARP_LOCKTIME_US);
     return world;
 }
 

@@ -88,8 +88,10 @@ void tables_read(struct tables *tables, struct hm_sim_world *world);
 void tables_free(struct tables *tables);
 /* Asserts that all agents' tables are what they were, lifetimes apart; frees `before`. */
 void assert_tables_unchanged(struct hm_sim_world *world, struct tables *before);
-/* Asserts that no agent has a binding or a visitor. */
+/* Asserts that no agent has a visitor, or a binding but of a node that is at home again. */
 void assert_tables_empty(struct hm_sim_world *world);
+/* Lets a minute pass, and asserts that not even those are left. */
+void assert_all_forgotten(struct hm_sim_world *world);
 /* Asserts a field of the row of a home address, in a site's "bindings" or "visitors". */
 void assert_row(struct hm_sim_world *world, enum hm_sim_site_number site, const char *report, uint32_t addr,
                 const char *field, const char *expected);
