@@ -29,8 +29,8 @@ void hm_env_init(struct hm_env *env, const struct hm_router_config *config, cons
     env->home_link = home_link < 0 ? 0 : (unsigned)home_link;
 }
 
-static void log_line(struct hm_env *env, enum hm_log_level level, const char *prefix, const char *format,
-                     va_list args)
+__attribute__((format(printf, 4, 0))) static void
+log_line(struct hm_env *env, enum hm_log_level level, const char *prefix, const char *format, va_list args)
 {
     char line[LOG_LINE_LEN];
     int used = snprintf(line, sizeof(line), "%s", prefix);

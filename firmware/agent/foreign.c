@@ -110,7 +110,7 @@ static struct hm_visitor *find_or_add(struct hm_foreign *foreign, const struct h
 
 struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm_control_node *node,
                                      const char *vm, uint64_t handover_id, uint32_t epoch,
-                                     const uint32_t *neighbours, unsigned neighbour_count,
+                                     const struct hm_pair *neighbours, unsigned neighbour_count,
                                      uint32_t lifetime_s)
 {
     struct hm_visitor *visitor = find_or_add(foreign, node);
@@ -136,13 +136,40 @@ void hm_foreign_withdraw(struct hm_foreign *foreign, struct hm_visitor *visitor,
 
 /* --- present ------------------------------------------------------------------------------------------ */
 
-static void tell_own_mac(struct hm_foreign *foreign, const struct hm_visitor *visitor)
+static const struct hm_mac *home_mac(const struct hm_visitor *visitor, uint32_t addr)
 {
-    struct hm_arp_update_plan plan = {
-        .link = visitor->link, .vm_addr = visitor->node.home_addr, .vm_mac = visitor->node.mac};
-    hm_arp_update_plan_add(&plan, visitor->node.router);
+    if (addr == visitor->node.router && !hm_mac_is_zero(&visitor->node.router_mac))
+        return &visitor->node.router_mac;
     for (unsigned i = 0; i < visitor->neighbour_count; i++)
-        hm_arp_update_plan_add(&plan, visitor->neighbours[i]);
+        if (visitor->neighbours[i].addr == addr)
+            return &visitor->neighbours[i].mac;
+    return NULL;
+}
+
+const struct hm_mac *hm_foreign_mac_for(const struct hm_foreign *foreign, const struct hm_visitor *visitor,
+                                        uint32_t addr)
+{
+    const struct hm_mac *mac = home_mac(visitor, addr);
+    if (mac == NULL || hm_mac_is_group(mac) || hm_mac_is_zero(mac) ||
+        hm_neighbour_has_mac(foreign->neighbours, visitor->link, mac) ||
+        hm_visitor_of_mac(&foreign->visitors, mac, NULL) != NULL)
+        return &foreign->env->config->links[visitor->link].mac;
+    return mac;
+}
+
+/* Confirms the home's MACs to the visitor and teaches the bridges of this LAN where they are now. */
+static void tell_macs(struct hm_foreign *foreign, const struct hm_visitor *visitor)
+{
+    struct hm_arp_update_plan plan = {.link = visitor->link,
+                                      .vm_addr = visitor->node.home_addr,
+                                      .vm_mac = visitor->node.mac,
+                                      .teach_bridges = true};
+    uint32_t router = visitor->node.router;
+    hm_arp_update_plan_add(&plan, router, hm_foreign_mac_for(foreign, visitor, router));
+    for (unsigned i = 0; i < visitor->neighbour_count; i++) {
+        uint32_t addr = visitor->neighbours[i].addr;
+        hm_arp_update_plan_add(&plan, addr, hm_foreign_mac_for(foreign, visitor, addr));
+    }
     hm_arp_updates_start(foreign->updates, &plan);
 }
 
@@ -154,19 +181,19 @@ void hm_foreign_landed(struct hm_foreign *foreign, struct hm_visitor *visitor, c
     visitor->seen_ms = hm_env_ms(foreign->env);
     hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
     hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_ACTIVATE, lifetime_s);
-    tell_own_mac(foreign, visitor);
+    tell_macs(foreign, visitor);
 }
 
 /* Asks the visitor for a sign of life. */
 static void probe(struct hm_foreign *foreign, const struct hm_visitor *visitor)
 {
-    const struct hm_mac *own = &foreign->env->config->links[visitor->link].mac;
+    const struct hm_mac *mac = hm_foreign_mac_for(foreign, visitor, visitor->node.router);
     struct hm_arp arp = {.op = HM_ARP_REQUEST,
-                         .sender_mac = *own,
+                         .sender_mac = *mac,
                          .sender_addr = visitor->node.router,
                          .target_mac = visitor->node.mac,
                          .target_addr = visitor->node.home_addr};
-    hm_output_arp(foreign->env, visitor->link, &visitor->node.mac, own, &arp);
+    hm_output_arp(foreign->env, visitor->link, &visitor->node.mac, mac, &arp);
 }
 
 static uint64_t renewal_ms(uint16_t lifetime_s)

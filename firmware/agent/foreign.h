@@ -32,8 +32,15 @@ const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm
  * full. A visitor that is already here or expected is taken over by the newer handover. */
 struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm_control_node *node,
                                      const char *vm, uint64_t handover_id, uint32_t epoch,
-                                     const uint32_t *neighbours, unsigned neighbour_count,
+                                     const struct hm_pair *neighbours, unsigned neighbour_count,
                                      uint32_t lifetime_s);
+
+/* The MAC by which the visitor is told an address of its home LAN. It is the one that it knew there, wherever
+ * that is safe: then nothing changes for it, neither when it lands nor when it returns, and no packet of it
+ * takes another way in the middle of a flow. It is the agent's own when the home MAC is not known, or when
+ * somebody on this LAN has it (a VRRP router, another visitor). */
+const struct hm_mac *hm_foreign_mac_for(const struct hm_foreign *foreign, const struct hm_visitor *visitor,
+                                        uint32_t addr);
 
 /* The visitor is here: it is served from now on, and registered; `activated` tells the outcome. */
 void hm_foreign_landed(struct hm_foreign *foreign, struct hm_visitor *visitor, const char *reason);

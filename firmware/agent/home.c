@@ -329,19 +329,17 @@ void hm_home_unstage(struct hm_home *home, uint32_t home_addr, uint64_t handover
         unstage(home, binding, reason);
 }
 
-/* Its ARP cache still names the foreign agent's MAC for its router and its neighbours. */
+/* Where the foreign agent had to tell its own MAC, the node's ARP cache still has that. */
 static void tell_true_macs(struct hm_home *home, const struct hm_binding *binding)
 {
-    uint32_t addrs[HM_ARP_UPDATE_MAX];
-    struct hm_arp_update_plan plan = {.link = home->env->home_link,
-                                      .vm_addr = binding->home_addr,
-                                      .vm_mac = binding->mac,
-                                      .true_macs = true};
+    struct hm_pair pairs[HM_ARP_UPDATE_MAX];
+    struct hm_arp_update_plan plan = {
+        .link = home->env->home_link, .vm_addr = binding->home_addr, .vm_mac = binding->mac};
     unsigned count =
-        hm_neighbour_recent(home->neighbours, plan.link, &binding->mac, addrs, HM_ARP_UPDATE_MAX);
-    hm_arp_update_plan_add(&plan, home->env->config->home_router);
+        hm_neighbour_recent(home->neighbours, plan.link, &binding->mac, pairs, HM_ARP_UPDATE_MAX);
+    hm_arp_update_plan_add(&plan, home->env->config->home_router, &HM_MAC_ZERO);
     for (unsigned i = 0; i < count; i++)
-        hm_arp_update_plan_add(&plan, addrs[i]);
+        hm_arp_update_plan_add(&plan, pairs[i].addr, &HM_MAC_ZERO);
     hm_arp_updates_start(home->updates, &plan);
 }
 

@@ -40,7 +40,7 @@ static void refuse(struct hm_agent *agent, struct hm_control_request *request, e
     hm_control_answer_text(&agent->server, request, code, "%s", text);
 }
 
-/* Ends the work; the caller answers the request. */
+/* Ends the work; the caller answers the request. The notice is gone after that. */
 static struct hm_control_request *end(struct hm_notice *notice)
 {
     struct hm_agent *agent = notice->agent;
@@ -173,7 +173,8 @@ static void locate(struct hm_notice *notice)
 
 static void answer_unknown(struct hm_notice *notice, const struct hm_resolved *resolved)
 {
-    refuse(notice->agent, end(notice), HM_CONTROL_UNKNOWN_VM, resolved->missing);
+    struct hm_agent *agent = notice->agent;
+    refuse(agent, end(notice), HM_CONTROL_UNKNOWN_VM, resolved->missing);
 }
 
 static void answer_located(struct hm_notice *notice, const struct hm_resolved *resolved)

@@ -65,7 +65,7 @@ struct hm_visitor {
     struct hm_timer lifetime; /* EXPECTED: staged lifetime; PRESENT: registration */
     struct hm_timer renewal;
     struct hm_registration_state registration;
-    uint32_t neighbours[HM_CONTROL_MAX_NEIGHBOURS]; /* of its home LAN */
+    struct hm_pair neighbours[HM_CONTROL_MAX_NEIGHBOURS]; /* of its home LAN */
     unsigned neighbour_count;
     struct hm_visitors *owner;
 };

@@ -16,6 +16,12 @@ struct hm_prefix {
     uint8_t len;   /* 0..32 */
 };
 
+/* What ARP tells: who has an address. */
+struct hm_pair {
+    uint32_t addr;
+    struct hm_mac mac;
+};
+
 #define HM_IP_TEXT_LEN 16
 #define HM_MAC_TEXT_LEN 18
 #define HM_PREFIX_TEXT_LEN 19

@@ -29,42 +29,45 @@ void hm_arp_updates_fini(struct hm_arp_updates *updates)
     updates->first = NULL;
 }
 
-void hm_arp_update_plan_add(struct hm_arp_update_plan *plan, uint32_t addr)
+void hm_arp_update_plan_add(struct hm_arp_update_plan *plan, uint32_t addr, const struct hm_mac *mac)
 {
-    for (unsigned i = 0; i < plan->addr_count; i++)
-        if (plan->addrs[i] == addr)
+    for (unsigned i = 0; i < plan->pair_count; i++)
+        if (plan->pairs[i].addr == addr)
             return;
-    if (addr != 0 && addr != plan->vm_addr && plan->addr_count < HM_ARP_UPDATE_MAX)
-        plan->addrs[plan->addr_count++] = addr;
+    if (addr != 0 && addr != plan->vm_addr && plan->pair_count < HM_ARP_UPDATE_MAX)
+        plan->pairs[plan->pair_count++] = (struct hm_pair){.addr = addr, .mac = *mac};
 }
 
-/* The MAC to tell for an address; NULL when it is not known (and is asked for, for the next round). */
+/* The MAC to tell; NULL when it is not known (and is asked for, for the next round). */
 static const struct hm_mac *mac_for(struct hm_arp_updates *updates, const struct hm_arp_update_plan *plan,
-                                    uint32_t addr)
+                                    const struct hm_pair *pair)
 {
     const struct hm_link_config *link = &updates->env->config->links[plan->link];
-    if (!plan->true_macs || addr == link->addr)
+    if (!hm_mac_is_zero(&pair->mac))
+        return &pair->mac;
+    if (pair->addr == link->addr)
         return &link->mac;
-    const struct hm_neighbour *entry = hm_neighbour_lookup(updates->neighbours, plan->link, addr);
+    const struct hm_neighbour *entry = hm_neighbour_lookup(updates->neighbours, plan->link, pair->addr);
     if (entry != NULL)
         return &entry->mac;
-    hm_neighbour_ask(updates->neighbours, plan->link, addr);
+    hm_neighbour_ask(updates->neighbours, plan->link, pair->addr);
     return NULL;
 }
 
 static void send_round(struct hm_arp_updates *updates, const struct hm_arp_update_plan *plan)
 {
     struct hm_env *env = updates->env;
-    for (unsigned i = 0; i < plan->addr_count; i++) {
-        const struct hm_mac *mac = mac_for(updates, plan, plan->addrs[i]);
+    for (unsigned i = 0; i < plan->pair_count; i++) {
+        const struct hm_mac *mac = mac_for(updates, plan, &plan->pairs[i]);
         if (mac == NULL)
             continue;
+        const struct hm_mac *source = plan->teach_bridges ? mac : &env->config->links[plan->link].mac;
         struct hm_arp arp = {.op = HM_ARP_REQUEST,
                              .sender_mac = *mac,
-                             .sender_addr = plan->addrs[i],
+                             .sender_addr = plan->pairs[i].addr,
                              .target_mac = plan->vm_mac,
                              .target_addr = plan->vm_addr};
-        hm_output_arp(env, plan->link, &plan->vm_mac, &env->config->links[plan->link].mac, &arp);
+        hm_output_arp(env, plan->link, &plan->vm_mac, source, &arp);
         hm_env_count(env, HM_COUNT_ARP_UPDATES);
     }
 }

@@ -315,12 +315,23 @@ void hm_neighbour_send(struct hm_neighbours *neighbours, unsigned link, uint32_t
 }
 
 unsigned hm_neighbour_recent(const struct hm_neighbours *neighbours, unsigned link,
-                             const struct hm_mac *except, uint32_t *addrs, unsigned max)
+                             const struct hm_mac *except, struct hm_pair *pairs, unsigned max)
 {
     unsigned count = 0;
-    for (const struct hm_neighbour *entry = neighbours->newest; entry != NULL && count < max;
-         entry = entry->older)
+    const struct hm_neighbour *entry = neighbours->newest;
+    for (; entry != NULL && count < max; entry = entry->older)
         if (entry->link == link && entry->has_mac && !hm_mac_equal(&entry->mac, except))
-            addrs[count++] = entry->addr;
+            pairs[count++] = (struct hm_pair){.addr = entry->addr, .mac = entry->mac};
     return count;
+}
+
+bool hm_neighbour_has_mac(const struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac)
+{
+    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, mac_hash(neighbours, mac));
+    for (; node != NULL; node = hm_table_next(node)) {
+        const struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);
+        if (entry->link == link && hm_mac_equal(&entry->mac, mac))
+            return true;
+    }
+    return false;
 }

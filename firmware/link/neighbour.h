@@ -65,6 +65,9 @@ void hm_neighbour_send(struct hm_neighbours *neighbours, unsigned link, uint32_t
 
 /* Up to max neighbours of a link with known MACs, the latest learnt first, but `except`; gives how many. */
 unsigned hm_neighbour_recent(const struct hm_neighbours *neighbours, unsigned link,
-                             const struct hm_mac *except, uint32_t *addrs, unsigned max);
+                             const struct hm_mac *except, struct hm_pair *pairs, unsigned max);
+
+/* Was this MAC heard on the link? */
+bool hm_neighbour_has_mac(const struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac);
 
 #endif

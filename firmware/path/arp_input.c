@@ -7,15 +7,15 @@
 #include "firmware/link/output.h"
 #include "firmware/path/path.h"
 
-static void answer(struct hm_path *path, unsigned link, const struct hm_arp *request)
+static void answer(struct hm_path *path, unsigned link, const struct hm_mac *mac,
+                   const struct hm_arp *request)
 {
-    const struct hm_mac *own = &path->env->config->links[link].mac;
     struct hm_arp reply = {.op = HM_ARP_REPLY,
-                           .sender_mac = *own,
+                           .sender_mac = *mac,
                            .sender_addr = request->target_addr,
                            .target_mac = request->sender_mac,
                            .target_addr = request->sender_addr};
-    hm_output_arp(path->env, link, &request->sender_mac, own, &reply);
+    hm_output_arp(path->env, link, &request->sender_mac, mac, &reply);
 }
 
 static bool is_address_of_mac(const struct hm_path *path, const struct hm_mac *mac, uint32_t addr)
@@ -32,7 +32,7 @@ static void from_visitor(struct hm_path *path, unsigned link, const struct hm_vi
     if (!hm_prefix_contains(&visitor->node.home_prefix, arp->target_addr) ||
         is_address_of_mac(path, &visitor->node.mac, arp->target_addr))
         return;
-    answer(path, link, arp);
+    answer(path, link, hm_foreign_mac_for(&path->agent->foreign, visitor, arp->target_addr), arp);
     hm_env_count(path->env, HM_COUNT_ARP_PROXIED);
 }
 
@@ -81,7 +81,7 @@ void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *
     if (arp.op != HM_ARP_REQUEST)
         return;
     if (arp.target_addr == path->env->config->links[link].addr)
-        answer(path, link, &arp);
+        answer(path, link, &path->env->config->links[link].mac, &arp);
     else
         answer_for_absent(path, link, &arp);
 }

@@ -36,12 +36,12 @@
 #include "firmware/router_config.h"
 
 #define HM_CONTROL_PORT 4340
-#define HM_CONTROL_MAX_LEN 1400
+#define HM_CONTROL_MAX_LEN 1460
 #define HM_CONTROL_HEADER_LEN 28
 #define HM_CONTROL_AUTHENTICATOR_LEN 32
 #define HM_CONTROL_PEER_LABEL "hypermip control"
 #define HM_CONTROL_MAX_NODES 16      /* addresses of one VM */
-#define HM_CONTROL_MAX_NEIGHBOURS 48 /* home neighbours told along */
+#define HM_CONTROL_MAX_NEIGHBOURS 24 /* home neighbours told along */
 #define HM_CONTROL_TEXT_LEN 192      /* of a message to a person, with the zero */
 
 enum hm_control_kind {
@@ -106,7 +106,8 @@ struct hm_control_message {
     struct hm_control_node nodes[HM_CONTROL_MAX_NODES]; /* 5: 29 bytes each: addr 4, MAC 6, agent 4,
                                                            prefix 4 + 1, router 4, router MAC 6 */
     unsigned node_count;
-    uint32_t neighbours[HM_CONTROL_MAX_NEIGHBOURS]; /* 6: 4 bytes each, any number in one item */
+    /* 6: 10 bytes each (address 4, MAC 6), any number in one item: the VM's home neighbours */
+    struct hm_pair neighbours[HM_CONTROL_MAX_NEIGHBOURS];
     unsigned neighbour_count;
     uint64_t handover_id;    /* 7: 8 bytes; 0: none */
     uint32_t epoch;          /* 8: 4 bytes */

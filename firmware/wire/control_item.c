@@ -30,6 +30,7 @@ enum item_type {
 #define MAC_LEN 6
 #define ADDR_LEN 4
 #define NODE_LEN 29
+#define NEIGHBOUR_LEN 10
 
 /* Items that a message may have more than once. */
 static bool is_repeatable(uint8_t type)
@@ -108,7 +109,9 @@ static int read_neighbours(struct hm_reader *value, struct hm_control_message *o
     while (value->left > 0 && !value->failed) {
         if (out->neighbour_count == HM_CONTROL_MAX_NEIGHBOURS)
             return HM_ERR_MALFORMED;
-        out->neighbours[out->neighbour_count++] = hm_read_u32(value);
+        struct hm_pair *neighbour = &out->neighbours[out->neighbour_count++];
+        neighbour->addr = hm_read_u32(value);
+        hm_read_mac(value, &neighbour->mac);
     }
     return finish(value);
 }
@@ -237,14 +240,16 @@ static void write_lists(struct hm_writer *writer, const struct hm_control_messag
     for (unsigned i = 0; i < message->node_count; i++)
         write_node(writer, &message->nodes[i]);
     if (message->neighbour_count > 0)
-        write_head(writer, ITEM_NEIGHBOURS, message->neighbour_count * (size_t)ADDR_LEN);
-    for (unsigned i = 0; i < message->neighbour_count; i++)
-        hm_write_u32(writer, message->neighbours[i]);
+        write_head(writer, ITEM_NEIGHBOURS, message->neighbour_count * (size_t)NEIGHBOUR_LEN);
+    for (unsigned i = 0; i < message->neighbour_count; i++) {
+        hm_write_u32(writer, message->neighbours[i].addr);
+        hm_write_mac(writer, &message->neighbours[i].mac);
+    }
 }
 
 void hm_control_item_encode_all(struct hm_writer *writer, const struct hm_control_message *message)
 {
-    _Static_assert(HM_CONTROL_MAX_NEIGHBOURS * ADDR_LEN <= UINT8_MAX, "the neighbours fit one item");
+    _Static_assert(HM_CONTROL_MAX_NEIGHBOURS * NEIGHBOUR_LEN <= UINT8_MAX, "the neighbours fit one item");
     write_text(writer, ITEM_VM, message->vm, sizeof(message->vm));
     write_text(writer, ITEM_HOST, message->host, sizeof(message->host));
     write_lists(writer, message);

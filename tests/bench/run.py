@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 import lab
-from agents import AgentLab, RelayLab
+from chains import AgentLab, RelayLab
 
 FRAMES = {"udp64": "64-byte UDP frames", "tcp1500": "1,500-byte TCP packets"}
 DEVICES = {
@@ -68,26 +68,29 @@ class Bench:
         seconds = result["window_ns"] / 1e9
         forwarded = max(result["forwarded"], 1)
         cpu_ns = sum(result["cpu_ns"])
-        return {
+        figures = {
             "pps": result["forwarded"] / seconds,
             "offered_pps": result["offered"] / seconds,
             "cpu_ns_per_packet": cpu_ns / forwarded,
-            "cpu_ns_per_packet_each": [ns / forwarded for ns in result["cpu_ns"]],
             "busy": cpu_ns / result["window_ns"],
             "generator_busy": result["generator_cpu_ns"] / result["window_ns"],
             "lost_share": 1 - result["total_forwarded"] / max(result["total_offered"], 1),
         }
+        if not alone:
+            for which, own_ns in zip(("first", "second"), result["cpu_ns"]):
+                figures[f"cpu_ns_per_packet_{which}"] = own_ns / forwarded
+        return figures
 
     def blast(self, chain, counter, frame, pids):
-        command = [*lab.on_cpu(self.generator_cpu), os.path.join(self.arguments.bin, "blast"),
-                   "--tx", chain.netns("corr") + "/eth0", "--rx", counter, "--frame", frame,
+        command = [os.path.join(self.arguments.bin, "blast"), "--tx", chain.netns("corr") + "/eth0", "--rx", counter,
+                   "--frame", frame,
                    "--from", f"{lab.CORR_MAC}/{lab.CORR_ADDR}", "--to", f"{lab.VM_MAC}/{lab.VM_ADDR}",
                    "--seconds", str(self.arguments.seconds)]
         if self.arguments.flood:
             command += ["--window", "0"]
         for pid in pids:
             command += ["--pid", str(pid)]
-        return json.loads(lab.run(*command))
+        return json.loads(lab.run(*command, preexec_fn=lab.first_on(self.generator_cpu)))
 
     def rounds(self):
         """All measurements: {frame: {device: [figures of each round]}}; each round takes every device in turn."""
@@ -109,7 +112,7 @@ def summarize(taken):
     figures = {}
     for frame, devices in taken.items():
         for device, rounds in devices.items():
-            for figure in ("pps", "offered_pps", "cpu_ns_per_packet", "busy", "generator_busy", "lost_share"):
+            for figure in rounds[0]:
                 figures[f"{device}_{frame}_{figure}"] = spread([one[figure] for one in rounds])
             base = devices.get(BASELINE.get(device))
             if base:
@@ -131,7 +134,7 @@ def cell(figures, key, form):
 
 def print_table(figures, bench):
     arguments = bench.arguments
-    print(f"\nMedian (minimum - maximum) of {arguments.rounds} rounds of {arguments.seconds:g} s, devices in turn.\n")
+    print(f"\nMedian (minimum - maximum) of {arguments.rounds} round(s) of {arguments.seconds:g} s, devices in turn.\n")
     row = "{:<26}{:>32}{:>26}{:>24}{:>24}{:>7}{:>8}"
     print(row.format("", "forwarded packets/s", "CPU ns per packet", "packets/s : relay's", "CPU : relay's", "busy",
                      "lost"))

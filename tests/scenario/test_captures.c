@@ -30,17 +30,18 @@ static void live(struct hm_sim_world *world)
     hm_sim_run_for(&world->sim, 5 * HM_SIM_S);
 }
 
-/* How many packets of a capture tshark shows under the filter; -1: it cannot be run. */
+/* How many packets of a capture tshark shows under the filter; -1: it cannot be run. It guesses at protocols
+ * that it does not know, so it is told that our control channel is mere data. */
 static long packets(const char *folder, const char *file, const char *filter)
 {
     char command[1024], line[512];
     long count = 0;
     FILE *pipe;
 
-    snprintf(
-        command, sizeof(command),
-        "tshark -n -r %s/%s.pcap -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE -Y '%s' 2>/dev/null",
-        folder, file, filter);
+    snprintf(command, sizeof(command),
+             "tshark -n -r %s/%s.pcap -d udp.port==%u,data -o ip.check_checksum:TRUE "
+             "-o udp.check_checksum:TRUE -Y '%s' 2>/dev/null",
+             folder, file, HM_CONTROL_PORT, filter);
     pipe = popen(command, "r");
     if (pipe == NULL)
         return -1;

@@ -206,7 +206,7 @@ static void test_status_tells_where_the_vm_is(void **state)
     struct hm_sim_world *world = *state;
     const struct hm_control_message status = hm_sim_about(HM_OP_STATUS, &world->vm);
 
-    assert_int_equal(ask(world, &status), HM_CONTROL_OK);
+    assert_int_equal(ask(world, &status), HM_CONTROL_UNKNOWN_VM);
     handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
     assert_int_equal(ask(world, &status), HM_CONTROL_OK);
     assert_string_not_equal(hypervisor_of(world, HM_SIM_A)->reply.state, "");

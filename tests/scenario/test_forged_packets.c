@@ -96,16 +96,20 @@ static void test_forged_tunnel_packets(void **state)
          HM_SIM_A, "drop-tunnel-inner"},
         {"home agent: inner source from nowhere", AGENT_B, AGENT_A, 0x08080808u, CORRESPONDENT, 0, HM_SIM_A,
          "drop-tunnel-inner"},
-        {"home agent: back to the one that it comes from", AGENT_B, AGENT_A, HM_SIM_VM_ADDR, HM_SIM_VM_ADDR,
-         0, HM_SIM_A, "drop-tunnel-loop"},
+        {"home agent: inner source is itself", AGENT_B, AGENT_A, AGENT_A, CORRESPONDENT, 0, HM_SIM_A,
+         "drop-tunnel-loop"},
+        {"home agent: inner source is itself, for the visitor", AGENT_B, AGENT_A, AGENT_A, HM_SIM_VM_ADDR, 0,
+         HM_SIM_A, "drop-tunnel-loop"},
+        {"foreign agent: inner source is itself", AGENT_A, AGENT_B, AGENT_B, HM_SIM_VM_ADDR, 0, HM_SIM_B,
+         "drop-tunnel-loop"},
         {"home agent: half an inner header", AGENT_B, AGENT_A, HM_SIM_VM_ADDR, CORRESPONDENT, 10, HM_SIM_A,
          "drop-tunnel-malformed"},
         {"home agent: inner packet cut", AGENT_B, AGENT_A, HM_SIM_VM_ADDR, CORRESPONDENT, 30, HM_SIM_A,
          "drop-tunnel-malformed"},
         {"foreign agent: stranger as the tunnel's end", STRANGER, AGENT_B, CORRESPONDENT, HM_SIM_VM_ADDR, 0,
          HM_SIM_B, "drop-tunnel-peer"},
-        {"foreign agent: another agent as the tunnel's end", AGENT_C, AGENT_B, CORRESPONDENT, HM_SIM_VM_ADDR,
-         0, HM_SIM_B, "drop-tunnel-peer"},
+        {"foreign agent: another agent, which has no visitor there", AGENT_C, AGENT_B, CORRESPONDENT,
+         HM_SIM_VM_ADDR, 0, HM_SIM_B, "drop-tunnel-inner"},
         {"foreign agent: inner destination that is no visitor", AGENT_A, AGENT_B, CORRESPONDENT, 0x0a020009u,
          0, HM_SIM_B, "drop-tunnel-inner"},
         {"foreign agent: half an inner header", AGENT_A, AGENT_B, CORRESPONDENT, HM_SIM_VM_ADDR, 19, HM_SIM_B,
@@ -129,6 +133,23 @@ static void test_forged_tunnel_packets(void **state)
             print_message("%s: not counted as %s\n", forgery->what, forgery->drop);
         assert_int_equal(counter(siege.world, forgery->site, forgery->drop), before + 1);
     }
+    siege_end(&siege);
+}
+
+/* A tunnel within a tunnel, both ending at the same agent. */
+static void test_nested_tunnel_packet(void **state)
+{
+    struct siege siege;
+    uint8_t packet[64], middle[128], frame[192];
+    size_t len;
+
+    siege_begin(&siege, *state);
+    len = inner_packet(packet, HM_SIM_VM_ADDR, CORRESPONDENT);
+    len = ip_frame(middle, HM_SIM_VM_ADDR, AGENT_A, HM_IP_PROTO_IPIP, packet, len);
+    len =
+        ip_frame(frame, AGENT_B, AGENT_A, HM_IP_PROTO_IPIP, middle + HM_ETHERNET_LEN, len - HM_ETHERNET_LEN);
+    inject(siege.world, frame, len);
+    assert_int_equal(counter(siege.world, HM_SIM_A, "drop-tunnel-loop"), 1);
     siege_end(&siege);
 }
 
@@ -222,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENARIO(test_forged_tunnel_packets),
+        SCENARIO(test_nested_tunnel_packet),
         SCENARIO(test_broken_inner_headers),
         SCENARIO(test_garbage_on_the_lan),
         SCENARIO(test_visitor_with_a_wrong_source_is_not_carried),

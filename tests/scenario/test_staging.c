@@ -98,7 +98,10 @@ static void test_staged_move_expires_although_the_agents_lost_each_other(void **
     (void)state;
     stage(world, &world->vm, HM_SIM_A, HM_SIM_B);
     hm_sim_gate_set_path(&world->gate, 1, 2, &cut);
-    hm_sim_run_for(&world->sim, 20 * HM_SIM_S);
+    hm_sim_run_for(&world->sim, 12 * HM_SIM_S);
+    assert_states(world, HM_SIM_VM_ADDR, "home", HM_SIM_B, "leaving");
+    /* The destination tries for a while to say so, and then forgets. */
+    hm_sim_run_for(&world->sim, 30 * HM_SIM_S);
     assert_tables_empty(world);
     assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
     hm_sim_world_destroy(world);

@@ -51,7 +51,8 @@ static void make_full(struct hm_control_message *message)
                                      .router_mac = {{2, 0, 0, 0, 1, (uint8_t)i}}};
     }
     for (unsigned i = 0; i < HM_CONTROL_MAX_NEIGHBOURS; i++)
-        message->neighbours[i] = (uint32_t)unit_random(&random);
+        message->neighbours[i] =
+            (struct hm_pair){.addr = (uint32_t)unit_random(&random), .mac = {{2, 0, 0, 0, 2, (uint8_t)i}}};
 }
 
 static void check_nodes_equal(const struct hm_control_message *a, const struct hm_control_message *b)

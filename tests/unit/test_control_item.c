@@ -54,7 +54,8 @@ static void test_wrong_items_are_malformed(void **state)
         "0403 0a0100",
         "0405 0a01000500",
         "0601 00",
-        "0605 0a01000500",
+        "0609 0a0100055254001122",
+        "060b 0a01000552540011223300",
         "0707 00000000000000",
         "0709 000000000000000000",
         "0803 000000",
@@ -79,7 +80,10 @@ static void test_wrong_items_are_malformed(void **state)
     assert_int_equal(decode_items("051d 0a010005 525400112233 0a010001 0a010000 18 0a010001 525400112233"),
                      HM_OK);
     assert_int_equal(decode_items("0b00 0f00 0704 00000001"), HM_ERR_MALFORMED);
-    assert_int_equal(decode_items("0b00 0f00 0604 0a010001 0600 0608 0a0100020a010003"), HM_OK);
+    assert_int_equal(
+        decode_items(
+            "0b00 0f00 060a 0a010001 525400112233 0600 0614 0a010002 525400112234 0a010003 525400112235"),
+        HM_OK);
 }
 
 /* One item over and over: as many as there is room for, and one more. */
@@ -102,7 +106,7 @@ static void test_too_many_of_anything_is_malformed(void **state)
     check_limit("0306525400112233", HM_CONTROL_MAX_NODES);
     check_limit("04040a010005", HM_CONTROL_MAX_NODES);
     check_limit("051d0a0100055254001122330a0100010a010000180a010001525400112233", HM_CONTROL_MAX_NODES);
-    check_limit("06040a010005", HM_CONTROL_MAX_NEIGHBOURS);
+    check_limit("060a0a010005525400112233", HM_CONTROL_MAX_NEIGHBOURS);
     for (unsigned len = HM_NAME_LEN - 1; len <= HM_NAME_LEN; len++) {
         snprintf(text, sizeof(text), "01%02x", len);
         for (unsigned i = 0; i < len; i++)

@@ -68,7 +68,7 @@ class DeviceLab(lab.Lab):
         path = os.path.join(self.work, f"{self.name}-{place}.log")
         self.logs[place] = path
         with open(path, "w", encoding="utf-8") as log:
-            self.spawn(place, [*lab.on_cpu(self.cpu), os.path.join(self.bin_dir, program), *arguments], log)
+            self.spawn(place, [os.path.join(self.bin_dir, program), *arguments], log, self.cpu)
 
     def show_logs(self):
         for path in self.logs.values():

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Owns the programs under test: agents with their files and reports, and a hypervisor host's notify-migrate."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+
+from harness import LabError, execute, wait_for
+from namespace import stop
+
+CONTROL_PORT = 4340
+
+
+def write_ini(path, sections):
+    """Writes {"section [name]": {key: value, list of values, or None: leave out}}."""
+    lines = []
+    for section, keys in sections.items():
+        lines.append(f"[{section}]")
+        for key, value in keys.items():
+            values = value if isinstance(value, list) else [] if value is None else [value]
+            lines.extend(f"{key} = {one}" for one in values)
+    with open(path, "w", encoding="ascii") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write("\n".join(lines) + "\n")
+
+
+class Agent:
+    """One agent in a namespace: started and ended as often as a test likes, with a file that it may change."""
+
+    def __init__(self, lab, space, name, sections):
+        self.name = name
+        self.space = space
+        self.sections = sections
+        self.config = lab.path(f"{name}.ini")
+        self.socket = lab.path(f"{name}.sock")
+        self.log = lab.path(f"{name}.log")
+        self.process = None
+        self._program = lab.program("hypermip")
+        sections["agent"] = {"name": name, "socket": self.socket,
+                             "log_level": os.environ.get("HM_LOG_LEVEL", "info"), **sections["agent"]}
+        lab.agents.append(self)
+        lab.cleanup.callback(self.end)
+
+    def set(self, section, **keys):
+        """Changes the file for the next start."""
+        self.sections.setdefault(section, {}).update(keys)
+
+    def launch(self):
+        """Starts it and does not wait."""
+        write_ini(self.config, self.sections)
+        # By ip(8) and not by setns alone: it also shows the namespace's own /sys.
+        argv = ["ip", "netns", "exec", self.space.name, self._program, "run", "-c", self.config]
+        with open(self.log, "a", encoding="ascii") as log:
+            self.process = self.space.start(argv, stdout=log, stderr=subprocess.STDOUT)
+
+    def start(self):
+        self.launch()
+        if not wait_for(lambda: self.process.poll() is not None or self._answers()):
+            raise LabError(f"{self.name} does not get ready")
+        if self.process.poll() is not None:
+            raise LabError(f"{self.name} has ended: {self.last_words(3)}")
+
+    def _answers(self):
+        return self.command("status", "-j", "-s", self.socket).returncode == 0
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def end(self, how=signal.SIGTERM):
+        """Ends it; gives its exit status."""
+        if self.process is None:
+            return None
+        process, self.process = self.process, None
+        process.send_signal(signal.SIGCONT)
+        stop(process, how)
+        return process.returncode
+
+    def restart(self):
+        self.end()
+        self.start()
+
+    def command(self, *words):
+        """Runs `hypermip` with these words."""
+        return execute(self.space, self._program, *words)
+
+    def rows(self, report):
+        """A report's rows."""
+        done = self.command(report, "-j", "-s", self.socket)
+        if done.returncode != 0:
+            raise LabError(f"{self.name} does not report {report}: {done.stderr.strip()}")
+        return json.loads(done.stdout)["rows"]
+
+    def counter(self, name):
+        return self.rows("counters")[0][name]
+
+    def states(self, report):
+        """{home address: state} of bindings or visitors."""
+        return {row["home_address"]: row["state"] for row in self.rows(report)}
+
+    def last_words(self, lines):
+        if not os.path.exists(self.log):
+            return ""
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return "".join(log.readlines()[-lines:])
+
+
+class Notifier:
+    """notify-migrate on a hypervisor host, with its notify.conf."""
+
+    def __init__(self, lab, space, name, agent_addr, key_id, key=None):
+        self.space = space
+        self.agent_addr = agent_addr
+        self.key_id = key_id
+        self.key = key or secrets.token_hex(32)
+        self.config = lab.path(f"notify-{name}.conf")
+        self._program = lab.program("notify-migrate")
+        write_ini(self.config, {"agent": {"address": agent_addr, "port": CONTROL_PORT},
+                                "key": {"id": key_id, "key": self.key}})
+
+    def section(self, *allow):
+        """Its [hypervisor] section in the agent's file."""
+        return {"key_id": self.key_id, "key": self.key, "allow": ", ".join(allow)}
+
+    def run(self, *words):
+        """Runs it with a file of its own; gives exit status, output and errors."""
+        return execute(self.space, self._program, "--config", self.config, *words)
+
+    def tell(self, *words):
+        """Runs it with -j; gives the exit status and the object."""
+        done = self.run("-j", *words)
+        try:
+            return done.returncode, json.loads(done.stdout)
+        except ValueError as error:
+            raise LabError(f"notify-migrate {' '.join(words)}: no JSON ({error}): {done.stdout}{done.stderr}") from error
