@@ -29,6 +29,20 @@ void hm_env_init(struct hm_env *env, const struct hm_router_config *config, cons
     env->home_link = home_link < 0 ? 0 : (unsigned)home_link;
 }
 
+void hm_env_set_time(struct hm_env *env, const struct hm_time *now)
+{
+    uint64_t last = env->now.ntp;
+    env->now = *now;
+    if (hm_ntp_diff_ms(now->ntp, last) >= 0)
+        env->ahead_ms = 0;
+    env->now.ntp = hm_ntp_add_ms(now->ntp, env->ahead_ms);
+    int64_t back_ms = hm_ntp_diff_ms(last, env->now.ntp);
+    if (back_ms <= 0)
+        return;
+    env->ahead_ms += back_ms;
+    env->now.ntp = hm_ntp_add_ms(now->ntp, env->ahead_ms);
+}
+
 __attribute__((format(printf, 4, 0))) static void
 log_line(struct hm_env *env, enum hm_log_level level, const char *prefix, const char *format, va_list args)
 {

@@ -19,6 +19,7 @@ struct hm_env {
     uint64_t hash_seed;
     uint32_t agent_addr; /* by which peers know this agent: the first WAN address, else the LAN's */
     unsigned home_link;  /* the LAN link whose prefix holds the home prefix, else the first LAN */
+    int64_t ahead_ms;    /* of the platform's wall clock, after that was set back */
     uint64_t boot_ntp;
     uint64_t drop_log_ms[HM_DROP_COUNT]; /* when each reason may be logged again */
     uint64_t icmp_window_ms;             /* start of the current second of ICMP errors */
@@ -28,6 +29,11 @@ struct hm_env {
 
 void hm_env_init(struct hm_env *env, const struct hm_router_config *config, const struct hm_port *port,
                  const struct hm_time *now);
+
+/* The time of the event that begins now. The wall clock never goes back while the router lives:
+ * identifications must grow (RFC 5944 section 5.7.1), and a clock that was set back would silence this agent
+ * for as long. Who disagrees is told our clock and resynchronises. */
+void hm_env_set_time(struct hm_env *env, const struct hm_time *now);
 
 static inline uint64_t hm_env_ms(const struct hm_env *env)
 {

@@ -76,20 +76,20 @@ void hm_router_destroy(struct hm_router *router)
 void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,
                      const struct hm_time *now)
 {
-    router->env.now = *now;
+    hm_env_set_time(&router->env, now);
     hm_path_frame(&router->path, link, frame);
 }
 
 void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from, const void *bytes,
                         size_t len, const struct hm_time *now)
 {
-    router->env.now = *now;
+    hm_env_set_time(&router->env, now);
     hm_agent_kernel_datagram(&router->agent, from, bytes, len);
 }
 
 bool hm_router_tick(struct hm_router *router, const struct hm_time *now)
 {
-    router->env.now = *now;
+    hm_env_set_time(&router->env, now);
     return hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, TIMERS_PER_TICK);
 }
 
@@ -101,7 +101,7 @@ uint64_t hm_router_next_ms(const struct hm_router *router)
 int hm_router_report(struct hm_router *router, const char *name, const struct hm_report_sink *sink,
                      const struct hm_time *now)
 {
-    router->env.now = *now;
+    hm_env_set_time(&router->env, now);
     struct hm_report_source source = {.env = &router->env,
                                       .agent = &router->agent,
                                       .neighbours = &router->neighbours,

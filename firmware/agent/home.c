@@ -334,7 +334,7 @@ static void tell_true_macs(struct hm_home *home, const struct hm_binding *bindin
 {
     struct hm_pair pairs[HM_ARP_UPDATE_MAX];
     struct hm_arp_update_plan plan = {
-        .link = home->env->home_link, .vm_addr = binding->home_addr, .vm_mac = binding->mac};
+        .link = home->env->home_link, .vm_addr = binding->home_addr, .vm_mac = binding->mac, .call_vm = true};
     unsigned count =
         hm_neighbour_recent(home->neighbours, plan.link, &binding->mac, pairs, HM_ARP_UPDATE_MAX);
     hm_arp_update_plan_add(&plan, home->env->config->home_router, &HM_MAC_ZERO);

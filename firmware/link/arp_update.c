@@ -6,7 +6,7 @@
 
 #define MAX_UPDATES 128 /* VMs that are being told at once */
 /* After each round the pause to the next; Linux's locktime is 1 s. */
-static const uint64_t PAUSE_MS[] = {100, 1100, 1200, 3000};
+static const uint64_t PAUSE_MS[] = {10, 20, 70, 1100, 1200, 3000};
 #define PAUSE_COUNT (sizeof(PAUSE_MS) / sizeof(PAUSE_MS[0]))
 
 struct hm_arp_update {
@@ -57,6 +57,8 @@ static const struct hm_mac *mac_for(struct hm_arp_updates *updates, const struct
 static void send_round(struct hm_arp_updates *updates, const struct hm_arp_update_plan *plan)
 {
     struct hm_env *env = updates->env;
+    if (plan->call_vm)
+        hm_neighbour_ask(updates->neighbours, plan->link, plan->vm_addr);
     for (unsigned i = 0; i < plan->pair_count; i++) {
         const struct hm_mac *mac = mac_for(updates, plan, &plan->pairs[i]);
         if (mac == NULL)

@@ -29,6 +29,9 @@ struct hm_arp_update_plan {
     /* The frames' source is the MAC that they tell, so that bridges learn it at the agent's port; else the
      * agent's own. */
     bool teach_bridges;
+    /* Also ask for the VM by broadcast, from the agent's own MAC: a VM that says nothing by itself answers,
+     * and so moves its MAC in the bridges to where it is now. */
+    bool call_vm;
     struct hm_pair pairs[HM_ARP_UPDATE_MAX]; /* MAC zero: as the neighbour table has it at that time */
     unsigned pair_count;
 };

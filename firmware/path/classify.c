@@ -3,7 +3,7 @@
  *
  * In this order: a visitor's own packet (by MAC and address) goes up the reverse tunnel; a packet for a node
  * that is away goes down its tunnel; a tunnelled packet for us is opened; what else is for us is the stack's;
- * in gateway mode the stack routes the rest. A frame whose MAC is none of ours was flooded by a bridge:
+ * in gateway mode the rest is routed. A frame whose MAC is none of ours was flooded by a bridge:
  * counted, no more. */
 #include "firmware/path/path.h"
 
@@ -133,7 +133,7 @@ static void from_others(struct hm_path *path, unsigned link, const struct hm_eth
     else if (hm_router_config_is_one_armed(path->env->config))
         hm_env_drop(path->env, HM_DROP_NOT_A_ROUTER, "to %s", hm_ip_text(ip->dst, text));
     else
-        hm_stack_input(path->agent->stack, link, frame);
+        hm_path_forward(path, frame);
 }
 
 /* The absent node that the frame is meant for, or NULL. */

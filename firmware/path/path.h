@@ -7,9 +7,10 @@
  *   forward      a packet out of the tunnel, or of our own making, to where it belongs
  *   fragment     what does not fit: cut, or told to its sender
  *
- * Packets of bindings and visitors never enter lwIP; what is for the agent itself, and in gateway mode what
- * is not mobile, goes there. Nothing here allocates. Each function takes a frame whose data points at what
- * its name says, and consumes it: afterwards its bytes mean nothing. */
+ * Only what is for the agent itself enters lwIP. It routes nothing, mobile or not: it knows destinations
+ * only, sends no error for a missing route, and, as configured here, would clear the checksums of what it
+ * forwards. Nothing here allocates. Each function takes a frame whose data points at what its name says, and
+ * consumes it: afterwards its bytes mean nothing. */
 #ifndef HM_PATH_PATH_H
 #define HM_PATH_PATH_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* lwIP's configuration: a stack without threads, timers, TCP or sockets, that terminates what is addressed to
- * the agent and routes in gateway mode. */
+ * the agent. */
 #ifndef HM_STACK_LWIPOPTS_H
 #define HM_STACK_LWIPOPTS_H
 
@@ -26,8 +26,8 @@
 #define LWIP_AUTOIP 0
 #define LWIP_DNS 0
 
-#define IP_FORWARD 1
-#define IP_FORWARD_ALLOW_TX_ON_RX_NETIF 1
+/* The packet path forwards; lwIP's forwarding would clear checksums that it then does not compute. */
+#define IP_FORWARD 0
 #define IP_REASSEMBLY 1
 #define IP_FRAG 1
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The IP stack: lwIP, for what is addressed to the agent itself, and for plain routing in gateway mode.
+/* The IP stack: lwIP, for what is addressed to the agent itself.
  *
  * In: path/ hands a packet to hm_stack_input, lwIP's ip4_input takes a copy; datagrams come back through
  * on_datagram, reassembled tunnel packets through on_tunnel. Out: lwIP calls output_packet, which looks the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The IP stack: lwIP, for what is addressed to the agent itself, and for plain routing in gateway mode.
+/* The IP stack: lwIP, for what is addressed to the agent itself.
  *
  * lwIP keeps its state in globals, so several routers of one process share one instance; each has its own
  * interfaces and sockets, and hooks keep their packets apart. ARP is not lwIP's: packets leave

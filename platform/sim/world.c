@@ -202,7 +202,7 @@ static void build_gate(struct hm_sim_world *world)
     for (unsigned i = 0; i < HM_SIM_SITES; i++) {
         struct hm_prefix prefix = prefix_of(net_of(i));
 
-        mac = mac_of(i + 1, 1);
+        mac = mac_of(world->options.same_router_mac ? 1 : i + 1, 1);
         if (world->options.gateways)
             hm_sim_gate_add_route(&world->gate, &prefix, WAN_NET + i + 1, 1);
         else

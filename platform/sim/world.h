@@ -39,6 +39,7 @@ enum hm_sim_site_number {
 /* Zero is a good value of each. */
 struct hm_sim_world_options {
     bool gateways;
+    bool same_router_mac; /* the gate has one MAC in all subnets, as VRRP's of one number */
     enum hm_takeover_mode takeover;
     uint16_t staged_lifetime_s; /* 0: 60 */
     uint16_t lifetime_s;        /* 0: 300 */

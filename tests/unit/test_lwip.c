@@ -21,7 +21,7 @@ static void test_router_options_are_on(void **state)
 {
     (void)state;
     assert_int_equal(NO_SYS, 1);
-    assert_int_equal(IP_FORWARD, 1);
+    assert_int_equal(IP_FORWARD, 0);
     assert_int_equal(IP_REASSEMBLY, 1);
 }
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Scenarios: ARP and bridges on the home LAN and on the foreign one, before, during and after a visit. */
+#include "tests/scenario/scenario.h"
+
+#define GATEWAY_OF(addr) (((addr)&0xffffff00u) + 1)
+
+static void test_home_neighbour_keeps_reaching_the_vm(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *home = &world->sites[HM_SIM_A];
+    struct probes probes;
+
+    probes_start(&probes, &home->neighbour, &world->vm, SCENARIO_RATE);
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    probes_check(&probes, world, SCENARIO_PAUSE_US);
+    /* The home agent has the VM's own MAC: the neighbour's cache is as it was. */
+    assert_memory_equal(hm_sim_iface_lookup(&home->neighbour.iface, HM_SIM_VM_ADDR), &world->vm.iface.mac, 6);
+    assert_ptr_equal(hm_sim_lan_lookup(&home->lan, &world->vm.iface.mac), &home->agent.links[0]);
+    assert_int_equal(hm_sim_lan_moves(&home->lan, &world->vm.iface.mac), 1);
+    /* One who has never heard of the VM finds it, too. */
+    hm_sim_iface_flush(&home->machine.iface);
+    assert_ping(world, &home->machine, HM_SIM_VM_ADDR);
+    hm_sim_run_for(&world->sim, 60 * HM_SIM_S);
+    probes_check(&probes, world, 0);
+    handover(world, &world->vm, HM_SIM_B, HM_SIM_A);
+    probes_check(&probes, world, SCENARIO_PAUSE_US);
+    assert_int_equal(hm_sim_lan_moves(&home->lan, &world->vm.iface.mac), 2);
+    assert_int_equal(world->vm.iface.conflicts, 0);
+    probes_stop(&probes);
+}
+
+static void test_nothing_is_announced_while_the_vm_runs_at_home(void **state)
+{
+    struct hm_sim_world *world = *state;
+    uint64_t own_mac = world->vm.iface.own_mac;
+
+    stage(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    hm_sim_run_for(&world->sim, 10 * HM_SIM_S);
+    assert_int_equal(world->vm.iface.conflicts, 0);
+    assert_int_equal(world->vm.iface.own_mac, own_mac);
+    assert_int_equal(hm_sim_lan_moves(&world->sites[HM_SIM_A].lan, &world->vm.iface.mac), 0);
+}
+
+static void test_takeover_outlives_the_bridges_ageing(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *home = &world->sites[HM_SIM_A];
+
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    for (unsigned i = 0; i < 10; i++) {
+        hm_sim_run_for(&world->sim, 60 * HM_SIM_S);
+        assert_ptr_equal(hm_sim_lan_lookup(&home->lan, &world->vm.iface.mac), &home->agent.links[0]);
+    }
+    assert_ping(world, &home->neighbour, HM_SIM_VM_ADDR);
+}
+
+static void test_visitors_arp_is_answered(void **state)
+{
+    struct hm_sim_world *world = *state;
+    uint32_t neighbour = hm_sim_host_addr(&world->sites[HM_SIM_A].neighbour);
+
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    hm_sim_iface_flush(&world->vm.iface);
+    assert_ping(world, &world->vm, neighbour);
+    assert_ping(world, &world->vm, hm_sim_host_addr(&world->correspondent));
+    /* And nobody else on the foreign LAN is told so. */
+    assert_null(hm_sim_iface_lookup(&world->sites[HM_SIM_B].neighbour.iface, neighbour));
+}
+
+/* The home agent has heard of the router and the neighbour before. */
+static void let_home_agent_hear(struct hm_sim_world *world)
+{
+    struct hm_sim_site *home = &world->sites[HM_SIM_A];
+
+    assert_ping(world, &home->neighbour, hm_sim_host_addr(&home->machine));
+    assert_ping(world, &world->correspondent, home->agent_addr);
+}
+
+static void test_visitor_keeps_the_macs_of_its_home(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *home = &world->sites[HM_SIM_A], *foreign = &world->sites[HM_SIM_B];
+    uint32_t neighbour = hm_sim_host_addr(&home->neighbour);
+
+    let_home_agent_hear(world);
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    hm_sim_run_for(&world->sim, 5 * HM_SIM_S);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_memory_equal(hm_sim_iface_lookup(&world->vm.iface, GATEWAY_OF(HM_SIM_VM_ADDR)),
+                            &world->gate.ifaces[1].mac, 6);
+        assert_memory_equal(hm_sim_iface_lookup(&world->vm.iface, neighbour), &home->neighbour.iface.mac, 6);
+        assert_ptr_equal(hm_sim_lan_lookup(&foreign->lan, &world->gate.ifaces[1].mac),
+                         &foreign->agent.links[0]);
+        /* The same after it forgot and asked. */
+        hm_sim_iface_flush(&world->vm.iface);
+        assert_ping(world, &world->vm, neighbour);
+        assert_ping(world, &world->vm, hm_sim_host_addr(&world->correspondent));
+    }
+}
+
+static void test_visitor_is_told_the_agents_mac_where_the_homes_is_taken(void **state)
+{
+    const struct hm_sim_world_options options = {.same_router_mac = true};
+    struct hm_sim_world *world = scenario_create(&options);
+    struct hm_sim_site *foreign = &world->sites[HM_SIM_B];
+
+    (void)state;
+    let_home_agent_hear(world);
+    assert_ping(world, &world->correspondent, foreign->agent_addr);
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    hm_sim_run_for(&world->sim, 5 * HM_SIM_S);
+    assert_memory_equal(hm_sim_iface_lookup(&world->vm.iface, GATEWAY_OF(HM_SIM_VM_ADDR)),
+                        &foreign->agent.config.links[0].mac, 6);
+    /* The foreign LAN's own router is not disturbed. */
+    assert_ptr_equal(hm_sim_lan_lookup(&foreign->lan, &world->gate.ifaces[2].mac),
+                     &world->gate.ifaces[2].port);
+    assert_ping(world, &world->vm, hm_sim_host_addr(&world->correspondent));
+    assert_ping(world, &foreign->neighbour, hm_sim_host_addr(&world->correspondent));
+    handover(world, &world->vm, HM_SIM_B, HM_SIM_A);
+    hm_sim_run_for(&world->sim, 5 * HM_SIM_S);
+    assert_memory_equal(hm_sim_iface_lookup(&world->vm.iface, GATEWAY_OF(HM_SIM_VM_ADDR)),
+                        &world->gate.ifaces[1].mac, 6);
+    assert_ping(world, &world->vm, hm_sim_host_addr(&world->correspondent));
+    hm_sim_world_destroy(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENARIO(test_home_neighbour_keeps_reaching_the_vm),
+        SCENARIO(test_nothing_is_announced_while_the_vm_runs_at_home),
+        SCENARIO(test_takeover_outlives_the_bridges_ageing),
+        SCENARIO(test_visitors_arp_is_answered),
+        SCENARIO(test_visitor_keeps_the_macs_of_its_home),
+        cmocka_unit_test(test_visitor_is_told_the_agents_mac_where_the_homes_is_taken),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
