@@ -226,7 +226,7 @@ static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
         return;
     struct hm_handover *handover = NULL;
     if (binding->state == HM_BINDING_SWITCHING && binding->staged_care_of_addr == agent->env->agent_addr)
-        handover = hm_handover_lookup(&agent->handovers, binding->handover_id, HM_ROLE_DESTINATION);
+        handover = hm_handover_lookup(&agent->handovers, binding->staged_handover_id, HM_ROLE_DESTINATION);
     if (handover != NULL)
         hm_destination_landed(agent, handover, "first frame");
     else

@@ -138,3 +138,23 @@ void hm_binding_apply(struct hm_binding *binding, enum hm_binding_event event, c
                hm_ip_text(binding->home_addr, text), hm_binding_state_name(before),
                hm_binding_state_name(binding->state), reason);
 }
+
+void hm_binding_set_staged(struct hm_binding *binding, uint32_t care_of_addr, uint64_t handover_id,
+                           uint32_t epoch)
+{
+    binding->staged_care_of_addr = care_of_addr;
+    binding->staged_handover_id = handover_id;
+    binding->staged_epoch = epoch;
+}
+
+bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch)
+{
+    return binding->handover_id != 0 && (int32_t)(epoch - binding->epoch) < 0;
+}
+
+bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch)
+{
+    if (binding->staged_handover_id != 0 && (int32_t)(epoch - binding->staged_epoch) < 0)
+        return true;
+    return hm_binding_is_older(binding, epoch);
+}

@@ -40,8 +40,10 @@ struct hm_binding {
     uint32_t care_of_addr;        /* while SWITCHING or AWAY */
     uint32_t staged_care_of_addr; /* while STAGED or SWITCHING; the agent's own: it comes home */
     uint64_t identification;      /* newest accepted */
-    uint64_t handover_id;         /* of the newest stage or activation */
-    uint32_t epoch;
+    uint64_t handover_id;         /* that brought it where it is; 0: none did */
+    uint32_t epoch;               /* of that handover */
+    uint64_t staged_handover_id;  /* that will take it to staged_care_of_addr; 0: none */
+    uint32_t staged_epoch;
     uint16_t lifetime_s;      /* granted */
     struct hm_mac agent_mac;  /* of the foreign agent where it is, or was last; zero: not told */
     struct hm_timer lifetime; /* of the active binding; at home: how long the entry is remembered */
@@ -75,6 +77,14 @@ void hm_binding_set_mac(struct hm_binding *binding, const struct hm_mac *mac);
 
 /* The one writer of the state: logs the change and its reason. */
 void hm_binding_apply(struct hm_binding *binding, enum hm_binding_event event, const char *reason);
+
+/* Notes the handover that is staged, or, with id 0, that none is. */
+void hm_binding_set_staged(struct hm_binding *binding, uint32_t care_of_addr, uint64_t handover_id,
+                           uint32_t epoch);
+/* Is this epoch older than the handover that brought it where it is? */
+bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch);
+/* Is it older than any handover that is known, active or staged? */
+bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch);
 
 /* Is what comes for it intercepted? */
 static inline bool hm_binding_is_absent(const struct hm_binding *binding)

@@ -78,7 +78,7 @@ static const char *refusal_of_return(const struct hm_agent *agent, const struct 
     const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
     if (binding == NULL || !hm_binding_is_absent(binding))
         return "it is not away from here";
-    return (int32_t)(epoch - binding->epoch) < 0 ? "a newer handover is known here" : NULL;
+    return hm_binding_is_overtaken(binding, epoch) ? "a newer handover is known here" : NULL;
 }
 
 static const char *refusal_of_visit(const struct hm_agent *agent, const struct hm_control_node *node,
@@ -212,7 +212,7 @@ static void land_node(struct hm_agent *agent, struct hm_handover *handover,
 {
     if (belongs_here(agent, node)) {
         struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-        if (binding != NULL && hm_binding_is_absent(binding) && binding->handover_id == handover->id)
+        if (binding != NULL && hm_binding_is_absent(binding) && binding->staged_handover_id == handover->id)
             hm_home_landed(&agent->home, binding, reason);
         return;
     }

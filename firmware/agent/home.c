@@ -45,7 +45,7 @@ static void go_home(struct hm_home *home, struct hm_binding *binding, const char
     hm_binding_apply(binding, HM_BINDING_RETURN, reason);
     hm_timer_cancel(&home->env->wheel, &binding->staged);
     binding->care_of_addr = 0;
-    binding->staged_care_of_addr = 0;
+    hm_binding_set_staged(binding, 0, 0, 0);
     if (was_absent)
         hm_takeover_hand_back(&binding->takeover);
     remember(home, binding);
@@ -55,7 +55,7 @@ static void unstage(struct hm_home *home, struct hm_binding *binding, const char
 {
     hm_binding_apply(binding, HM_BINDING_UNSTAGE, reason);
     hm_timer_cancel(&home->env->wheel, &binding->staged);
-    binding->staged_care_of_addr = 0;
+    hm_binding_set_staged(binding, 0, 0, 0);
     if (binding->state == HM_BINDING_HOME)
         remember(home, binding);
 }
@@ -134,14 +134,16 @@ static bool is_identification_acceptable(const struct hm_home *home, uint64_t id
     return binding == NULL || (int64_t)(identification - binding->identification) > 0;
 }
 
-/* What a refusal tells as our clock, in the high 32 bits. When another agent with a fast clock registered the
- * node last, our own time would be refused again: then it is the second after that. */
+/* What a refusal tells as our clock, in the high 32 bits. The asker takes it for the beginning of a second;
+ * where that would not be newer than what was accepted last (in this second, or from an agent with a fast
+ * clock), it is the second after that. */
 static uint64_t clock_to_tell(const struct hm_home *home, const struct hm_binding *binding)
 {
-    uint64_t ntp = home->env->now.ntp;
-    if (binding != NULL && (int64_t)(binding->identification - ntp) > 0)
-        ntp = binding->identification + (UINT64_C(1) << 32);
-    return ntp & 0xffffffff00000000u;
+    const uint64_t seconds = 0xffffffff00000000u;
+    uint64_t ntp = home->env->now.ntp & seconds;
+    if (binding != NULL && (int64_t)(binding->identification - ntp) >= 0)
+        ntp = (binding->identification + (UINT64_C(1) << 32)) & seconds;
+    return ntp;
 }
 
 /* --- decide ------------------------------------------------------------------------------------------- */
@@ -182,33 +184,37 @@ enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_pe
         return HM_CODE_HA_PMIP_DISALLOWED;
     if (!deregisters && !ext->has_mac && binding == NULL)
         return HM_CODE_HA_MALFORMED;
-    /* A late message of an older handover must not win. */
-    bool names_handover = ext->has_hold || ext->has_handover;
-    if (names_handover && binding != NULL && (int32_t)(ext->epoch - binding->epoch) < 0)
+    /* A late message of an older handover must not win. The place where the node is may go on renewing and
+     * deregistering while the next one is staged. */
+    if (binding != NULL && ext->has_hold && !deregisters && hm_binding_is_overtaken(binding, ext->epoch))
+        return HM_CODE_HA_PROHIBITED;
+    if (binding != NULL && ext->has_handover && hm_binding_is_older(binding, ext->epoch))
         return HM_CODE_HA_PROHIBITED;
     return HM_CODE_ACCEPTED;
 }
 
 /* --- apply -------------------------------------------------------------------------------------------- */
 
-static void apply_deregistration(struct hm_home *home, struct hm_binding *binding,
+/* An agent deregisters what it has registered, by its care-of address or by the home address. */
+static void apply_deregistration(struct hm_home *home, const struct hm_peer *peer, struct hm_binding *binding,
                                  const struct hm_registration_request *request)
 {
     if (request->ext.has_hold) {
-        if (binding->staged_care_of_addr == request->care_of_addr)
+        if (binding->staged_care_of_addr == request->care_of_addr &&
+            binding->staged_handover_id == request->ext.handover_id)
             unstage(home, binding, "withdrawn");
         return;
     }
     if (!hm_binding_is_absent(binding))
         return;
-    if (request->care_of_addr == request->home_addr || request->care_of_addr == binding->care_of_addr)
+    if (peer->config->addr == binding->care_of_addr)
         go_home(home, binding, "deregistered");
 }
 
 static void apply_stage(struct hm_home *home, struct hm_binding *binding,
                         const struct hm_registration_request *request)
 {
-    binding->staged_care_of_addr = request->care_of_addr;
+    hm_binding_set_staged(binding, request->care_of_addr, request->ext.handover_id, request->ext.epoch);
     hm_binding_apply(binding, HM_BINDING_STAGE, "registration on hold");
     hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)request->lifetime_s * 1000);
     if (binding->state == HM_BINDING_STAGED)
@@ -224,10 +230,16 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
     hm_timer_arm(&home->env->wheel, &binding->lifetime, (uint64_t)binding->lifetime_s * 1000);
     if (request->ext.has_agent_mac)
         binding->agent_mac = request->ext.agent_mac;
-    if (is_renewal)
+    if (request->ext.has_handover) {
+        binding->handover_id = request->ext.handover_id;
+        binding->epoch = request->ext.epoch;
+    }
+    if (is_renewal) {
+        hm_takeover_resume(&binding->takeover);
         return;
+    }
     binding->care_of_addr = request->care_of_addr;
-    binding->staged_care_of_addr = 0;
+    hm_binding_set_staged(binding, 0, 0, 0);
     hm_timer_cancel(&home->env->wheel, &binding->staged);
     hm_binding_apply(binding, HM_BINDING_ACTIVATE, "registered");
     hm_arp_updates_stop(home->updates, binding->home_addr, &binding->mac);
@@ -247,23 +259,19 @@ static struct hm_binding *prepare_entry(struct hm_home *home, struct hm_binding 
         hm_binding_set_mac(binding, &request->ext.mac);
     if (request->ext.nai[0] != '\0')
         snprintf(binding->vm, sizeof(binding->vm), "%.*s", (int)sizeof(binding->vm) - 1, request->ext.nai);
-    if (request->ext.has_hold || request->ext.has_handover) {
-        binding->handover_id = request->ext.handover_id;
-        binding->epoch = request->ext.epoch;
-    }
     binding->identification = request->identification;
     return binding;
 }
 
 /* Carries an accepted request out; HA_RESOURCES when the table is full. */
-static enum hm_reply_code apply(struct hm_home *home, struct hm_binding *binding,
+static enum hm_reply_code apply(struct hm_home *home, const struct hm_peer *peer, struct hm_binding *binding,
                                 const struct hm_registration_request *request)
 {
     binding = prepare_entry(home, binding, request);
     if (binding == NULL)
         return request->lifetime_s == 0 ? HM_CODE_ACCEPTED : HM_CODE_HA_RESOURCES;
     if (request->lifetime_s == 0)
-        apply_deregistration(home, binding, request);
+        apply_deregistration(home, peer, binding, request);
     else if (request->ext.has_hold)
         apply_stage(home, binding, request);
     else
@@ -296,7 +304,7 @@ void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram)
         request.lifetime_s = limit_s;
     reply.code = hm_home_decide(home, peer, &request, binding);
     if (reply.code == HM_CODE_ACCEPTED)
-        reply.code = apply(home, binding, &request);
+        reply.code = apply(home, peer, binding, &request);
     if (reply.code > HM_CODE_ACCEPTED_NO_SIMULTANEOUS)
         hm_env_log(home->env, HM_LOG_WARNING, "registration by %s refused: %s", peer->config->name,
                    hm_reply_code_text(reply.code));
@@ -312,11 +320,9 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
     struct hm_binding *binding = hm_binding_lookup(&home->bindings, node->home_addr);
     if (binding == NULL || !hm_binding_is_absent(binding))
         return HM_ERR_UNKNOWN;
-    if ((int32_t)(epoch - binding->epoch) < 0)
+    if (hm_binding_is_overtaken(binding, epoch))
         return HM_ERR_REPLAY;
-    binding->staged_care_of_addr = home->env->agent_addr;
-    binding->handover_id = handover_id;
-    binding->epoch = epoch;
+    hm_binding_set_staged(binding, home->env->agent_addr, handover_id, epoch);
     hm_binding_apply(binding, HM_BINDING_STAGE, "return announced");
     hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)lifetime_s * 1000);
     return HM_OK;
@@ -325,7 +331,7 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
 void hm_home_unstage(struct hm_home *home, uint32_t home_addr, uint64_t handover_id, const char *reason)
 {
     struct hm_binding *binding = hm_binding_lookup(&home->bindings, home_addr);
-    if (binding != NULL && binding->staged_care_of_addr != 0 && binding->handover_id == handover_id)
+    if (binding != NULL && handover_id != 0 && binding->staged_handover_id == handover_id)
         unstage(home, binding, reason);
 }
 
@@ -346,6 +352,8 @@ static void tell_true_macs(struct hm_home *home, const struct hm_binding *bindin
 void hm_home_landed(struct hm_home *home, struct hm_binding *binding, const char *reason)
 {
     hm_neighbour_learn(home->neighbours, home->env->home_link, binding->home_addr, &binding->mac);
+    binding->handover_id = binding->staged_handover_id;
+    binding->epoch = binding->staged_epoch;
     go_home(home, binding, reason);
     tell_true_macs(home, binding);
 }

@@ -63,8 +63,11 @@ static uint32_t next_epoch(const struct hm_agent *agent, const struct hm_source_
         const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
         const struct hm_visitor *visitor =
             hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-        if (binding != NULL && (int32_t)(binding->epoch - epoch) >= 0)
+        if (binding != NULL && binding->handover_id != 0 && (int32_t)(binding->epoch - epoch) >= 0)
             epoch = binding->epoch + 1;
+        if (binding != NULL && binding->staged_handover_id != 0 &&
+            (int32_t)(binding->staged_epoch - epoch) >= 0)
+            epoch = binding->staged_epoch + 1;
         if (visitor != NULL && (int32_t)(visitor->epoch - epoch) >= 0)
             epoch = visitor->epoch + 1;
     }

@@ -78,6 +78,12 @@ void hm_takeover_pause(struct hm_takeover *takeover)
     hm_timer_cancel(&takeover->env->wheel, &takeover->timer);
 }
 
+void hm_takeover_resume(struct hm_takeover *takeover)
+{
+    if (!hm_timer_is_armed(&takeover->timer))
+        on_timer(takeover);
+}
+
 void hm_takeover_hand_back(struct hm_takeover *takeover)
 {
     hm_timer_cancel(&takeover->env->wheel, &takeover->timer);

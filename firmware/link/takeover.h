@@ -27,6 +27,9 @@ void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t add
 /* A frame of the node was seen at home though nobody sent it back: no further announcement. */
 void hm_takeover_pause(struct hm_takeover *takeover);
 
+/* It is away after all: refreshes go on, if they were paused. */
+void hm_takeover_resume(struct hm_takeover *takeover);
+
 /* The node is home again. With takeover = own its MAC is announced for it, as RFC 5944 section 4.6
  * asks; with takeover = mac there is nothing to repair. */
 void hm_takeover_hand_back(struct hm_takeover *takeover);

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The bench's network: a chain of namespaces with room for two devices, either bare relays or agents.
 
- corr             a                                          b                                       vm
- eth0 ---- [br-lan: lan port, TAP lan0]  device A  [TAP wan0, br-wan: link] ---- [link: br-wan, ...
- ... TAP wan0]  device B  [TAP lan0, br-lan: lan port] ---- eth0
+ corr          a                                        b                                        vm
+ eth0 ------- [br-lan] lan0 = device A = wan0 [br-wan] ------- [br-wan] wan0 = device B = lan0 [br-lan] ------- eth0
+                                                link            link
 
 The agents stand as gateways (design.md section 3): a frame comes in on one TAP and leaves on the other, just as it does
 in a relay, one read and one write per device. One-armed agents would read and write the same TAP and send every frame
@@ -29,6 +29,15 @@ table netdev bench {
         type filter hook ingress device "eth0" priority 0; policy accept;
         udp dport 9 drop
         tcp dport 9 drop
+    }
+}
+"""
+
+CUT_RULES = """
+table netdev cut {
+    chain link {
+        type filter hook ingress device "link" priority 0; policy drop;
+        ether type arp accept
     }
 }
 """
@@ -142,11 +151,12 @@ class Lab:
                 raise RuntimeError(f"{' '.join(child.args)}: ended with {child.returncode}")
 
     def cut_link(self):
-        """The link's far end leaves its bridge: frames end there, and the second device has nothing to do."""
-        self.ip("b", "link", "set", "dev", "link", "nomaster")
+        """Frames end at the link's far end, and the second device has nothing to do. ARP passes: the first device
+        would forget a neighbour that does not answer."""
+        run(*self.inside("b", "nft", "-f", "-"), input=CUT_RULES)
 
     def join_link(self):
-        self.ip("b", "link", "set", "dev", "link", "master", "br-wan")
+        run(*self.inside("b", "nft", "delete", "table", "netdev", "cut"))
 
     def stop(self):
         for child in self.children:

@@ -55,6 +55,7 @@ class Bench:
         """One measurement; figures per second and per packet."""
         chain = self.labs["relay" if "relay" in device else "agent"]
         alone = device in ("relay1", "agent1")
+        chain.await_ping("vm", lab.CORR_ADDR)
         pids = [child.pid for child in chain.children[:1 if alone else 2]]
         counter = chain.netns("b") + "/link" if alone else chain.netns("vm") + "/eth0"
         if alone:

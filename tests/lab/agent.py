@@ -65,8 +65,9 @@ class Agent:
     def _answers(self):
         return self.command("status", "-j", "-s", self.socket).returncode == 0
 
-    def is_running(self):
-        return self.process is not None and self.process.poll() is None
+    def has_died(self):
+        """It was started, nobody ended it, and it is gone."""
+        return self.process is not None and self.process.poll() is not None
 
     def end(self, how=signal.SIGTERM):
         """Ends it; gives its exit status."""

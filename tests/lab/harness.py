@@ -57,7 +57,13 @@ class Lab:
         if not holds:
             self._broken.append(text)
             print(f"          found: {found}", flush=True)
+            self._check_agents()
         return bool(holds)
+
+    def _check_agents(self):
+        for agent in self.agents:
+            if agent.has_died():
+                raise LabError(f"{agent.name} has ended with {agent.process.returncode}")
 
     def equal(self, text, found, expected):
         return self.claim(text, found == expected, f"{found!r}, expected: {expected!r}")

@@ -5,11 +5,14 @@ import os
 import re
 import select
 import signal
+import struct
 import subprocess
 import time
 
 from harness import LabError, PATIENCE_S
 from namespace import stop
+
+PCAP_HEADER_LEN = 24
 
 
 class Sniffer:
@@ -58,3 +61,21 @@ class Sniffer:
         done = subprocess.run(["tcpdump", "-r", self.path, "-n", "-e", "-t", expression], capture_output=True, text=True,
                               check=False)
         return done.stdout.splitlines()
+
+    def packets(self, expression):
+        """The same frames as bytes."""
+        done = subprocess.run(["tcpdump", "-r", self.path, "-w", "-", expression], capture_output=True, check=False)
+        at, found = PCAP_HEADER_LEN, []
+        while at < len(done.stdout):
+            length = struct.unpack_from("=IIII", done.stdout, at)[2]
+            found.append(done.stdout[at + 16:at + 16 + length])
+            at += 16 + length
+        return found
+
+    def payloads(self, expression):
+        """What is in the UDP datagrams that a filter takes."""
+        found = []
+        for frame in self.packets(expression):
+            at = 14 + 4 * (frame[14] & 15)
+            found.append(frame[at + 8:at + int.from_bytes(frame[at + 4:at + 6], "big")])
+        return found

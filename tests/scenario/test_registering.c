@@ -235,6 +235,33 @@ static void test_visitor_ends_when_its_home_agent_is_gone(void **state)
     hm_sim_world_destroy(world);
 }
 
+/* The agent that the VM left has not heard of it, and renews with a newer identification but an older epoch.
+ */
+static void test_the_left_agents_renewal_does_not_win(void **state)
+{
+    const struct hm_sim_world_options options = {.lifetime_s = 30};
+    const struct hm_sim_knobs cut = {.loss_ppm = HM_SIM_MILLION};
+    struct hm_sim_world *world = scenario_create(&options);
+    struct probes probes;
+
+    (void)state;
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    probes_start(&probes, &world->correspondent, &world->vm, SCENARIO_RATE);
+    hm_sim_run_for(&world->sim, 17 * HM_SIM_S);
+    stage(world, &world->vm, HM_SIM_B, HM_SIM_C);
+    hm_sim_gate_set_path(&world->gate, 2, 3, &cut);
+    move_vm(world, &world->vm, HM_SIM_C);
+    hm_sim_run_for(&world->sim, 5 * HM_SIM_S);
+    assert_true(counter(world, HM_SIM_A, "rrp-denied") > 0);
+    assert_row(world, HM_SIM_A, "bindings", HM_SIM_VM_ADDR, "care_of", "10.3.0.2");
+    probes_check(&probes, world, SCENARIO_PAUSE_US);
+    hm_sim_run_for(&world->sim, 60 * HM_SIM_S);
+    assert_int_equal(hm_sim_agent_rows(&world->sites[HM_SIM_B].agent, "visitors"), 0);
+    probes_check(&probes, world, 0);
+    probes_stop(&probes);
+    hm_sim_world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +277,7 @@ int main(void)
         SCENARIO(test_destinations_clock_an_hour_behind),
         SCENARIO(test_home_agents_clock_an_hour_behind),
         cmocka_unit_test(test_a_clock_that_is_set_during_a_visit),
+        cmocka_unit_test(test_the_left_agents_renewal_does_not_win),
         cmocka_unit_test(test_binding_ends_when_nobody_renews_it),
         cmocka_unit_test(test_visitor_ends_when_its_home_agent_is_gone),
     };
