@@ -73,17 +73,25 @@ void hm_router_destroy(struct hm_router *router)
     free(router);
 }
 
+/* Timers that a frame or a datagram arms count from its time, not from the last tick. */
+static void enter(struct hm_router *router, const struct hm_time *now)
+{
+    hm_env_set_time(&router->env, now);
+    if (now->mono_us / 1000 != router->env.wheel.now_ms)
+        hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, TIMERS_PER_TICK);
+}
+
 void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,
                      const struct hm_time *now)
 {
-    hm_env_set_time(&router->env, now);
+    enter(router, now);
     hm_path_frame(&router->path, link, frame);
 }
 
 void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from, const void *bytes,
                         size_t len, const struct hm_time *now)
 {
-    hm_env_set_time(&router->env, now);
+    enter(router, now);
     hm_agent_kernel_datagram(&router->agent, from, bytes, len);
 }
 

@@ -8,6 +8,8 @@
 
 #define MAX_NOTICES 64
 #define MAX_PENDINGS 128
+#define WATCH_KNOWN_MS 30000 /* how often to ask for the home router */
+#define WATCH_UNKNOWN_MS 1000
 
 static void send_datagram(void *arg, const struct hm_datagram *datagram)
 {
@@ -75,6 +77,18 @@ static void on_datagram(void *arg, const struct hm_datagram *datagram)
     hm_agent_datagram(arg, datagram);
 }
 
+/* A destination tells a visitor its home router's MAC; so it must be known before anything moves. */
+static void watch_router(void *arg)
+{
+    struct hm_agent *agent = arg;
+    struct hm_env *env = agent->env;
+    uint32_t router = env->config->home_router;
+    bool is_known = hm_neighbour_lookup(agent->neighbours, env->home_link, router) != NULL;
+    if (!hm_env_is_own_addr(env, router))
+        hm_neighbour_ask(agent->neighbours, env->home_link, router);
+    hm_timer_arm(&env->wheel, &agent->watch, is_known ? WATCH_KNOWN_MS : WATCH_UNKNOWN_MS);
+}
+
 static void connect_modules(struct hm_agent *agent)
 {
     agent->home.arg = agent;
@@ -128,6 +142,9 @@ int hm_agent_init(struct hm_agent *agent, struct hm_env *env, struct hm_neighbou
     if (err != HM_OK)
         hm_agent_fini(agent);
     connect_modules(agent);
+    hm_timer_init(&agent->watch, watch_router, agent);
+    if (err == HM_OK)
+        hm_timer_arm(&env->wheel, &agent->watch, 0);
     return err;
 }
 

@@ -13,6 +13,7 @@
 #include "firmware/link/output.h"
 
 #define PROBE_MS 1000
+#define REPEAT_MS 5000 /* after a registration that failed */
 
 static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,
                           unsigned code, uint16_t lifetime_s);
@@ -243,6 +244,15 @@ static void on_granted(struct hm_foreign *foreign, struct hm_visitor *visitor, u
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, renewal_ms(lifetime_s));
 }
 
+/* A refused or unanswered registration is asked for again as long as the visitor's lifetime runs. */
+static void on_refused(struct hm_foreign *foreign, struct hm_visitor *visitor, unsigned code)
+{
+    hm_env_log(foreign->env, HM_LOG_ERROR, "visitor %s: registration failed: %s", visitor->vm,
+               code == HM_REGISTRATION_SILENT ? "the home agent is silent"
+                                              : hm_reply_code_text((uint8_t)code));
+    hm_timer_arm(&foreign->env->wheel, &visitor->renewal, REPEAT_MS);
+}
+
 static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,
                           unsigned code, uint16_t lifetime_s)
 {
@@ -256,9 +266,7 @@ static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registr
         if (is_accepted(code))
             on_granted(foreign, visitor, lifetime_s);
         else
-            hm_env_log(foreign->env, HM_LOG_ERROR, "visitor %s: registration failed: %s", visitor->vm,
-                       code == HM_REGISTRATION_SILENT ? "the home agent is silent"
-                                                      : hm_reply_code_text((uint8_t)code));
+            on_refused(foreign, visitor, code);
         if (purpose == HM_REGISTRATION_ACTIVATE)
             foreign->activated(foreign->arg, visitor, code);
         return;

@@ -17,6 +17,7 @@
 #define MAX_ASKED 3
 #define MAX_WAITING 128   /* packets, for all neighbours together */
 #define MAX_SEARCHED 1024 /* addresses of one search */
+#define MAX_WONDERED 20   /* questions out of curiosity per second */
 
 static uint64_t addr_hash(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
 {
@@ -227,6 +228,21 @@ unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, 
 void hm_neighbour_ask(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
 {
     ask(neighbours->env, link, addr);
+}
+
+void hm_neighbour_wonder(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
+{
+    struct hm_env *env = neighbours->env;
+    const struct hm_link_config *config = &env->config->links[link];
+    if (addr == config->addr || !hm_ip_is_host(addr) || !hm_prefix_contains(&config->prefix, addr) ||
+        hm_neighbour_lookup(neighbours, link, addr) != NULL)
+        return;
+    if (hm_env_ms(env) - neighbours->wonder_window_ms >= 1000) {
+        neighbours->wonder_window_ms = hm_env_ms(env);
+        neighbours->wondered = 0;
+    }
+    if (neighbours->wondered++ < MAX_WONDERED)
+        ask(env, link, addr);
 }
 
 void hm_neighbour_ask_all(struct hm_neighbours *neighbours, unsigned link)

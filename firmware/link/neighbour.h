@@ -37,6 +37,8 @@ struct hm_neighbours {
     struct hm_table by_addr;
     struct hm_table by_mac;
     struct hm_neighbour *oldest, *newest;
+    uint64_t wonder_window_ms; /* start of the current second of questions out of curiosity */
+    unsigned wondered;
 };
 
 int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env);
@@ -55,6 +57,10 @@ unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, 
 
 /* Asks for the address by broadcast, without any packet that waits. */
 void hm_neighbour_ask(struct hm_neighbours *neighbours, unsigned link, uint32_t addr);
+/* Somebody on the link asks for the address; its answer will not reach us, so we ask for ourselves when we do
+ * not know it: a VM's neighbours and its router are those for whom it asks. A few times per second at most.
+ */
+void hm_neighbour_wonder(struct hm_neighbours *neighbours, unsigned link, uint32_t addr);
 /* Asks for every address of the link's prefix (at most 1,024 of them), to find who has a MAC. */
 void hm_neighbour_ask_all(struct hm_neighbours *neighbours, unsigned link);
 

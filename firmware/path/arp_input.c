@@ -80,6 +80,7 @@ void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *
     hm_neighbour_learn(path->neighbours, link, arp.sender_addr, &arp.sender_mac);
     if (arp.op != HM_ARP_REQUEST)
         return;
+    hm_neighbour_wonder(path->neighbours, link, arp.target_addr);
     if (arp.target_addr == path->env->config->links[link].addr)
         answer(path, link, &path->env->config->links[link].mac, &arp);
     else

@@ -33,6 +33,7 @@ static void route_packet(struct hm_path *path, uint32_t dst, struct hm_frame *fr
     char text[HM_IP_TEXT_LEN];
     if (!hm_route_find(path->env->config, dst, &route)) {
         hm_env_drop(path->env, HM_DROP_NO_ROUTE, "to %s", hm_ip_text(dst, text));
+        hm_path_icmp_error(path, NULL, HM_ICMP_UNREACHABLE, HM_ICMP_NET_UNREACHABLE, 0, frame);
         return;
     }
     uint16_t mtu = path->env->config->links[route.link].mtu;
@@ -40,6 +41,17 @@ static void route_packet(struct hm_path *path, uint32_t dst, struct hm_frame *fr
         send_to_next_hop(path, &route, frame);
     else
         hm_path_fit(path, NULL, mtu, frame, send_to_next_hop, &route);
+}
+
+/* Broadcasts are not forwarded, directed ones neither (RFC 2644). */
+static bool is_broadcast(const struct hm_router_config *config, uint32_t addr)
+{
+    for (unsigned i = 0; i < config->link_count; i++) {
+        const struct hm_prefix *prefix = &config->links[i].prefix;
+        if (prefix->len < 31 && (addr == prefix->addr || addr == hm_prefix_broadcast(prefix)))
+            return true;
+    }
+    return !hm_ip_is_host(addr) || addr == config->home.addr || addr == hm_prefix_broadcast(&config->home);
 }
 
 void hm_path_forward(struct hm_path *path, struct hm_frame *frame)
@@ -53,7 +65,7 @@ void hm_path_forward(struct hm_path *path, struct hm_frame *frame)
         hm_stack_input(path->agent->stack, path->env->home_link, frame);
         return;
     }
-    if (!hm_ip_is_host(ip.dst) || ip.dst == hm_prefix_broadcast(&config->home)) {
+    if (is_broadcast(config, ip.dst)) {
         hm_env_drop(path->env, HM_DROP_MOBILE_BROADCAST, "to %s", hm_ip_text(ip.dst, text));
         return;
     }

@@ -97,6 +97,7 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
     char text[HM_IP_TEXT_LEN];
     struct hm_agent *agent = path->agent;
     struct hm_visitor *visitor = hm_visitor_by_home(&agent->foreign.visitors, outer->src, inner->dst);
+    bool is_present = visitor != NULL && visitor->state == HM_VISITOR_PRESENT;
     const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, inner->src);
     bool is_reverse = binding != NULL && hm_binding_is_absent(binding) && binding->care_of_addr == outer->src;
     if (hm_env_is_own_addr(path->env, inner->src) ||
@@ -106,10 +107,10 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
         refuse(path, outer, inner, binding);
     } else if (!combine_ecn(frame->data, inner, outer)) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "congestion mark on a flow without ECN");
-    } else if (visitor == NULL) {
+    } else if (is_reverse && !is_present) { /* by a node of ours, perhaps to one that is expected here */
         hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
         hm_path_forward(path, frame);
-    } else if (visitor->state != HM_VISITOR_PRESENT) {
+    } else if (!is_present) {
         hm_env_drop(path->env, HM_DROP_VISITOR_ABSENT, "%s", visitor->vm);
     } else {
         hm_env_count(path->env, HM_COUNT_TUNNEL_IN);

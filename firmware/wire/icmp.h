@@ -9,6 +9,7 @@
 #define HM_ICMP_REDIRECT 5
 #define HM_ICMP_TIME_EXCEEDED 11
 #define HM_ICMP_FRAGMENTATION_NEEDED 4 /* code of unreachable */
+#define HM_ICMP_NET_UNREACHABLE 0
 #define HM_ICMP_HOST_UNREACHABLE 1
 #define HM_ICMP_ERROR_MAX_LEN 576 /* of the whole IP packet, RFC 1812 section 4.3.2.3 */
 

@@ -37,6 +37,7 @@ class Agent:
         self.socket = lab.path(f"{name}.sock")
         self.log = lab.path(f"{name}.log")
         self.process = None
+        self.endings = []  # exit statuses
         self._program = lab.program("hypermip")
         sections["agent"] = {"name": name, "socket": self.socket,
                              "log_level": os.environ.get("HM_LOG_LEVEL", "info"), **sections["agent"]}
@@ -76,6 +77,7 @@ class Agent:
         process, self.process = self.process, None
         process.send_signal(signal.SIGCONT)
         stop(process, how)
+        self.endings.append(process.returncode)
         return process.returncode
 
     def restart(self):

@@ -83,7 +83,10 @@ class Lab:
         print(title, flush=True)
 
     def finish(self):
-        """Tells the sum; gives the exit status."""
+        """The agents' end, and the sum; gives the exit status."""
+        for agent in self.agents:
+            agent.end()
+            self.equal(f"{agent.name} always ended with 0", set(agent.endings) - {0}, set())
         print(f"{self._claims - len(self._broken)} of {self._claims} claims hold", flush=True)
         return 1 if self._broken else 0
 

@@ -46,7 +46,7 @@ static void place_silent_vm(struct hm_sim_world *world, struct hm_sim_host *vm)
 static void test_a_vm_never_heard_of_is_found_by_its_address(void **state)
 {
     struct hm_sim_world *world = *state;
-    struct hm_sim_host vm;
+    static struct hm_sim_host vm; /* the world, torn down later, knows it */
 
     place_silent_vm(world, &vm);
     handover(world, &vm, HM_SIM_A, HM_SIM_B);
@@ -57,7 +57,7 @@ static void test_a_vm_never_heard_of_is_found_by_its_address(void **state)
 static void test_a_vm_never_heard_of_is_found_by_its_mac(void **state)
 {
     struct hm_sim_world *world = *state;
-    struct hm_sim_host vm;
+    static struct hm_sim_host vm; /* the world, torn down later, knows it */
     struct hm_control_message request;
 
     place_silent_vm(world, &vm);

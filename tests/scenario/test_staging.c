@@ -160,7 +160,7 @@ static void test_migration_that_fails_and_resumes_at_the_source(void **state)
 static void test_two_vms_move_apart_and_together(void **state)
 {
     struct hm_sim_world *world = *state;
-    struct hm_sim_host second;
+    static struct hm_sim_host second; /* the world, torn down later, knows it */
     struct probes first_probes, second_probes;
 
     hm_sim_world_add_vm(world, &second, "second", HM_SIM_A, HM_SIM_VM2_ADDR & 0xff);
@@ -186,7 +186,7 @@ static void test_two_vms_move_apart_and_together(void **state)
 static void test_two_visitors_on_one_lan_reach_each_other(void **state)
 {
     struct hm_sim_world *world = *state;
-    struct hm_sim_host second;
+    static struct hm_sim_host second; /* the world, torn down later, knows it */
 
     hm_sim_world_add_vm(world, &second, "second", HM_SIM_A, HM_SIM_VM2_ADDR & 0xff);
     assert_ping(world, &second, HM_SIM_VM_ADDR);
@@ -245,7 +245,7 @@ static void test_a_mac_alone_means_all_its_addresses(void **state)
 static void test_vm_with_two_nics_is_staged_as_one(void **state)
 {
     struct hm_sim_world *world = *state;
-    struct hm_sim_host second;
+    static struct hm_sim_host second; /* the world, torn down later, knows it */
     struct hm_sim_host *const nics[] = {&world->vm, &second};
     struct hm_control_message request;
 
@@ -279,7 +279,7 @@ static void test_one_bad_address_stages_nothing(void **state)
 static void test_an_early_frame_changes_nothing(void **state)
 {
     struct hm_sim_world *world = *state;
-    struct hm_sim_host twin;
+    static struct hm_sim_host twin; /* as above */
     struct probes probes;
 
     /* Something with the VM's MAC speaks on the foreign LAN although nothing was announced. */
