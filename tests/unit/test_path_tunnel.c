@@ -126,7 +126,8 @@ static void test_strangers_and_wrong_inner_addresses_are_dropped_with_their_reas
          HM_DROP_TUNNEL_LOOP},
         {{.src = RIG_FAR, .dst = RIG_GUEST, .outer_src = RIG_PEER_B, .spoil_checksum = true},
          HM_DROP_TUNNEL_MALFORMED},
-        {{.src = RIG_FAR, .dst = RIG_GUEST, .outer_src = RIG_PEER_B, .outer_tos = 3}, HM_DROP_TUNNEL_MALFORMED},
+        {{.src = RIG_FAR, .dst = RIG_GUEST, .outer_src = RIG_PEER_B, .outer_tos = 3},
+         HM_DROP_TUNNEL_MALFORMED},
     };
 
     path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
@@ -300,11 +301,10 @@ static void test_directed_broadcasts_do_not_come_out_of_a_tunnel(void **state)
     path_rig_start(f);
     path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
     for (unsigned i = 0; i < UNIT_COUNT(targets); i++) {
-        path_rig_packet(f, 1, &RIG_WAN_MAC, &RIG_ROUTER_MAC,
-                        &(struct rig_packet){.src = RIG_VM,
-                                             .dst = targets[i],
-                                             .outer_src = RIG_PEER_B,
-                                             .outer_dst = 0xc0000201u});
+        path_rig_packet(
+            f, 1, &RIG_WAN_MAC, &RIG_ROUTER_MAC,
+            &(struct rig_packet){
+                .src = RIG_VM, .dst = targets[i], .outer_src = RIG_PEER_B, .outer_dst = 0xc0000201u});
         if (f->rig.frame_count != 0)
             fail_msg("a packet to %08x was sent", (unsigned)targets[i]);
     }

@@ -23,12 +23,12 @@ struct rig_packet {
     uint8_t ttl;       /* 0: 64 */
     uint16_t fragment; /* as on the wire */
     uint8_t tos;
-    uint8_t protocol;     /* 0: UDP */
-    size_t payload_len;   /* 0: RIG_PAYLOAD */
-    uint32_t outer_src;   /* 0: no tunnel */
-    uint32_t outer_dst;   /* 0: RIG_AGENT */
+    uint8_t protocol;   /* 0: UDP */
+    size_t payload_len; /* 0: RIG_PAYLOAD */
+    uint32_t outer_src; /* 0: no tunnel */
+    uint32_t outer_dst; /* 0: RIG_AGENT */
     uint8_t outer_tos;
-    bool spoil_checksum;  /* of the (inner) header */
+    bool spoil_checksum; /* of the (inner) header */
 };
 
 static inline void path_rig_tunnel(void *arg, unsigned link, struct hm_frame *frame)
@@ -65,11 +65,14 @@ static inline void path_rig_stop(struct path_rig *f)
     hm_neighbours_fini(&f->neighbours);
 }
 
+/* Its router answers meanwhile, whatever it is asked. */
 static inline void path_rig_pass_ms(struct path_rig *f, uint64_t ms)
 {
     for (; ms > 0; ms--) {
         rig_pass_us(&f->rig, 1000);
         f->env.now = f->rig.now;
+        if (ms % 1000 == 0)
+            hm_neighbour_learn(&f->neighbours, f->env.home_link, RIG_ROUTER, &RIG_ROUTER_MAC);
         while (hm_wheel_advance(&f->env.wheel, f->rig.now.mono_us / 1000, 64))
             ;
     }
@@ -191,7 +194,8 @@ static inline struct hm_binding *path_rig_absent(struct path_rig *f, uint32_t ad
 }
 
 /* A node of B's home: expected here; present after hm_visitor_apply(LAND). */
-static inline struct hm_visitor *path_rig_expected(struct path_rig *f, uint32_t addr, const struct hm_mac *mac)
+static inline struct hm_visitor *path_rig_expected(struct path_rig *f, uint32_t addr,
+                                                   const struct hm_mac *mac)
 {
     struct hm_control_node node = {.home_addr = addr,
                                    .mac = *mac,

@@ -25,10 +25,7 @@
 #define RIG_FAR 0x0a090005u   /* 10.9.0.5, a correspondent */
 #define RIG_GUEST 0x0a020005u /* 10.2.0.5, at home at peer B */
 
-#define RIG_MAC(last)                        \
-    ((struct hm_mac){                        \
-        {0x52, 0x54, 0x00, 0x00, 0x00, last} \
-    })
+#define RIG_MAC(last) ((struct hm_mac){{0x52, 0x54, 0x00, 0x00, 0x00, last}})
 #define RIG_AGENT_MAC RIG_MAC(0x02)
 #define RIG_ROUTER_MAC RIG_MAC(0x01)
 #define RIG_VM_MAC RIG_MAC(0x05)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What our agents send, read by tshark, and what they say to a peer that is not ours. The topology: test_wire.sh."""
+
+import socket
+import subprocess
+
+import harness
+import mip
+from control import NTP_EPOCH, ntp
+from harness import LabError, execute
+from host import ping, socket_in
+from moves import Moves
+from network import CORRESPONDENT_IP, MACHINE_IP, MACHINE_MAC, OneArmed, SPI
+from sniffer import Sniffer
+
+TCP_PORT = 7001
+TCP_BYTES = 100_000
+TSHARK = ("tshark", "-n", "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE")
+# What an ICMP error quotes of a TCP segment is not all that its checksum is over.
+FAULTY = " || ".join(["_ws.malformed", *(f"{layer}.checksum.status == 0" for layer in ("ip", "udp", "icmp")),
+                      "(tcp.checksum.status == 0 && !icmp)"])
+EXTENSIONS = (mip.NAI, mip.PMIP, mip.PMIP_SKIPPABLE, mip.VENDOR)  # of every request of ours, before handover and authenticator
+VENDOR_ID = "32473"
+MD5_PEER, MD5_SPI, MD5_KEY = "10.2.0.9", 1001, "0f0e0d0c0b0a09080706050403020100"
+NODE_IP, NODE_MAC = "10.1.0.50", "52:54:00:0a:01:50"
+STAGED_LIFETIME_S, LIFETIME_S = 40, 200
+
+
+def tshark(path, *words):
+    done = subprocess.run([*TSHARK, "-r", path, *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"tshark: {done.stderr.strip()}")
+    return done.stdout
+
+
+def read_messages(path, expression, *names):
+    """Of each registration message that the filter takes: {field: all its values, as text}; the SPI as a number."""
+    words = [word for name in names for word in ("-e", name)]
+    lines = tshark(path, "-Y", expression, "-T", "fields", *words).splitlines()
+    found = [dict(zip(names, line.split("\t"))) for line in lines]
+    for fields in found:
+        fields["mip.auth.spi"] = int(fields["mip.auth.spi"], 0)
+    return found
+
+
+def converse(lab, client_space, server_space, server_address):
+    """A TCP connection that carries something in each direction; gives what arrived."""
+    listener = socket_in(server_space, socket.AF_INET, socket.SOCK_STREAM)
+    client = socket_in(client_space, socket.AF_INET, socket.SOCK_STREAM)
+    lab.cleanup.callback(listener.close)
+    lab.cleanup.callback(client.close)
+    listener.bind((server_address, TCP_PORT))
+    listener.listen()
+    for one in (listener, client):
+        one.settimeout(harness.PATIENCE_S)
+    client.connect((server_address, TCP_PORT))
+    server, _ = listener.accept()
+    server.settimeout(harness.PATIENCE_S)
+    arrived = []
+    for sender, receiver in ((client, server), (server, client)):
+        sender.sendall(b"x" * TCP_BYTES)
+        sender.shutdown(socket.SHUT_WR)
+        arrived.append(sum(map(len, iter(lambda: receiver.recv(65536), b""))))
+    server.close()
+    return arrived
+
+
+class Course:
+    def __init__(self, lab):
+        self.lab = lab
+        self.network = OneArmed(lab)
+        self.a, self.b = self.network.a, self.network.b
+        self.ha, self.fa = self.a.subnet.agent, self.b.subnet.agent
+        self.a.agent.set("peer other", address=MD5_PEER, home="10.3.0.0/24", spi=MD5_SPI, algorithm="hmac-md5",
+                         key=MD5_KEY)
+        for side in (self.a, self.b):
+            side.agent.set("handover", staged_lifetime_s=STAGED_LIFETIME_S)
+            side.agent.set("foreign", lifetime_s=LIFETIME_S)
+        self.network.add_machine()
+
+    def travel(self):
+        """Away and back, with all that the agents may have to send on the way."""
+        self.lab.part("away and back, captured")
+        network, machine = self.network, self.network.machine
+        network.start_agents()
+        captures = {side.letter: Sniffer(self.lab, side.space, side.tap, "in") for side in (self.a, self.b)}
+        moves = Moves(network)
+        moves.all_reach_each_other("before:")
+        moves.staged(self.a, self.b)
+        moves.lands_at(self.b)
+        moves.all_reach_each_other("away:")
+        correspondent = network.correspondent
+        for name, client, server, address in (("to", correspondent, machine.space, MACHINE_IP),
+                                              ("from", machine.space, correspondent, CORRESPONDENT_IP)):
+            self.lab.equal(f"TCP {name} the machine", converse(self.lab, client, server, address), [TCP_BYTES] * 2)
+        for space, target in ((correspondent, MACHINE_IP), (machine.space, CORRESPONDENT_IP)):
+            ping(space, target, "-s", "3000", "-M", "dont")
+            ping(space, target, "-s", "1472", "-M", "do")
+            ping(space, target, "-t", "2", tries=1)
+            ping(space, target, "-Q", "0x2b")  # DSCP 10, and congestion experienced
+        execute(self.a.host.space, "ping", "-n", "-c", "1", "-s", "4000", "-W", "1", self.ha)
+        moves.staged(self.b, self.a)
+        moves.lands_at(self.a)
+        moves.all_reach_each_other("home again:")
+        return {letter: capture.finish().path for letter, capture in captures.items()}
+
+    def judged_by_tshark(self, captures):
+        self.lab.part("by tshark")
+        for letter, path in captures.items():
+            kinds = set(tshark(path, "-T", "fields", "-e", "frame.protocols").split())
+            seen = {"mip": any(kind.endswith(":mip") for kind in kinds), "arp": "eth:ethertype:arp" in kinds,
+                    "tunnel": any(":ip:ip:" in kind for kind in kinds), "icmp": any(":icmp" in kind for kind in kinds),
+                    "tcp in the tunnel": any(":ip:ip:tcp" in kind for kind in kinds)}
+            self.lab.claim(f"agent {letter} sent of all kinds: {', '.join(seen)}", all(seen.values()), kinds)
+            self.lab.equal(f"nothing that agent {letter} sent is malformed or has a wrong checksum",
+                           tshark(path, "-Y", FAULTY).splitlines(), [])
+
+    def registrations(self, captures):
+        self.lab.part("registrations")
+        requests = read_messages(captures["b"], "mip.type == 1", "ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.flags",
+                               "mip.life", "mip.homeaddr", "mip.haaddr", "mip.coa", "mip.ident", "mip.ext.type", "mip.nai",
+                               "mip.auth.spi", "mip.ext.pmipv4nonskipext.pernodeauthmethod",
+                               "mip.ext.pmipv4skipext.interfaceid", "mip.ext.cvse.vendor_id", "mip.ext.nvse.vendor_id")
+        replies = read_messages(captures["a"], "mip.type == 3", "ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.code",
+                              "mip.life", "mip.homeaddr", "mip.haaddr", "mip.ident", "mip.ext.type", "mip.auth.spi")
+        self.lab.equal("what the foreign agent asked for: stage, activate, deregister; their lifetimes",
+                       [request["mip.life"] for request in requests], [str(STAGED_LIFETIME_S), str(LIFETIME_S), "0"])
+        same = {"ip.src": self.fa, "ip.dst": self.ha, "udp.srcport": "434", "udp.dstport": "434",
+                "mip.homeaddr": MACHINE_IP, "mip.haaddr": self.ha, "mip.coa": self.fa, "mip.nai": "vm1",
+                "mip.auth.spi": SPI, "mip.ext.pmipv4nonskipext.pernodeauthmethod": "1",
+                "mip.ext.pmipv4skipext.interfaceid": MACHINE_MAC.replace(":", "")}
+        for name, handover, request in zip(("stage", "activate", "deregister"),
+                                           (mip.CRITICAL_VENDOR, mip.VENDOR, mip.VENDOR), requests):
+            found = {key: request[key].replace(":", "") if key.endswith("interfaceid") else request[key] for key in same}
+            self.lab.equal(f"{name}: addresses, ports, name, MAC, SPI", found, same)
+            self.lab.equal(f"{name}: of the flags T and no other", int(request["mip.flags"], 0), mip.REVERSE_TUNNEL)
+            self.lab.equal(f"{name}: its extensions", [int(kind) for kind in request["mip.ext.type"].split(",")],
+                           [*EXTENSIONS, handover, mip.FA_HA_AUTH])
+            vendors = request["mip.ext.cvse.vendor_id"].split(",") + request["mip.ext.nvse.vendor_id"].split(",")
+            self.lab.equal(f"{name}: the vendor's number", set(vendors) - {""}, {VENDOR_ID})
+        self.lab.equal("each was answered once, and accepted", [reply["mip.code"] for reply in replies], ["0"] * len(requests))
+        for request, reply in zip(requests, replies):
+            self.lab.equal(f"the reply to the one of {request['mip.life']} s", reply,
+                           {"ip.src": self.ha, "ip.dst": self.fa, "udp.srcport": "434", "udp.dstport": "434",
+                            "mip.code": "0", "mip.life": request["mip.life"], "mip.homeaddr": MACHINE_IP,
+                            "mip.haaddr": self.ha, "mip.ident": request["mip.ident"],
+                            "mip.ext.type": f"{mip.PMIP},{mip.FA_HA_AUTH}", "mip.auth.spi": SPI})
+
+    # --- a foreign agent that is not ours
+
+    def stranger(self):
+        """Agent B is gone; a socket has its address, and later that of another peer."""
+        self.lab.part("a foreign agent by scapy")
+        self.b.agent.end()
+        for address, spi, key, algorithm in ((self.fa, SPI, self.network.peer_key, "hmac-sha256"),
+                                             (MD5_PEER, MD5_SPI, MD5_KEY, "hmac-md5")):
+            self.b.space.ip(f"addr add {address}/24 dev br0")
+            self.network.router.ip("neigh flush dev to-b")
+            with socket_in(self.b.space, socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                peer.bind((address, mip.PORT))
+                peer.settimeout(3)
+                self._registers(peer, address, lambda message: mip.sign(message, spi, key, algorithm), key, algorithm)
+
+    def _registers(self, peer, address, sign, key, algorithm):
+        said = mip.proxied("other", NODE_MAC)
+
+        def exchange(name, lifetime_s, code, identification):
+            peer.sendto(sign(mip.request(NODE_IP, self.ha, address, lifetime_s, said, identification)),
+                        (self.ha, mip.PORT))
+            reply = mip.Reply(peer.recv(2048))
+            self.lab.equal(f"{algorithm}: {name}: code {code}, lifetime {lifetime_s}", (reply.code, reply.lifetime_s),
+                           (code, lifetime_s))
+            self.lab.claim(f"{algorithm}: {name}: the reply is authentic, by Python and by openssl",
+                           reply.is_authentic(key, algorithm) and self._by_openssl(reply, key, algorithm))
+            return reply
+
+        wrong = ntp(-3600)
+        reply = exchange("a clock an hour slow", 30, mip.IDENTIFICATION, wrong)
+        told_s = (reply.identification >> 32) - NTP_EPOCH
+        self.lab.claim(f"{algorithm}: it tells its own time, and repeats what identifies the request",
+                       abs(told_s - (ntp() / 2**32 - NTP_EPOCH)) < 5
+                       and reply.identification & 0xffffffff == wrong & 0xffffffff, hex(reply.identification))
+        right = (reply.identification >> 32) + 1 << 32 | 1
+        reply = exchange("the time that was told", 30, mip.ACCEPTED, right)
+        self.lab.equal(f"{algorithm}: the reply repeats the identification", reply.identification, right)
+        row = next(row for row in self.a.agent.rows("bindings") if row["home_address"] == NODE_IP)
+        self.lab.equal(f"{algorithm}: the home agent has the binding",
+                       (row["state"], row["care_of"], row["mac"], row["vm"]), ("away", address, NODE_MAC, "other"))
+        self._is_tunnelled(address, algorithm)
+        exchange("the same again", 30, mip.IDENTIFICATION, right)
+        exchange("deregistration", 0, mip.ACCEPTED, right + 1)
+        self.lab.equal(f"{algorithm}: the binding is home", self.a.agent.states("bindings")[NODE_IP], "home")
+
+    def _is_tunnelled(self, address, algorithm):
+        """What the correspondent sends to the node arrives here, in IP in IP."""
+        here = Sniffer(self.lab, self.b.space, "br0", "in")
+        ping(self.network.correspondent, NODE_IP, tries=1)
+        lines = here.finish().frames(f"ip proto 4 and src host {self.ha} and dst host {address}")
+        self.lab.claim(f"{algorithm}: what is for the node comes through the tunnel",
+                       lines and all(f"{CORRESPONDENT_IP} > {NODE_IP}: ICMP echo request" in line for line in lines), lines)
+
+    @staticmethod
+    def _by_openssl(reply, key, algorithm):
+        done = subprocess.run(["openssl", "dgst", f"-{algorithm.removeprefix('hmac-')}", "-mac", "HMAC", "-macopt",
+                               f"hexkey:{key}", "-binary"], input=reply.covered(algorithm), capture_output=True, check=True)
+        return done.stdout == reply.authenticator(algorithm)
+
+
+def course(lab):
+    one = Course(lab)
+    captures = one.travel()
+    one.judged_by_tshark(captures)
+    one.registrations(captures)
+    one.stranger()
+
+
+harness.main(course)
