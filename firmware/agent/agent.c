@@ -65,11 +65,10 @@ static void on_activated(void *arg, struct hm_visitor *visitor, unsigned code)
 
 static void on_handover_lifetime(void *arg, struct hm_handover *handover)
 {
-    static const char REASON[] = "staged lifetime over";
     if (handover->role == HM_ROLE_DESTINATION)
-        hm_destination_cancel(arg, handover, REASON);
+        hm_destination_expire(arg, handover);
     else
-        hm_source_cancel(arg, handover, NULL, REASON);
+        hm_source_cancel(arg, handover, NULL, "staged lifetime over");
 }
 
 static void on_datagram(void *arg, const struct hm_datagram *datagram)
@@ -200,8 +199,8 @@ static void receive_control(struct hm_agent *agent, const struct hm_control_from
         hm_control_calls_receive(&agent->calls, &message, bytes, len);
         return;
     case HM_CONTROL_HINT:
-        hm_env_log(agent->env, HM_LOG_WARNING, "%s says that it does not know our key (id %u)",
-                   hm_ip_text(from->endpoint.addr, text), message.key_id);
+        hm_env_drop(agent->env, HM_DROP_CONTROL_KEY, "%s says that it does not know our key (id %u)",
+                    hm_ip_text(from->endpoint.addr, text), message.key_id);
         return;
     }
 }
@@ -239,24 +238,23 @@ static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
 
 static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
 {
-    if (!hm_binding_is_absent(binding))
-        return;
     struct hm_handover *handover = NULL;
-    if (binding->state == HM_BINDING_SWITCHING && binding->staged_care_of_addr == agent->env->agent_addr)
+    if (binding->staged_care_of_addr == agent->env->agent_addr)
         handover = hm_handover_lookup(&agent->handovers, binding->staged_handover_id, HM_ROLE_DESTINATION);
     if (handover != NULL)
         hm_destination_landed(agent, handover, "first frame");
-    else
+    else if (hm_binding_is_absent(binding))
         hm_home_seen_again(&agent->home, binding);
 }
 
 void hm_agent_presence(struct hm_agent *agent, unsigned link, const struct hm_mac *mac)
 {
-    struct hm_visitor *visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, NULL);
+    const struct hm_visitors *visitors = &agent->foreign.visitors;
+    struct hm_visitor *visitor = visitors->by_mac.count > 0 ? hm_visitor_of_mac(visitors, mac, NULL) : NULL;
     for (; visitor != NULL; visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, visitor))
         if (visitor->link == link)
             see_visitor(agent, visitor);
-    if (link != agent->env->home_link)
+    if (link != agent->env->home_link || agent->home.bindings.by_mac.count == 0)
         return;
     struct hm_binding *binding = hm_binding_of_mac(&agent->home.bindings, mac, NULL);
     for (; binding != NULL; binding = hm_binding_of_mac(&agent->home.bindings, mac, binding))

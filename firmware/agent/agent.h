@@ -23,6 +23,7 @@ struct hm_agent {
     struct hm_handovers handovers;
     struct hm_control_server server;
     struct hm_control_calls calls;
+    uint32_t last_epoch;     /* that this agent gave to a handover; 0: none */
     struct hm_slab pendings; /* agent/source's: requests that wait for another agent's answer */
     struct hm_timer watch;   /* of the home router's MAC */
     struct hm_slab notices;  /* agent/notice's */

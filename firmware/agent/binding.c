@@ -7,12 +7,16 @@ _Static_assert(sizeof(STATE_NAMES) / sizeof(STATE_NAMES[0]) == HM_BINDING_STATE_
                "a name for each state");
 
 /* clang-format off */
+#define HOME HM_BINDING_HOME
+#define STAGED HM_BINDING_STAGED
+#define SWITCHING HM_BINDING_SWITCHING
+#define AWAY HM_BINDING_AWAY
 static const enum hm_binding_state NEXT[HM_BINDING_STATE_COUNT][HM_BINDING_EVENT_COUNT] = {
-    /*                          STAGE                 UNSTAGE             ACTIVATE         RETURN */
-    [HM_BINDING_HOME]      = {HM_BINDING_STAGED,    HM_BINDING_HOME, HM_BINDING_AWAY, HM_BINDING_HOME},
-    [HM_BINDING_STAGED]    = {HM_BINDING_STAGED,    HM_BINDING_HOME, HM_BINDING_AWAY, HM_BINDING_HOME},
-    [HM_BINDING_SWITCHING] = {HM_BINDING_SWITCHING, HM_BINDING_AWAY, HM_BINDING_AWAY, HM_BINDING_HOME},
-    [HM_BINDING_AWAY]      = {HM_BINDING_SWITCHING, HM_BINDING_AWAY, HM_BINDING_AWAY, HM_BINDING_HOME},
+    /*              STAGE      UNSTAGE  ACTIVATE  RETURN  EXPIRE */
+    [HOME]      = {STAGED,    HOME,    AWAY,     HOME,   HOME},
+    [STAGED]    = {STAGED,    HOME,    AWAY,     HOME,   STAGED},
+    [SWITCHING] = {SWITCHING, AWAY,    AWAY,     HOME,   STAGED},
+    [AWAY]      = {SWITCHING, AWAY,    AWAY,     HOME,   HOME},
 };
 /* clang-format on */
 
@@ -157,4 +161,11 @@ bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch)
     if (binding->staged_handover_id != 0 && (int32_t)(epoch - binding->staged_epoch) < 0)
         return true;
     return hm_binding_is_older(binding, epoch);
+}
+
+bool hm_binding_is_at(const struct hm_binding *binding, uint32_t care_of_addr)
+{
+    if (hm_binding_is_absent(binding) && binding->care_of_addr == care_of_addr)
+        return true;
+    return binding->staged_care_of_addr == care_of_addr && binding->staged_handover_id != 0;
 }

@@ -21,7 +21,8 @@ enum hm_binding_event {
     HM_BINDING_STAGE,    /* another place was prepared */
     HM_BINDING_UNSTAGE,  /* the prepared place is off: cancelled, or its lifetime is over */
     HM_BINDING_ACTIVATE, /* the node has landed at a foreign agent */
-    HM_BINDING_RETURN,   /* it is home, deregistered, or its lifetime is over */
+    HM_BINDING_RETURN,   /* it is home, or deregistered */
+    HM_BINDING_EXPIRE,   /* its lifetime is over */
     HM_BINDING_EVENT_COUNT,
 };
 
@@ -85,6 +86,9 @@ void hm_binding_set_staged(struct hm_binding *binding, uint32_t care_of_addr, ui
 bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch);
 /* Is it older than any handover that is known, active or staged? */
 bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch);
+
+/* May packets of the node come from this agent: where it is, or where it may land at any moment? */
+bool hm_binding_is_at(const struct hm_binding *binding, uint32_t care_of_addr);
 
 /* Is what comes for it intercepted? */
 static inline bool hm_binding_is_absent(const struct hm_binding *binding)

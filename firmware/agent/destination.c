@@ -76,9 +76,10 @@ static const char *refusal_of_return(const struct hm_agent *agent, const struct 
                                      uint32_t epoch)
 {
     const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-    if (binding == NULL || !hm_binding_is_absent(binding))
-        return "it is not away from here";
-    return hm_binding_is_overtaken(binding, epoch) ? "a newer handover is known here" : NULL;
+    if (!hm_home_serves(&agent->home, node->home_addr))
+        return "it does not belong here";
+    return binding != NULL && hm_binding_is_overtaken(binding, epoch) ? "a newer handover is known here"
+                                                                      : NULL;
 }
 
 static const char *refusal_of_visit(const struct hm_agent *agent, const struct hm_control_node *node,
@@ -145,12 +146,28 @@ static void stage(struct hm_agent *agent, struct hm_handover *handover,
         conclude(agent, handover);
 }
 
+/* A handover that is known already: a repetition whose request id was forgotten. Nothing is redone. */
+static void answer_again(struct hm_agent *agent, const struct hm_handover *handover,
+                         struct hm_control_request *request)
+{
+    bool is_fine = handover->state >= HM_HANDOVER_PREPARED && handover->state <= HM_HANDOVER_DONE &&
+                   handover->other == request->peer->config->addr;
+    hm_control_answer_text(&agent->server, request, is_fine ? HM_CONTROL_OK : HM_CONTROL_REFUSED, "%s",
+                           hm_handover_state_name(handover->state));
+}
+
 void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
     char text[HM_CONTROL_TEXT_LEN];
     if (message->node_count == 0 || message->handover_id == 0) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_MALFORMED, "no address, or no handover");
+        return;
+    }
+    struct hm_handover *known =
+        hm_handover_lookup(&agent->handovers, message->handover_id, HM_ROLE_DESTINATION);
+    if (known != NULL) {
+        answer_again(agent, known, request);
         return;
     }
     if (is_refused(agent, message, text, sizeof(text))) {
@@ -212,7 +229,7 @@ static void land_node(struct hm_agent *agent, struct hm_handover *handover,
 {
     if (belongs_here(agent, node)) {
         struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-        if (binding != NULL && hm_binding_is_absent(binding) && binding->staged_handover_id == handover->id)
+        if (binding != NULL && binding->staged_handover_id == handover->id)
             hm_home_landed(&agent->home, binding, reason);
         return;
     }
@@ -242,6 +259,17 @@ void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover,
     tell_source(agent, handover);
     if (--handover->awaited == 0)
         finish(handover);
+    else
+        hm_timer_arm(&agent->env->wheel, &handover->lifetime,
+                     (uint64_t)agent->env->config->lifetime_s * 1000);
+}
+
+void hm_destination_expire(struct hm_agent *agent, struct hm_handover *handover)
+{
+    if (hm_handover_is_ahead(handover))
+        hm_destination_cancel(agent, handover, "staged lifetime over");
+    else
+        hm_handover_apply(handover, HM_HANDOVER_FAIL, "no registration after the landing");
 }
 
 void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code)

@@ -16,6 +16,9 @@ void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor
 /* The VM is here: by its frame, or by a hypervisor's word. */
 void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
 
+/* Its staged lifetime is over, or, after the landing, the time for its registrations. */
+void hm_destination_expire(struct hm_agent *agent, struct hm_handover *handover);
+
 /* The handover is off: everything that it staged here is undone. */
 void hm_destination_cancel(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
 

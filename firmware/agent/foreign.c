@@ -13,6 +13,7 @@
 #include "firmware/link/output.h"
 
 #define PROBE_MS 1000
+#define FRESH_MS 5000  /* a sign of life that suffices for a renewal */
 #define REPEAT_MS 5000 /* after a registration that failed */
 
 static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,
@@ -41,8 +42,18 @@ static bool is_accepted(unsigned code)
     return code == HM_CODE_ACCEPTED || code == HM_CODE_ACCEPTED_NO_SIMULTANEOUS;
 }
 
+/* Its registration after the landing will have no other outcome. */
+static void give_up_activation(struct hm_foreign *foreign, struct hm_visitor *visitor)
+{
+    bool was_open = visitor->registration.open && visitor->registration.purpose == HM_REGISTRATION_ACTIVATE;
+    visitor->registration.open = false;
+    if (was_open)
+        foreign->activated(foreign->arg, visitor, HM_REGISTRATION_SILENT);
+}
+
 static void forget(struct hm_foreign *foreign, struct hm_visitor *visitor)
 {
+    give_up_activation(foreign, visitor);
     hm_arp_updates_stop(foreign->updates, visitor->node.home_addr, &visitor->node.mac);
     hm_visitor_remove(visitor);
 }
@@ -67,9 +78,34 @@ static bool has_mac_of_other_home(const struct hm_foreign *foreign, const struct
     return visitor != NULL && visitor->node.home_agent != node->home_agent;
 }
 
+static bool is_possible_addr(const struct hm_control_node *node)
+{
+    return hm_ip_is_host(node->home_addr) && hm_prefix_contains(&node->home_prefix, node->home_addr) &&
+           node->home_addr != node->home_prefix.addr &&
+           node->home_addr != hm_prefix_broadcast(&node->home_prefix) && node->home_addr != node->router;
+}
+
+/* Not a group's, not ours, not that of a router of this LAN. */
+static bool is_possible_mac(const struct hm_foreign *foreign, const struct hm_mac *mac)
+{
+    const struct hm_router_config *config = foreign->env->config;
+    if (hm_mac_is_group(mac) || hm_mac_is_zero(mac))
+        return false;
+    for (unsigned i = 0; i < config->link_count; i++)
+        if (hm_mac_equal(&config->links[i].mac, mac))
+            return false;
+    const struct hm_neighbour *router =
+        hm_neighbour_lookup(foreign->neighbours, foreign->env->home_link, config->home_router);
+    return router == NULL || !hm_mac_equal(&router->mac, mac);
+}
+
 const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node)
 {
     const struct hm_router_config *config = foreign->env->config;
+    if (!is_possible_addr(node))
+        return "its address is not one of a host of its home";
+    if (!is_possible_mac(foreign, &node->mac))
+        return "its MAC is not one that a visitor may have here";
     if (hm_security_peer_by_addr(foreign->security, node->home_agent) == NULL)
         return "its home agent is not a peer of this agent";
     for (unsigned i = 0; i < config->link_count; i++)
@@ -104,6 +140,7 @@ static struct hm_visitor *find_or_add(struct hm_foreign *foreign, const struct h
     visitor = hm_visitor_add(&foreign->visitors, node, foreign->env->home_link);
     if (visitor == NULL)
         return NULL;
+    hm_arp_updates_disown(foreign->updates, visitor->link, &node->mac);
     hm_timer_init(&visitor->lifetime, on_lifetime, visitor);
     hm_timer_init(&visitor->renewal, on_renewal, visitor);
     return visitor;
@@ -202,8 +239,8 @@ static uint64_t renewal_ms(uint16_t lifetime_s)
     return (uint64_t)lifetime_s * 1000 * 2 / 3;
 }
 
-/* Two thirds of the lifetime are over: renew when it was seen in the last third of them, else ask it and look
- * again in a second. */
+/* Two thirds of the lifetime are over: renew when it was seen just now, else ask it and look again in a
+ * second. */
 static void on_renewal(void *arg)
 {
     struct hm_visitor *visitor = arg;
@@ -211,7 +248,7 @@ static void on_renewal(void *arg)
     uint64_t silent_ms = hm_env_ms(foreign->env) - visitor->seen_ms;
     if (visitor->state != HM_VISITOR_PRESENT)
         return;
-    if (silent_ms <= renewal_ms(visitor->lifetime_s) / 3) {
+    if (silent_ms <= FRESH_MS) {
         hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_RENEW,
                             foreign->env->config->lifetime_s);
         return;
@@ -226,6 +263,7 @@ void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, boo
                      const char *reason)
 {
     hm_visitor_apply(visitor, HM_VISITOR_LEAVE, reason);
+    give_up_activation(foreign, visitor);
     hm_timer_cancel(&foreign->env->wheel, &visitor->lifetime);
     hm_timer_cancel(&foreign->env->wheel, &visitor->renewal);
     hm_arp_updates_stop(foreign->updates, visitor->node.home_addr, &visitor->node.mac);

@@ -80,7 +80,7 @@ static void fire_lifetime(void *arg)
 static void make_room(struct hm_handovers *handovers)
 {
     struct hm_handover *handover = handovers->oldest;
-    while (handover != NULL && !hm_handover_has_ended(handover))
+    while (handover != NULL && hm_handover_is_ahead(handover))
         handover = handover->newer;
     if (handover == NULL)
         return;

@@ -87,7 +87,7 @@ struct hm_handovers {
 int hm_handovers_init(struct hm_handovers *handovers, struct hm_env *env);
 void hm_handovers_fini(struct hm_handovers *handovers);
 
-/* A new record, PREPARING; the oldest that has ended makes room. NULL when all are alive. */
+/* A new record, PREPARING; the oldest that is not ahead makes room. NULL when all are alive. */
 struct hm_handover *hm_handover_add(struct hm_handovers *handovers, uint64_t id, uint32_t epoch,
                                     enum hm_handover_role role);
 /* NULL when there is none. */

@@ -60,12 +60,22 @@ static void unstage(struct hm_home *home, struct hm_binding *binding, const char
         remember(home, binding);
 }
 
+/* A place that is staged meanwhile stays so: the node is on its way there. */
+static void expire(struct hm_home *home, struct hm_binding *binding)
+{
+    hm_binding_apply(binding, HM_BINDING_EXPIRE, "lifetime over");
+    binding->care_of_addr = 0;
+    hm_takeover_hand_back(&binding->takeover);
+    if (binding->state == HM_BINDING_HOME)
+        remember(home, binding);
+}
+
 static void on_lifetime(void *arg, struct hm_binding *binding)
 {
     if (binding->state == HM_BINDING_HOME)
         hm_binding_remove(binding);
     else if (hm_binding_is_absent(binding))
-        go_home(arg, binding, "lifetime over");
+        expire(arg, binding);
 }
 
 static void on_staged(void *arg, struct hm_binding *binding)
@@ -148,7 +158,7 @@ static uint64_t clock_to_tell(const struct hm_home *home, const struct hm_bindin
 
 /* --- decide ------------------------------------------------------------------------------------------- */
 
-static bool is_served(const struct hm_home *home, uint32_t home_addr)
+bool hm_home_serves(const struct hm_home *home, uint32_t home_addr)
 {
     const struct hm_router_config *config = home->env->config;
     return hm_prefix_contains(&config->home, home_addr) && home_addr != config->home.addr &&
@@ -168,7 +178,7 @@ enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_pe
         return HM_CODE_HA_VENDOR_MN;
     if (!hm_env_is_own_addr(home->env, request->home_agent))
         return HM_CODE_HA_UNKNOWN_ADDRESS;
-    if (!is_served(home, request->home_addr))
+    if (!hm_home_serves(home, request->home_addr))
         return HM_CODE_HA_PROHIBITED;
     if (!ext->has_pmip_method || ext->pmip_method != HM_PMIP_METHOD_FA_HA)
         return HM_CODE_HA_PMIP_UNSUPPORTED;
@@ -221,6 +231,12 @@ static void apply_stage(struct hm_home *home, struct hm_binding *binding,
         hm_timer_cancel(&home->env->wheel, &binding->lifetime);
 }
 
+static bool is_newer_staged(const struct hm_binding *binding, const struct hm_registration_request *request)
+{
+    return binding->staged_handover_id != 0 && request->ext.has_handover &&
+           (int32_t)(binding->staged_epoch - request->ext.epoch) > 0;
+}
+
 static void apply_activation(struct hm_home *home, struct hm_binding *binding,
                              const struct hm_registration_request *request)
 {
@@ -239,12 +255,34 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
         return;
     }
     binding->care_of_addr = request->care_of_addr;
-    hm_binding_set_staged(binding, 0, 0, 0);
-    hm_timer_cancel(&home->env->wheel, &binding->staged);
     hm_binding_apply(binding, HM_BINDING_ACTIVATE, "registered");
+    if (is_newer_staged(binding, request)) { /* its registration was late: the next move has been staged */
+        hm_binding_apply(binding, HM_BINDING_STAGE, "the next move is staged");
+    } else {
+        hm_binding_set_staged(binding, 0, 0, 0);
+        hm_timer_cancel(&home->env->wheel, &binding->staged);
+    }
     hm_arp_updates_stop(home->updates, binding->home_addr, &binding->mac);
     if (!was_absent)
         hm_takeover_start(&binding->takeover, home->env->home_link, binding->home_addr, &binding->mac);
+}
+
+/* A new entry; when the table is full, one that is only remembered makes room. */
+static struct hm_binding *add_entry(struct hm_home *home, uint32_t home_addr, const struct hm_mac *mac)
+{
+    size_t bucket = 0;
+    struct hm_binding *binding = hm_binding_add(&home->bindings, home_addr, mac);
+    if (binding != NULL)
+        return binding;
+    struct hm_table_node *at = hm_table_walk(&home->bindings.by_addr, &bucket, NULL);
+    for (; at != NULL; at = hm_table_walk(&home->bindings.by_addr, &bucket, at)) {
+        binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
+        if (binding->state == HM_BINDING_HOME) {
+            hm_binding_remove(binding);
+            return hm_binding_add(&home->bindings, home_addr, mac);
+        }
+    }
+    return NULL;
 }
 
 /* Finds or makes the entry; the request may name the node and its MAC anew. */
@@ -252,12 +290,12 @@ static struct hm_binding *prepare_entry(struct hm_home *home, struct hm_binding 
                                         const struct hm_registration_request *request)
 {
     if (binding == NULL && request->lifetime_s != 0)
-        binding = hm_binding_add(&home->bindings, request->home_addr, &request->ext.mac);
+        binding = add_entry(home, request->home_addr, &request->ext.mac);
     if (binding == NULL)
         return NULL;
-    if (request->ext.has_mac)
+    if (request->ext.has_mac && request->lifetime_s != 0)
         hm_binding_set_mac(binding, &request->ext.mac);
-    if (request->ext.nai[0] != '\0')
+    if (request->ext.nai[0] != '\0' && request->lifetime_s != 0)
         snprintf(binding->vm, sizeof(binding->vm), "%.*s", (int)sizeof(binding->vm) - 1, request->ext.nai);
     binding->identification = request->identification;
     return binding;
@@ -318,8 +356,10 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
                          uint32_t epoch, uint32_t lifetime_s)
 {
     struct hm_binding *binding = hm_binding_lookup(&home->bindings, node->home_addr);
-    if (binding == NULL || !hm_binding_is_absent(binding))
-        return HM_ERR_UNKNOWN;
+    if (binding == NULL) /* lost by a restart, or expired: it comes home all the same */
+        binding = add_entry(home, node->home_addr, &node->mac);
+    if (binding == NULL)
+        return HM_ERR_FULL;
     if (hm_binding_is_overtaken(binding, epoch))
         return HM_ERR_REPLAY;
     hm_binding_set_staged(binding, home->env->agent_addr, handover_id, epoch);

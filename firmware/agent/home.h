@@ -34,8 +34,11 @@ enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_pe
                                   const struct hm_registration_request *request,
                                   const struct hm_binding *binding);
 
-/* This agent is the destination itself: the node of the binding will come home. HM_ERR_UNKNOWN when it is
- * not away, HM_ERR_REPLAY for an old epoch. */
+/* Does the address belong to a node of this home? */
+bool hm_home_serves(const struct hm_home *home, uint32_t home_addr);
+
+/* This agent is the destination itself: the node of the binding will come home. HM_ERR_FULL when there is no
+ * room for it, HM_ERR_REPLAY for an old epoch. */
 int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *node, uint64_t handover_id,
                          uint32_t epoch, uint32_t lifetime_s);
 /* The return of this handover is off. */

@@ -15,6 +15,7 @@
 #include "firmware/agent/source.h"
 
 #define SEARCH_MS 1000      /* for answers on the LAN */
+#define MAX_WAIT_MS 60000   /* what an asker may ask for */
 #define SEARCH_STEP_MS 20   /* how often to look whether one came */
 #define RELAY_MARGIN_MS 200 /* the relaying agent waits that much longer than the relayed */
 
@@ -239,8 +240,11 @@ static void begin(struct hm_agent *agent, struct hm_control_request *request)
     uint64_t now_ms = hm_env_ms(agent->env);
     notice->agent = agent;
     notice->request = request;
-    notice->deadline_ms = now_ms + (message->wait_ms != 0 ? message->wait_ms : agent->env->config->wait_ms);
-    notice->search_end_ms = now_ms + search_ms(message);
+    uint32_t wait_ms = message->wait_ms != 0 ? message->wait_ms : agent->env->config->wait_ms;
+    if (wait_ms > MAX_WAIT_MS)
+        wait_ms = MAX_WAIT_MS;
+    notice->deadline_ms = now_ms + wait_ms;
+    notice->search_end_ms = now_ms + (search_ms(message) < wait_ms / 2 ? search_ms(message) : wait_ms / 2);
     hm_timer_init(&notice->timer, on_search, notice);
     if (try_to_resolve(notice, false))
         return;
@@ -323,12 +327,26 @@ static void handle_cancel(struct hm_agent *agent, struct hm_control_request *req
         cancel_at_destination(agent, request, handover);
 }
 
+/* No handover is known; but a VM that is here needs none, and has landed as far as anybody can say. */
+static void handle_unmoved(struct hm_agent *agent, struct hm_control_request *request)
+{
+    char text[HM_CONTROL_TEXT_LEN];
+    struct hm_resolved resolved;
+    hm_resolve(agent, &request->message, false, &resolved);
+    if (resolved.verdict != HM_RESOLVE_HERE)
+        refuse(agent, request, HM_CONTROL_UNKNOWN_VM, "no handover of this VM is known here");
+    else if (!is_allowed(request, resolved.nodes, resolved.node_count, text, sizeof(text)))
+        refuse(agent, request, HM_CONTROL_REFUSED, text);
+    else
+        refuse(agent, request, HM_CONTROL_OK, "it is in this subnet, and no handover of it is known");
+}
+
 static void handle_known(struct hm_agent *agent, struct hm_control_request *request)
 {
     char text[HM_CONTROL_TEXT_LEN];
     struct hm_handover *handover = hm_handover_named(&agent->handovers, &request->message);
     if (handover == NULL) {
-        refuse(agent, request, HM_CONTROL_UNKNOWN_VM, "no handover of this VM is known here");
+        handle_unmoved(agent, request);
         return;
     }
     if (!is_allowed(request, handover->nodes, handover->node_count, text, sizeof(text))) {

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* An address that a MAC alone stands for must have been heard not too long ago; an older one is asked for. */
+#define FRESH_MS 600000
+
 static bool has_node(const struct hm_resolved *out, uint32_t home_addr)
 {
     for (unsigned i = 0; i < out->node_count; i++)
@@ -16,18 +19,24 @@ static bool has_node(const struct hm_resolved *out, uint32_t home_addr)
     return false;
 }
 
-static void add_node(struct hm_resolved *out, const struct hm_control_node *node)
-{
-    if (!has_node(out, node->home_addr) && out->node_count < HM_CONTROL_MAX_NODES)
-        out->nodes[out->node_count++] = *node;
-}
-
 static void say(struct hm_resolved *out, enum hm_resolve_verdict verdict, const char *text)
 {
     if (out->verdict == HM_RESOLVE_UNKNOWN || out->verdict == HM_RESOLVE_AMBIGUOUS)
         return;
     out->verdict = verdict;
     snprintf(out->missing, sizeof(out->missing), "%s", text);
+}
+
+static void add_node(struct hm_resolved *out, const struct hm_control_node *node)
+{
+    if (has_node(out, node->home_addr))
+        return;
+    if (out->node_count == HM_CONTROL_MAX_NODES)
+        say(out, HM_RESOLVE_AMBIGUOUS, "it has more addresses than one handover can carry");
+    else if (out->node_count > 0 && out->nodes[0].home_agent != node->home_agent)
+        say(out, HM_RESOLVE_AMBIGUOUS, "VMs of different homes are meant; give one address by --ip");
+    else
+        out->nodes[out->node_count++] = *node;
 }
 
 /* A node that belongs to this agent's subnet. */
@@ -65,6 +74,8 @@ static void add_absent(const struct hm_agent *agent, const struct hm_binding *bi
                        struct hm_resolved *out)
 {
     add_home_node(agent, binding->home_addr, &binding->mac, out);
+    if (out->care_of_addr != 0 && out->care_of_addr != binding->care_of_addr)
+        say(out, HM_RESOLVE_AMBIGUOUS, "its addresses are at different agents");
     out->care_of_addr = binding->care_of_addr;
     if (out->verdict == HM_RESOLVE_HERE)
         out->verdict = HM_RESOLVE_AWAY;
@@ -146,8 +157,8 @@ static void resolve_mac(const struct hm_agent *agent, const struct hm_mac *mac, 
     for (; binding != NULL; binding = hm_binding_of_mac(&agent->home.bindings, mac, binding))
         if (hm_binding_is_absent(binding))
             add_absent(agent, binding, out);
-    unsigned count =
-        hm_neighbour_addrs_of(agent->neighbours, agent->env->home_link, mac, addrs, HM_CONTROL_MAX_NODES);
+    unsigned count = hm_neighbour_addrs_of(agent->neighbours, agent->env->home_link, mac, FRESH_MS, addrs,
+                                           HM_CONTROL_MAX_NODES);
     for (unsigned i = 0; i < count; i++)
         if (hm_prefix_contains(&agent->env->config->home, addrs[i]) && !has_node(out, addrs[i]))
             add_home_node(agent, addrs[i], mac, out);

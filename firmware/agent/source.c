@@ -55,9 +55,11 @@ static void answer(struct hm_agent *agent, struct hm_control_request *request, e
 
 /* Newer than all that was heard of these addresses, and than anything forgotten: epochs start from the clock.
  */
-static uint32_t next_epoch(const struct hm_agent *agent, const struct hm_source_plan *plan)
+static uint32_t next_epoch(struct hm_agent *agent, const struct hm_source_plan *plan)
 {
     uint32_t epoch = (uint32_t)(agent->env->now.ntp >> 32);
+    if (agent->last_epoch != 0 && (int32_t)(agent->last_epoch - epoch) >= 0)
+        epoch = agent->last_epoch + 1;
     for (unsigned i = 0; i < plan->node_count; i++) {
         const struct hm_control_node *node = &plan->nodes[i];
         const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
@@ -71,6 +73,7 @@ static uint32_t next_epoch(const struct hm_agent *agent, const struct hm_source_
         if (visitor != NULL && (int32_t)(visitor->epoch - epoch) >= 0)
             epoch = visitor->epoch + 1;
     }
+    agent->last_epoch = epoch;
     return epoch;
 }
 
@@ -137,10 +140,24 @@ static void abort_destination(struct hm_agent *agent, const struct hm_handover *
     struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
     struct pending *pending = peer == NULL ? NULL : take_pending(agent, handover->id, request);
     snprintf(message.text, sizeof(message.text), "%s", reason);
-    if (pending == NULL)
-        answer(agent, request, HM_CONTROL_OK, handover->id, "cancelled", reason);
+    if (peer == NULL || (pending == NULL && request != NULL))
+        answer(agent, request, HM_CONTROL_UNREACHABLE, handover->id, "cancelled", reason);
+    else if (pending == NULL)
+        hm_env_log(agent->env, HM_LOG_WARNING,
+                   "too many requests at once: a destination was not told of a cancel");
     else
         hm_control_call(&agent->calls, peer, &message, ABORT_WAIT_MS, on_aborted, pending);
+}
+
+/* The handover has gone on, or ended, before the destination's answer came. */
+static void answer_overtaken(struct hm_agent *agent, const struct hm_handover *handover,
+                             struct hm_control_request *request, enum hm_control_code code)
+{
+    bool has_landed = handover->state == HM_HANDOVER_FORWARDING || handover->state == HM_HANDOVER_DONE;
+    answer(agent, request, has_landed ? HM_CONTROL_OK : HM_CONTROL_REFUSED, handover->id,
+           hm_handover_state_name(handover->state), handover->reason);
+    if (!has_landed && code == HM_CONTROL_OK) /* it prepared after it had been told off */
+        abort_destination(agent, handover, NULL, handover->reason);
 }
 
 static void on_prepared(void *arg, const struct hm_control_message *message)
@@ -154,9 +171,8 @@ static void on_prepared(void *arg, const struct hm_control_message *message)
         answer(agent, pending.request, code, 0, "dry-run", text);
         return;
     }
-    if (handover != NULL && hm_handover_has_ended(handover)) {
-        answer(agent, pending.request, HM_CONTROL_REFUSED, handover->id,
-               hm_handover_state_name(handover->state), handover->reason);
+    if (handover != NULL && handover->state != HM_HANDOVER_PREPARING) {
+        answer_overtaken(agent, handover, pending.request, code);
         return;
     }
     if (handover != NULL && code == HM_CONTROL_OK) {

@@ -120,3 +120,11 @@ void hm_arp_updates_stop(struct hm_arp_updates *updates, uint32_t vm_addr, const
         }
     }
 }
+
+void hm_arp_updates_disown(struct hm_arp_updates *updates, unsigned link, const struct hm_mac *mac)
+{
+    for (struct hm_arp_update *update = updates->first; update != NULL; update = update->next)
+        for (unsigned i = 0; update->plan.link == link && i < update->plan.pair_count; i++)
+            if (hm_mac_equal(&update->plan.pairs[i].mac, mac))
+                update->plan.pairs[i].mac = updates->env->config->links[link].mac;
+}

@@ -45,6 +45,8 @@ void hm_arp_update_plan_add(struct hm_arp_update_plan *plan, uint32_t addr, cons
 /* Sends the first round now and the others on schedule; the plan is copied. An earlier plan for the same VM
  * ends. With all places taken only the first round is sent. */
 void hm_arp_updates_start(struct hm_arp_updates *updates, const struct hm_arp_update_plan *plan);
+/* This MAC has come to the link itself: from now on the agent's own is told, and used, in its place. */
+void hm_arp_updates_disown(struct hm_arp_updates *updates, unsigned link, const struct hm_mac *mac);
 /* No further round for this VM. */
 void hm_arp_updates_stop(struct hm_arp_updates *updates, uint32_t vm_addr, const struct hm_mac *vm_mac);
 

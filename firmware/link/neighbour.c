@@ -17,7 +17,11 @@
 #define MAX_ASKED 3
 #define MAX_WAITING 128   /* packets, for all neighbours together */
 #define MAX_SEARCHED 1024 /* addresses of one search */
-#define MAX_WONDERED 20   /* questions out of curiosity per second */
+#define SEARCH_STEP 64    /* of them at a time */
+#define SEARCH_STEP_MS 10
+#define WONDER_MS 30000 /* how long a question out of curiosity is not repeated */
+#define WONDER_MIN_MS 1000
+#define IN_USE_MS 60000 /* an entry that packets went to is not pushed out so soon */
 
 static uint64_t addr_hash(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
 {
@@ -37,9 +41,12 @@ static size_t waiting_len(const struct hm_router_config *config)
     return sizeof(size_t) + HM_FRAME_HEADROOM + mtu;
 }
 
+static void on_search(void *arg);
+
 int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env)
 {
     *neighbours = (struct hm_neighbours){.env = env};
+    hm_timer_init(&neighbours->search, on_search, neighbours);
     size_t capacity = env->config->max_neighbours;
     int err = hm_slab_init(&neighbours->entries, sizeof(struct hm_neighbour), capacity);
     if (err == HM_OK)
@@ -138,11 +145,22 @@ static void on_retry(void *arg)
     hm_timer_arm(&entry->owner->env->wheel, &entry->retry, ASK_INTERVAL_MS);
 }
 
+/* The pair learnt longest ago that is not in use; a flood of new pairs must not push out the next hops. */
+static void make_room(struct hm_neighbours *neighbours)
+{
+    struct hm_neighbour *entry = neighbours->oldest;
+    uint64_t now_ms = hm_env_ms(neighbours->env);
+    while (entry != NULL && entry->used_ms != 0 && now_ms - entry->used_ms < IN_USE_MS)
+        entry = entry->newer;
+    if (entry != NULL)
+        forget(neighbours, entry);
+}
+
 static struct hm_neighbour *add(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
 {
     struct hm_neighbour *entry = hm_slab_take(&neighbours->entries);
-    if (entry == NULL && neighbours->oldest != NULL) {
-        forget(neighbours, neighbours->oldest);
+    if (entry == NULL) {
+        make_room(neighbours);
         entry = hm_slab_take(&neighbours->entries);
     }
     if (entry == NULL)
@@ -188,12 +206,20 @@ static void set_mac(struct hm_neighbours *neighbours, struct hm_neighbour *entry
     hm_timer_cancel(&neighbours->env->wheel, &entry->retry);
 }
 
+/* A host's address on the link, and not our own. */
+static bool is_learnable(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
+{
+    const struct hm_link_config *config = &neighbours->env->config->links[link];
+    const struct hm_prefix *prefix = &config->prefix;
+    if (!hm_ip_is_host(addr) || !hm_prefix_contains(prefix, addr) || addr == config->addr)
+        return false;
+    return prefix->len >= 31 || (addr != prefix->addr && addr != hm_prefix_broadcast(prefix));
+}
+
 void hm_neighbour_learn(struct hm_neighbours *neighbours, unsigned link, uint32_t addr,
                         const struct hm_mac *mac)
 {
-    const struct hm_prefix *prefix = &neighbours->env->config->links[link].prefix;
-    if (!hm_ip_is_host(addr) || !hm_prefix_contains(prefix, addr) || hm_mac_is_group(mac) ||
-        hm_mac_is_zero(mac))
+    if (!is_learnable(neighbours, link, addr) || hm_mac_is_group(mac) || hm_mac_is_zero(mac))
         return;
     struct hm_neighbour *entry = find(neighbours, link, addr);
     if (entry == NULL)
@@ -213,13 +239,14 @@ struct hm_neighbour *hm_neighbour_lookup(struct hm_neighbours *neighbours, unsig
 }
 
 unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac,
-                               uint32_t *addrs, unsigned max)
+                               uint64_t max_age_ms, uint32_t *addrs, unsigned max)
 {
     unsigned count = 0;
     struct hm_table_node *node = hm_table_first(&neighbours->by_mac, mac_hash(neighbours, mac));
     for (; node != NULL && count < max; node = hm_table_next(node)) {
         struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);
-        if (entry->link == link && hm_mac_equal(&entry->mac, mac))
+        if (entry->link == link && hm_mac_equal(&entry->mac, mac) &&
+            hm_env_ms(neighbours->env) - entry->confirmed_ms <= max_age_ms)
             addrs[count++] = entry->addr;
     }
     return count;
@@ -230,29 +257,53 @@ void hm_neighbour_ask(struct hm_neighbours *neighbours, unsigned link, uint32_t 
     ask(neighbours->env, link, addr);
 }
 
+static bool was_wondered(struct hm_neighbours *neighbours, uint32_t addr)
+{
+    uint64_t now_ms = hm_env_ms(neighbours->env);
+    for (unsigned i = 0; i < HM_NEIGHBOUR_QUESTIONS; i++) {
+        const struct hm_neighbour_question *question = &neighbours->questions[i];
+        if (question->addr == addr && now_ms - question->asked_ms < WONDER_MS)
+            return true;
+    }
+    struct hm_neighbour_question *oldest = &neighbours->questions[neighbours->next_question];
+    neighbours->next_question = (neighbours->next_question + 1) % HM_NEIGHBOUR_QUESTIONS;
+    if (oldest->addr != 0 && now_ms - oldest->asked_ms < WONDER_MIN_MS)
+        return true; /* too many different ones: a scan */
+    *oldest = (struct hm_neighbour_question){.addr = addr, .asked_ms = now_ms};
+    return false;
+}
+
 void hm_neighbour_wonder(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
 {
-    struct hm_env *env = neighbours->env;
-    const struct hm_link_config *config = &env->config->links[link];
-    if (addr == config->addr || !hm_ip_is_host(addr) || !hm_prefix_contains(&config->prefix, addr) ||
-        hm_neighbour_lookup(neighbours, link, addr) != NULL)
-        return;
-    if (hm_env_ms(env) - neighbours->wonder_window_ms >= 1000) {
-        neighbours->wonder_window_ms = hm_env_ms(env);
-        neighbours->wondered = 0;
+    if (is_learnable(neighbours, link, addr) && hm_neighbour_lookup(neighbours, link, addr) == NULL &&
+        !was_wondered(neighbours, addr))
+        ask(neighbours->env, link, addr);
+}
+
+static void on_search(void *arg)
+{
+    struct hm_neighbours *neighbours = arg;
+    const struct hm_link_config *config = &neighbours->env->config->links[neighbours->search_link];
+    for (unsigned i = 0; i < SEARCH_STEP && neighbours->search_next < neighbours->search_last; i++) {
+        uint32_t addr = neighbours->search_next++;
+        if (addr != config->addr)
+            ask(neighbours->env, neighbours->search_link, addr);
     }
-    if (neighbours->wondered++ < MAX_WONDERED)
-        ask(env, link, addr);
+    if (neighbours->search_next < neighbours->search_last)
+        hm_timer_arm(&neighbours->env->wheel, &neighbours->search, SEARCH_STEP_MS);
 }
 
 void hm_neighbour_ask_all(struct hm_neighbours *neighbours, unsigned link)
 {
-    const struct hm_link_config *config = &neighbours->env->config->links[link];
-    uint32_t last = hm_prefix_broadcast(&config->prefix);
-    uint32_t addr = config->prefix.addr + 1;
-    for (unsigned asked = 0; addr < last && asked < MAX_SEARCHED; addr++, asked++)
-        if (addr != config->addr)
-            ask(neighbours->env, link, addr);
+    const struct hm_prefix *prefix = &neighbours->env->config->links[link].prefix;
+    if (hm_timer_is_armed(&neighbours->search))
+        return;
+    neighbours->search_link = link;
+    neighbours->search_next = prefix->addr + 1;
+    neighbours->search_last = hm_prefix_broadcast(prefix);
+    if (neighbours->search_last - neighbours->search_next > MAX_SEARCHED)
+        neighbours->search_last = neighbours->search_next + MAX_SEARCHED;
+    on_search(neighbours);
 }
 
 static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
@@ -307,6 +358,8 @@ void hm_neighbour_send(struct hm_neighbours *neighbours, unsigned link, uint32_t
     struct hm_mac group;
     const struct hm_link_config *config = &neighbours->env->config->links[link];
     struct hm_neighbour *entry = find(neighbours, link, next_hop);
+    if (entry != NULL)
+        entry->used_ms = hm_env_ms(neighbours->env);
     if (entry != NULL && entry->has_mac)
         confirm(neighbours, entry);
     if (entry != NULL && entry->has_mac) {

@@ -12,6 +12,7 @@
 #include "firmware/env.h"
 
 #define HM_NEIGHBOUR_QUEUE 4 /* frames that wait for one address */
+#define HM_NEIGHBOUR_QUESTIONS 32
 
 struct hm_neighbour {
     struct hm_table_node by_addr;
@@ -23,11 +24,17 @@ struct hm_neighbour {
     struct hm_mac mac;
     uint64_t confirmed_ms; /* when its MAC was last heard from it */
     uint64_t asked_ms;     /* when we last asked for it */
+    uint64_t used_ms;      /* when a packet last went to it */
     unsigned asked;        /* times since it was last heard */
     struct hm_timer retry;
     struct hm_neighbours *owner;
     uint8_t *queue[HM_NEIGHBOUR_QUEUE]; /* each: a size_t length, then the IP packet */
     unsigned queued;
+};
+
+struct hm_neighbour_question {
+    uint32_t addr;
+    uint64_t asked_ms;
 };
 
 struct hm_neighbours {
@@ -37,8 +44,11 @@ struct hm_neighbours {
     struct hm_table by_addr;
     struct hm_table by_mac;
     struct hm_neighbour *oldest, *newest;
-    uint64_t wonder_window_ms; /* start of the current second of questions out of curiosity */
-    unsigned wondered;
+    struct hm_neighbour_question questions[HM_NEIGHBOUR_QUESTIONS]; /* asked out of curiosity */
+    unsigned next_question;
+    struct hm_timer search; /* asks for all addresses of a link, a few at a time */
+    unsigned search_link;
+    uint32_t search_next, search_last;
 };
 
 int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env);
@@ -51,17 +61,18 @@ void hm_neighbour_learn(struct hm_neighbours *neighbours, unsigned link, uint32_
 /* The entry with a known MAC, or NULL. */
 struct hm_neighbour *hm_neighbour_lookup(struct hm_neighbours *neighbours, unsigned link, uint32_t addr);
 
-/* Addresses known for a MAC on a link: fills in at most `max`, gives how many. */
+/* Addresses heard from a MAC on a link within max_age_ms: fills in at most `max`, gives how many. */
 unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac,
-                               uint32_t *addrs, unsigned max);
+                               uint64_t max_age_ms, uint32_t *addrs, unsigned max);
 
 /* Asks for the address by broadcast, without any packet that waits. */
 void hm_neighbour_ask(struct hm_neighbours *neighbours, unsigned link, uint32_t addr);
 /* Somebody on the link asks for the address; its answer will not reach us, so we ask for ourselves when we do
- * not know it: a VM's neighbours and its router are those for whom it asks. A few times per second at most.
- */
+ * not know it: a VM's neighbours and its router are those for whom it asks. Each address
+ * once in a while only: two agents must not wonder about each other's questions for ever. */
 void hm_neighbour_wonder(struct hm_neighbours *neighbours, unsigned link, uint32_t addr);
-/* Asks for every address of the link's prefix (at most 1,024 of them), to find who has a MAC. */
+/* Asks for every address of the link's prefix (at most 1,024 of them), some at a time, to find who has a MAC.
+ */
 void hm_neighbour_ask_all(struct hm_neighbours *neighbours, unsigned link);
 
 /* Sends an IP packet (frame->data is its IP header) to a next hop on a link; takes its Ethernet header from

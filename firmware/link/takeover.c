@@ -9,6 +9,7 @@
 #include "firmware/link/output.h"
 
 #define REFRESH_MS 60000
+#define STALE_MS 1000 /* a frame that the node sent before it left may still be under way */
 static const uint64_t REPEAT_MS[] = {200, 1800}; /* RFC 5227 section 2.3: at least two, 2 s apart */
 #define REPEAT_COUNT (sizeof(REPEAT_MS) / sizeof(REPEAT_MS[0]))
 
@@ -70,12 +71,14 @@ void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t add
     takeover->mac = *mac;
     takeover->sent = 0;
     takeover->restoring = false;
+    takeover->started_ms = hm_env_ms(takeover->env);
     on_timer(takeover);
 }
 
 void hm_takeover_pause(struct hm_takeover *takeover)
 {
-    hm_timer_cancel(&takeover->env->wheel, &takeover->timer);
+    if (hm_env_ms(takeover->env) - takeover->started_ms >= STALE_MS)
+        hm_timer_cancel(&takeover->env->wheel, &takeover->timer);
 }
 
 void hm_takeover_resume(struct hm_takeover *takeover)
@@ -101,6 +104,8 @@ void hm_takeover_fini(struct hm_takeover *takeover)
 
 void hm_takeover_answer(struct hm_takeover *takeover, uint32_t asker_addr, const struct hm_mac *asker_mac)
 {
+    if (!hm_timer_is_armed(&takeover->timer))
+        return;
     const struct hm_mac *mac = hm_takeover_mac(takeover);
     struct hm_arp arp = {.op = HM_ARP_REPLY,
                          .sender_mac = *mac,

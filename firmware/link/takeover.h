@@ -16,6 +16,7 @@ struct hm_takeover {
     uint32_t addr;
     struct hm_mac mac; /* the node's */
     unsigned sent;
+    uint64_t started_ms;
     bool restoring; /* announcing the node's own MAC after its return (takeover = own) */
 };
 
@@ -40,7 +41,7 @@ void hm_takeover_fini(struct hm_takeover *takeover);
 /* The MAC by which the agent answers for the node while it is absent. */
 const struct hm_mac *hm_takeover_mac(const struct hm_takeover *takeover);
 
-/* Answers an ARP request for the absent node. */
+/* Answers an ARP request for the absent node, unless it was seen at home again. */
 void hm_takeover_answer(struct hm_takeover *takeover, uint32_t asker_addr, const struct hm_mac *asker_mac);
 
 #endif

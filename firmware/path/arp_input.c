@@ -44,13 +44,31 @@ static bool is_conflict(const struct hm_path *path, unsigned link, const struct 
            !hm_mac_equal(&binding->mac, &arp->sender_mac);
 }
 
-static void answer_for_absent(struct hm_path *path, unsigned link, const struct hm_arp *arp)
+static void answer_for_absent_or_wonder(struct hm_path *path, unsigned link, const struct hm_arp *arp)
 {
     struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, arp->target_addr);
-    if (binding == NULL || link != path->env->home_link || !hm_binding_is_absent(binding) ||
-        hm_mac_equal(&binding->mac, &arp->sender_mac))
+    if (link != path->env->home_link)
         return;
-    hm_takeover_answer(&binding->takeover, arp->sender_addr, &arp->sender_mac);
+    if (binding == NULL || !hm_binding_is_absent(binding))
+        hm_neighbour_wonder(path->neighbours, link, arp->target_addr);
+    else if (!hm_mac_equal(&binding->mac, &arp->sender_mac))
+        hm_takeover_answer(&binding->takeover, arp->sender_addr, &arp->sender_mac);
+}
+
+/* The visitor that speaks: by its address, else any of the MAC, one that is present first. */
+static const struct hm_visitor *find_visitor(const struct hm_path *path, unsigned link,
+                                             const struct hm_mac *mac, uint32_t addr)
+{
+    const struct hm_visitors *visitors = &path->agent->foreign.visitors;
+    const struct hm_visitor *any = NULL;
+    const struct hm_visitor *visitor = hm_visitor_by_source(visitors, mac, addr);
+    if (visitor != NULL && visitor->link == link && visitor->state == HM_VISITOR_PRESENT)
+        return visitor;
+    visitor = hm_visitor_of_mac(visitors, mac, NULL);
+    for (; visitor != NULL; visitor = hm_visitor_of_mac(visitors, mac, visitor))
+        if (visitor->link == link && (any == NULL || visitor->state == HM_VISITOR_PRESENT))
+            any = visitor;
+    return any;
 }
 
 void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
@@ -66,9 +84,8 @@ void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *
         hm_env_drop(path->env, HM_DROP_ARP_GROUP_MAC, "%s", hm_ip_text(arp.sender_addr, text));
         return;
     }
-    const struct hm_visitor *visitor =
-        hm_visitor_of_mac(&path->agent->foreign.visitors, &ethernet->src, NULL);
-    if (visitor != NULL && visitor->link == link) {
+    const struct hm_visitor *visitor = find_visitor(path, link, &ethernet->src, arp.sender_addr);
+    if (visitor != NULL) {
         from_visitor(path, link, visitor, &arp);
         return;
     }
@@ -80,9 +97,8 @@ void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *
     hm_neighbour_learn(path->neighbours, link, arp.sender_addr, &arp.sender_mac);
     if (arp.op != HM_ARP_REQUEST)
         return;
-    hm_neighbour_wonder(path->neighbours, link, arp.target_addr);
     if (arp.target_addr == path->env->config->links[link].addr)
         answer(path, link, &path->env->config->links[link].mac, &arp);
     else
-        answer_for_absent(path, link, &arp);
+        answer_for_absent_or_wonder(path, link, &arp);
 }

@@ -33,12 +33,13 @@ static void snoop_dhcp(struct hm_path *path, unsigned link, const struct hm_ipv4
 {
     struct hm_dhcp dhcp;
     struct hm_reader reader;
+    if (ip->protocol != HM_IP_PROTO_UDP || hm_ipv4_is_fragment(ip))
+        return;
     hm_reader_init(&reader, frame->data + ip->header_len, frame->len - ip->header_len);
     uint16_t src_port = hm_read_u16(&reader);
     uint16_t dst_port = hm_read_u16(&reader);
     hm_read_skip(&reader, UDP_HEADER_LEN - 4);
-    if (reader.failed || ip->protocol != HM_IP_PROTO_UDP || hm_ipv4_is_fragment(ip) ||
-        src_port != HM_DHCP_SERVER_PORT || dst_port != HM_DHCP_CLIENT_PORT)
+    if (reader.failed || src_port != HM_DHCP_SERVER_PORT || dst_port != HM_DHCP_CLIENT_PORT)
         return;
     if (hm_dhcp_decode(reader.at, reader.left, &dhcp) != HM_OK)
         hm_env_drop(path->env, HM_DROP_DHCP_MALFORMED, NULL);
@@ -51,6 +52,19 @@ static bool is_group_addr(const struct hm_prefix *prefix, uint32_t addr)
     return hm_ip_is_multicast(addr) || addr == UINT32_MAX || addr == hm_prefix_broadcast(prefix);
 }
 
+/* Sent to another visitor of this LAN by its MAC: the bridge delivers it, and may have flooded it to us. */
+static bool is_at_another_visitor(const struct hm_path *path, const struct hm_visitor *visitor,
+                                  const struct hm_mac *dst)
+{
+    const struct hm_visitors *visitors = &path->agent->foreign.visitors;
+    const struct hm_visitor *other =
+        visitors->by_mac.count > 1 ? hm_visitor_of_mac(visitors, dst, NULL) : NULL;
+    for (; other != NULL; other = hm_visitor_of_mac(visitors, dst, other))
+        if (other->link == visitor->link && other->state == HM_VISITOR_PRESENT)
+            return true;
+    return false;
+}
+
 /* A packet that a visitor sent with its own address. */
 static void from_visitor(struct hm_path *path, struct hm_visitor *visitor, const struct hm_ethernet *ethernet,
                          const struct hm_ipv4 *ip, struct hm_frame *frame)
@@ -60,6 +74,10 @@ static void from_visitor(struct hm_path *path, struct hm_visitor *visitor, const
         hm_env_drop(path->env,
                     visitor->state == HM_VISITOR_LEAVING ? HM_DROP_VISITOR_ABSENT : HM_DROP_EARLY_FRAME, "%s",
                     visitor->vm);
+        return;
+    }
+    if (is_at_another_visitor(path, visitor, &ethernet->dst)) {
+        hm_env_drop(path->env, HM_DROP_NOT_OURS, NULL);
         return;
     }
     if (hm_mac_is_group(&ethernet->dst) || is_group_addr(&visitor->node.home_prefix, ip->dst)) {

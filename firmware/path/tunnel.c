@@ -99,7 +99,7 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
     struct hm_visitor *visitor = hm_visitor_by_home(&agent->foreign.visitors, outer->src, inner->dst);
     bool is_present = visitor != NULL && visitor->state == HM_VISITOR_PRESENT;
     const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, inner->src);
-    bool is_reverse = binding != NULL && hm_binding_is_absent(binding) && binding->care_of_addr == outer->src;
+    bool is_reverse = binding != NULL && hm_binding_is_at(binding, outer->src);
     if (hm_env_is_own_addr(path->env, inner->src) ||
         (inner->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, inner->dst))) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "by %s", hm_ip_text(outer->src, text));

@@ -80,6 +80,8 @@ static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t
     struct hm_stack *stack = netif->state;
     struct hm_frame frame;
     struct hm_route route;
+    if (stack != at_work) /* lwIP fell back to another router's interface */
+        return ERR_RTE;
     uint32_t addr = lwip_ntohl(ip4_addr_get_u32(dest));
     if (hm_ip_is_multicast(addr) || ip4_addr_isbroadcast(dest, netif))
         route = (struct hm_route){.link = (unsigned)(netif - stack->netifs), .next_hop = addr};
@@ -109,6 +111,10 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
     const struct stack_socket *socket = arg;
     struct hm_stack *stack = socket->stack;
     uint8_t bytes[MAX_DATAGRAM_LEN];
+    if (stack != at_work) { /* a broadcast that came in to another router */
+        pbuf_free(p);
+        return;
+    }
     struct hm_datagram datagram = {.local_addr = stack->env->config->links[socket->link].addr,
                                    .local_port = socket->port,
                                    .remote_addr = lwip_ntohl(ip4_addr_get_u32(ip_2_ip4(from))),

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import stat
 import subprocess
 
@@ -73,14 +72,15 @@ class Course:
         self.lab.part("help and usage")
         done = self.run("--help")
         self.lab.claim("--help tells all commands and exit codes",
-                       done.returncode == 0 and all(word in done.stdout for word in ("run", "check", "keygen", *REPORTS))
-                       and "exit code" in done.stdout, done)
+                       done.returncode == 0
+                       and all(word in done.stdout for word in ("run", "check", "keygen", *REPORTS)) and "exit code" in done.stdout, done)
         self.lab.claim("--version", re.fullmatch(r"hypermip \d+\.\d+\.\d+\n", self.run("--version").stdout))
         for name, words in (("no command", ()), ("an unknown command", ("dance",)),
                             ("an unknown option", ("run", "--fast")), ("an option without its value", ("run", "-c")),
                             ("a word too many", ("keygen", "now")), ("an option of another command", ("run", "-j"))):
             done = self.run(*words)
-            self.lab.claim(f"{name}: 2, and it says why", done.returncode == 2 and done.stderr and not done.stdout, done)
+            self.lab.claim(f"{name}: 2, and it says why", done.returncode == 2 and done.stderr and not done.stdout,
+                           done)
         keys = {self.run("keygen").stdout for _ in range(3)}
         self.lab.claim("keygen gives 64 hex digits, others each time",
                        len(keys) == 3 and all(re.fullmatch(r"[0-9a-f]{64}\n", key) for key in keys), keys)
@@ -98,14 +98,15 @@ class Course:
                     if line.startswith(f"{path}:") and line.split(":")[1].isdigit()}
             self.lab.equal(f"{command} of a faulty file: exit status", done.returncode, 2)
             for line, word in FAULTS.items():
-                self.lab.claim(f"{command} tells the fault in line {line}: {word}", word in told.get(line, ""), done.stderr)
+                self.lab.claim(f"{command} tells the fault in line {line}: {word}", word in told.get(line, ""),
+                               done.stderr)
         self.lab.claim("what was found and what is allowed", "found" in told[9] and "100" in told[9]
                        and "allowed" in told[9] and "576" in told[9], told[9])
         self.lab.claim("no secret is told", "0011" not in done.stderr, done.stderr)
         self.lab.claim("run of a faulty file touches nothing", not self.has_device("hm-a"))
         done = self.run("check", "-c", "/nonexistent.ini")
-        self.lab.claim("a file that is not there: 2, and which", done.returncode == 2 and "/nonexistent.ini" in done.stderr,
-                       done)
+        self.lab.claim("a file that is not there: 2, and which",
+                       done.returncode == 2 and "/nonexistent.ini" in done.stderr, done)
         write_ini(self.agent.config, self.agent.sections)
         done = self.run("check", "-c", self.agent.config)
         self.lab.claim("a good file: 0, and its sum", done.returncode == 0 and "one-armed agent agent-a" in done.stdout,
@@ -124,7 +125,8 @@ class Course:
         self.agent.start()
         for report in REPORTS:
             table, rows = self.run(report, "-s", self.agent.socket), self.run(report, "-j", "-s", self.agent.socket)
-            self.lab.claim(f"{report} as a table", table.returncode == 0 and table.stdout and "{" not in table.stdout, table)
+            self.lab.claim(f"{report} as a table",
+                           table.returncode == 0 and table.stdout and "{" not in table.stdout, table)
             picked = subprocess.run(["jq", "-er", ".report, .agent, (.rows | type)"], input=rows.stdout, text=True,
                                     capture_output=True, check=False)
             self.lab.equal(f"{report} as JSON, read by jq", picked.stdout.split(), [report, "agent-a", "array"])
@@ -132,14 +134,8 @@ class Course:
         self.lab.claim("status of the agent of a file", done.returncode == 0 and "one-armed" in done.stdout, done)
         names = set(json.loads(self.run("counters", "-j", "-s", self.agent.socket).stdout)["rows"][0])
         self.lab.claim("counters have drops and events", {"frames-in", "drop-mip-auth"} <= names, names)
-        asked = self._ask_socket(b"weather\n")
+        asked = self.agent.ask("weather")
         self.lab.claim("the socket tells what it does not have", "no report" in json.loads(asked)["error"], asked)
-
-    def _ask_socket(self, line):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(self.agent.socket)
-            client.sendall(line)
-            return b"".join(iter(lambda: client.recv(4096), b"")).decode()
 
     def privileges(self):
         self.lab.part("privileges")
@@ -172,8 +168,8 @@ class Course:
 
     def end(self):
         self.lab.part("its end")
-        self.lab.claim("its TAP is a port of its bridge", "master br0" in execute(self.space, "ip", "link", "show", "dev",
-                                                                               "hm-a").stdout)
+        said = execute(self.space, "ip", "link", "show", "dev", "hm-a").stdout
+        self.lab.claim("its TAP is a port of its bridge", "master br0" in said, said)
         self.lab.equal("SIGTERM ends it with 0", self.agent.end(), 0)
         self.lab.claim("the TAP that it made is gone", not self.has_device("hm-a"))
         self.agent.start()

@@ -108,7 +108,7 @@ class Caller:
 
 
 class WrongClockAgent:
-    """Answers on a kernel's address like an agent that is `offset_s` ahead and, when `stubborn`, accepts no correction."""
+    """Answers on a kernel's address like an agent that is `offset_s` ahead; a `stubborn` one accepts no correction."""
 
     TOLERANCE_S = 7
 

@@ -80,7 +80,7 @@ class Course:
         self.lab.claim(f"a faulty file: {USAGE}, and all its faults with their lines",
                        done.returncode == USAGE and all(f"{broken}:{line}:" in done.stderr for line in (3, 5, 6)), done)
         done = run("--help")
-        self.lab.claim("--help tells all exit codes", done.returncode == 0 and "clocks apart" in done.stdout, done.stdout)
+        self.lab.claim("--help tells all exit codes", done.returncode == 0 and "clocks apart" in done.stdout, done)
 
     def refusals(self):
         self.lab.part("refusals")
@@ -90,7 +90,8 @@ class Course:
                        said)
         self.ends_with("two addresses, one of which the key may not move", REFUSED, self.small, *IMMINENT, "--ip",
                        SECOND_IP)
-        self.ends_with("a machine that nobody knows, by its name", UNKNOWN_VM, ours, "imminent", "nobody", "--to", "hv-b1")
+        self.ends_with("a machine that nobody knows, by its name", UNKNOWN_VM, ours, "imminent", "nobody", "--to",
+                       "hv-b1")
         said = self.ends_with("by its MAC", UNKNOWN_VM, ours, "imminent", OTHER_MAC, "--to", "hv-b1")
         self.lab.claim("it names the option to give", "--ip" in said["text"], said)
         said = self.ends_with("by its address", UNKNOWN_VM, ours, "imminent", ABSENT_IP, "--to", "hv-b1")
@@ -170,9 +171,11 @@ class Course:
         before = self.a.agent.counter("control-resyncs")
         request_id = 0x4242 + offset_s % 0x1000
         name_item = control.item(control.ITEM_VM, "vm1")
-        answer = caller.ask(caller.request(control.STATUS, name_item, stamp=control.ntp(offset_s), request_id=request_id))
+        answer = caller.ask(caller.request(control.STATUS, name_item, stamp=control.ntp(offset_s),
+                                           request_id=request_id))
         self.lab.claim(f"a request {name} is answered with the agent's clock",
-                       answer and answer.authentic and answer.code == control.CLOCK and abs(control.seconds(answer.stamp)) < 5,
+                       answer and answer.authentic and answer.code == control.CLOCK
+                       and abs(control.seconds(answer.stamp)) < control.WrongClockAgent.TOLERANCE_S,
                        answer and (answer.code, control.seconds(answer.stamp)))
         self.lab.equal(f"{name}: counted", self.a.agent.counter("control-resyncs"), before + 1)
         answer = caller.ask(caller.request(control.STATUS, name_item, stamp=control.ntp(), request_id=request_id))
@@ -252,6 +255,38 @@ class Course:
                          tell=lambda: self.a.agent.rows("handovers")[0])
         self.ends_with("what nobody has", UNKNOWN_VM, self.b.notifier, "imminent", OTHER_MAC, "--to", "hv-b1")
 
+    def told_twice(self):
+        """A newer notice takes the place of an older one, and what the older one's end undoes is only its own."""
+        self.lab.part("a second notice for the same machine")
+        first = self.ends_with("imminent", STAGED, self.a.notifier, *IMMINENT)["handover"]
+        second = self.ends_with("imminent once more", STAGED, self.a.notifier, *IMMINENT)["handover"]
+        self.lab.claim("it is another handover", first != second, first)
+        for side in (self.a, self.b):
+            def states():
+                return {row["id"]: row["state"] for row in side.agent.rows("handovers")}
+            self.lab.becomes(f"agent {side.letter} has given up the first and kept the second",
+                             lambda: (states()[first], states()[second]) == ("cancelled", "prepared"), tell=states)
+        self.lab.equal("staged at both agents", self.staged(), ([MACHINE_IP], [MACHINE_IP]))
+        self.cancelled()
+
+    def return_told_at_home(self):
+        """The machine is away, and the host at home where it will be tells its own agent."""
+        self.lab.part("return, told at the destination")
+        agents = self.a.agent, self.b.agent
+        where = {"away": ({"away"}, {"present"}), "home": ({"home"}, set())}
+
+        def states():
+            return set(agents[0].states("bindings").values()), set(agents[1].states("visitors").values())
+
+        self.ends_with("imminent", STAGED, self.a.notifier, "imminent", "vm1", "--to", "hv-b1", "--mac", MACHINE_MAC)
+        self.network.machine.land("b")
+        self.lab.need("the machine is away, with both addresses", lambda: states() == where["away"], tell=states)
+        self.ends_with("imminent, by its name", STAGED, self.a.notifier, "imminent", "vm1", "--to", "hv-a1")
+        self.lab.equal("the agent where it is, is the source", agents[1].rows("handovers")[0]["role"], "source")
+        self.lab.equal("the machine stays away until it lands", states(), ({"switching"}, {"present"}))
+        self.network.machine.land("a")
+        self.lab.becomes("it is home, with both addresses", lambda: states() == where["home"], tell=states)
+
     def told_of_the_landing(self):
         """`landed` instead of a frame: the machine lands without a word, and says nothing."""
         self.lab.part("landed, by notice")
@@ -316,8 +351,9 @@ class Course:
         self.ends_with("imminent", STAGED, self.a.notifier, *IMMINENT)
         self.lab.equal("staged at both agents", self.staged(), ([MACHINE_IP], [MACHINE_IP]))
         self.nothing_is_staged("its lifetime is over")
+        agents = self.a.agent, self.b.agent
         self.lab.becomes("both records say so",
-                         lambda: all(side.agent.rows("handovers")[0]["state"] == "cancelled" for side in (self.a, self.b)),
+                         lambda: {agent.rows("handovers")[0]["state"] for agent in agents} == {"cancelled"},
                          tell=self.world)
         self.lab.equal("the visitor is forgotten", self.b.agent.rows("visitors"), [])
         network = self.network
@@ -341,6 +377,8 @@ def course(lab):
     one.dry_run()
     one.names()
     one.from_the_destination()
+    one.told_twice()
+    one.return_told_at_home()
     one.told_of_the_landing()
     one.repetitions()
     one.all_or_none()

@@ -54,6 +54,7 @@ def course(lab):
     moves.carries_every_size()
     moves.comes_home()
     moves.comes_home_at_once()
+    moves.travels_in_the_agents_name()
 
 
 harness.main(course)

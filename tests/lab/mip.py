@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Owns registration messages that are not our agents' own: the fixed part by scapy, the authenticators by Python's hmac.
+"""Owns registration messages that are not our agents' own: fixed parts by scapy, authenticators by Python's hmac.
 
 protocol.md's facts apply: RFC 5944 sections 1.8 and 3.3 to 3.5, RFC 5563 section 5, RFC 3115, RFC 2794.
 """

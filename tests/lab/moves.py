@@ -203,3 +203,25 @@ class Moves:
         self.lab.equal("home at once: nothing in the machine's name", tap.frames(IN_MACHINES_NAME), [])
         self.all_reach_each_other("home at once:")
         self.machine_knows("home at once:", self.true_macs())
+
+    def travels_in_the_agents_name(self):
+        """takeover = own: the home agent stands in with its own MAC, and repairs the neighbours' caches at the end."""
+        self.lab.part("there and back, takeover = own")
+        self.a.agent.set("home", takeover="own")
+        self.a.agent.restart()
+        self.all_reach_each_other("takeover = own, before:")
+        self.staged(self.a, self.b)
+        tap = Sniffer(self.lab, self.a.space, self.a.tap, "in")
+        self.lands_at(self.b)
+        self._neighbour_has("away", self.a.agent_mac)
+        self.all_reach_each_other("takeover = own, away:")
+        self.staged(self.b, self.a)
+        tap.finish()
+        self.lab.equal("no frame of the home agent had the machine's MAC", tap.frames(IN_MACHINES_NAME), [])
+        self.lands_at(self.a)
+        self._neighbour_has("home again", MACHINE_MAC)
+        self.all_reach_each_other("takeover = own, home again:")
+
+    def _neighbour_has(self, when, mac):
+        self.lab.becomes(f"takeover = own, {when}: the home neighbour's ARP cache has {mac}",
+                         lambda: self.a.host.neighbours().get(MACHINE_IP) == mac, tell=self.a.host.neighbours)

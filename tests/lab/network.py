@@ -95,8 +95,8 @@ class _Lab(topology.Topology):
 class OneArmed(_Lab):
     """Each subnet has its own router; the agent is one more host.
 
-    Both routers have one MAC, as those of one VRRP group do: for what the machine goes on sending to that MAC the bridge
-    of the foreign subnet has another port than the agent's.
+    Both routers have one MAC, as those of one VRRP group do: for what the machine goes on sending to that MAC the
+    bridge of the foreign subnet has another port than the agent's.
     """
 
     def __init__(self, lab):

@@ -58,8 +58,8 @@ class Sniffer:
 
     def frames(self, expression):
         """The frames that a filter of tcpdump takes, one line each; also while the capture runs."""
-        done = subprocess.run(["tcpdump", "-r", self.path, "-n", "-e", "-t", expression], capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run(["tcpdump", "-r", self.path, "-n", "-e", "-t", expression], capture_output=True,
+                              text=True, check=False)
         return done.stdout.splitlines()
 
     def packets(self, expression):

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Forged, replayed, truncated, looping, wrong-peer and wrong-inner-address packets against live agents while a machine is
-# away: each is dropped, its counter rises, and bindings, visitors and handovers stay as they are.
+# Forged, replayed, truncated, looping, wrong-peer and wrong-inner-address packets against live agents while a machine
+# is away: each is dropped, its counter rises, and bindings, visitors and handovers stay as they are.
 #
 #   correspondent c          router r                subnet a: bridge br0
 #     10.9.0.10 eth0 ------- to-c 10.9.0.1             |-- hm-a: agent A 10.1.0.2, home agent of v

@@ -12,7 +12,7 @@
 #                                                      |-- up0      |-- hm-b: agent B 10.2.0.2
 #                                                      |-- to-m: foreign neighbour m 10.2.0.7
 #
-# Of the hub's two cables to the bridges one is open at a time: there the machine is. The router checks sources strictly,
+# Of the two cables from hub to bridge one is open at a time: there the machine is. The router checks sources strictly,
 # and has the same MAC on both subnets, as with VRRP.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What our agents send on a whole journey, judged by tshark: no malformed packet, no wrong checksum, registrations as the
-# RFCs have them. And a foreign agent that is not ours registers a node: its requests are built by scapy and Python's
+# What our agents send on a whole journey, judged by tshark: no malformed packet, no wrong checksum, registrations as
+# the RFCs have them. And a foreign agent that is not ours registers a node: its requests are built by scapy and Python's
 # hmac, the home agent's replies are checked by Python and openssl.
 #
 #   correspondent c          router r                subnet a: bridge br0

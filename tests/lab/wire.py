@@ -15,12 +15,15 @@ from sniffer import Sniffer
 
 TCP_PORT = 7001
 TCP_BYTES = 100_000
-TSHARK = ("tshark", "-n", "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE")
+TSHARK = ["tshark", "-n", *(word for layer in ("ip", "udp", "tcp") for word in ("-o", f"{layer}.check_checksum:TRUE"))]
 # What an ICMP error quotes of a TCP segment is not all that its checksum is over.
 FAULTY = " || ".join(["_ws.malformed", *(f"{layer}.checksum.status == 0" for layer in ("ip", "udp", "icmp")),
                       "(tcp.checksum.status == 0 && !icmp)"])
-EXTENSIONS = (mip.NAI, mip.PMIP, mip.PMIP_SKIPPABLE, mip.VENDOR)  # of every request of ours, before handover and authenticator
+# Of every request of ours, before that of the handover and the authenticator.
+EXTENSIONS = (mip.NAI, mip.PMIP, mip.PMIP_SKIPPABLE, mip.VENDOR)
 VENDOR_ID = "32473"
+COMMON_FIELDS = ("ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.life", "mip.homeaddr", "mip.haaddr", "mip.ident",
+                 "mip.ext.type", "mip.auth.spi")
 MD5_PEER, MD5_SPI, MD5_KEY = "10.2.0.9", 1001, "0f0e0d0c0b0a09080706050403020100"
 NODE_IP, NODE_MAC = "10.1.0.50", "52:54:00:0a:01:50"
 STAGED_LIFETIME_S, LIFETIME_S = 40, 200
@@ -33,10 +36,11 @@ def tshark(path, *words):
     return done.stdout
 
 
-def read_messages(path, expression, *names):
-    """Of each registration message that the filter takes: {field: all its values, as text}; the SPI as a number."""
+def read_messages(path, kind, *names):
+    """Of each registration message of a type: {field: all its values, as text}; the SPI as a number."""
+    names = (*COMMON_FIELDS, *names)
     words = [word for name in names for word in ("-e", name)]
-    lines = tshark(path, "-Y", expression, "-T", "fields", *words).splitlines()
+    lines = tshark(path, "-Y", f"mip.type == {kind}", "-T", "fields", *words).splitlines()
     found = [dict(zip(names, line.split("\t"))) for line in lines]
     for fields in found:
         fields["mip.auth.spi"] = int(fields["mip.auth.spi"], 0)
@@ -117,12 +121,10 @@ class Course:
 
     def registrations(self, captures):
         self.lab.part("registrations")
-        requests = read_messages(captures["b"], "mip.type == 1", "ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.flags",
-                               "mip.life", "mip.homeaddr", "mip.haaddr", "mip.coa", "mip.ident", "mip.ext.type", "mip.nai",
-                               "mip.auth.spi", "mip.ext.pmipv4nonskipext.pernodeauthmethod",
-                               "mip.ext.pmipv4skipext.interfaceid", "mip.ext.cvse.vendor_id", "mip.ext.nvse.vendor_id")
-        replies = read_messages(captures["a"], "mip.type == 3", "ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.code",
-                              "mip.life", "mip.homeaddr", "mip.haaddr", "mip.ident", "mip.ext.type", "mip.auth.spi")
+        requests = read_messages(captures["b"], 1, "mip.flags", "mip.coa", "mip.nai",
+                                 "mip.ext.pmipv4nonskipext.pernodeauthmethod", "mip.ext.pmipv4skipext.interfaceid",
+                                 "mip.ext.cvse.vendor_id", "mip.ext.nvse.vendor_id")
+        replies = read_messages(captures["a"], 3, "mip.code")
         self.lab.equal("what the foreign agent asked for: stage, activate, deregister; their lifetimes",
                        [request["mip.life"] for request in requests], [str(STAGED_LIFETIME_S), str(LIFETIME_S), "0"])
         same = {"ip.src": self.fa, "ip.dst": self.ha, "udp.srcport": "434", "udp.dstport": "434",
@@ -131,14 +133,15 @@ class Course:
                 "mip.ext.pmipv4skipext.interfaceid": MACHINE_MAC.replace(":", "")}
         for name, handover, request in zip(("stage", "activate", "deregister"),
                                            (mip.CRITICAL_VENDOR, mip.VENDOR, mip.VENDOR), requests):
-            found = {key: request[key].replace(":", "") if key.endswith("interfaceid") else request[key] for key in same}
+            found = {key: request[key] for key in same}
             self.lab.equal(f"{name}: addresses, ports, name, MAC, SPI", found, same)
             self.lab.equal(f"{name}: of the flags T and no other", int(request["mip.flags"], 0), mip.REVERSE_TUNNEL)
             self.lab.equal(f"{name}: its extensions", [int(kind) for kind in request["mip.ext.type"].split(",")],
                            [*EXTENSIONS, handover, mip.FA_HA_AUTH])
             vendors = request["mip.ext.cvse.vendor_id"].split(",") + request["mip.ext.nvse.vendor_id"].split(",")
             self.lab.equal(f"{name}: the vendor's number", set(vendors) - {""}, {VENDOR_ID})
-        self.lab.equal("each was answered once, and accepted", [reply["mip.code"] for reply in replies], ["0"] * len(requests))
+        self.lab.equal("each was answered once, and accepted", [reply["mip.code"] for reply in replies],
+                       ["0"] * len(requests))
         for request, reply in zip(requests, replies):
             self.lab.equal(f"the reply to the one of {request['mip.life']} s", reply,
                            {"ip.src": self.ha, "ip.dst": self.fa, "udp.srcport": "434", "udp.dstport": "434",
@@ -153,7 +156,9 @@ class Course:
         self.lab.part("a foreign agent by scapy")
         self.b.agent.end()
         for address, spi, key, algorithm in ((self.fa, SPI, self.network.peer_key, "hmac-sha256"),
-                                             (MD5_PEER, MD5_SPI, MD5_KEY, "hmac-md5")):
+                                             (COMMON_FIELDS = ("ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.life", "mip.homeaddr", "mip.haaddr", "mip.ident",
+                 "mip.ext.type", "mip.auth.spi")
+MD5_PEER, MD5_SPI, MD5_KEY, "hmac-md5")):
             self.b.space.ip(f"addr add {address}/24 dev br0")
             self.network.router.ip("neigh flush dev to-b")
             with socket_in(self.b.space, socket.AF_INET, socket.SOCK_DGRAM) as peer:
@@ -197,12 +202,14 @@ class Course:
         ping(self.network.correspondent, NODE_IP, tries=1)
         lines = here.finish().frames(f"ip proto 4 and src host {self.ha} and dst host {address}")
         self.lab.claim(f"{algorithm}: what is for the node comes through the tunnel",
-                       lines and all(f"{CORRESPONDENT_IP} > {NODE_IP}: ICMP echo request" in line for line in lines), lines)
+                       lines and all(f"{CORRESPONDENT_IP} > {NODE_IP}: ICMP echo request" in line for line in lines),
+                       lines)
 
     @staticmethod
     def _by_openssl(reply, key, algorithm):
         done = subprocess.run(["openssl", "dgst", f"-{algorithm.removeprefix('hmac-')}", "-mac", "HMAC", "-macopt",
-                               f"hexkey:{key}", "-binary"], input=reply.covered(algorithm), capture_output=True, check=True)
+                               f"hexkey:{key}", "-binary"], input=reply.covered(algorithm), capture_output=True,
+                              check=True)
         return done.stdout == reply.authenticator(algorithm)
 
 

@@ -414,7 +414,7 @@ static void test_impossible_nodes_are_refused(void **state)
         {RIG_GUEST_MAC, RIG_GUEST, RIG_FAR, {0x0a020000u, 24}, "a home agent that is no peer"},
         {RIG_GUEST_MAC, RIG_GUEST, RIG_PEER_B, {0x0a000000u, 8}, "a home that overlaps this LAN"},
         {RIG_GUEST_MAC, RIG_GUEST, RIG_PEER_B, {0, 0}, "all of the Internet"},
-        {RIG_VM_MAC, RIG_VM, RIG_AGENT, {0x0a010000u, 24}, "one that is not away"},
+        {RIG_VM_MAC, RIG_AGENT, RIG_AGENT, {0x0a010000u, 24}, "the agent itself"},
     };
 
     for (unsigned i = 0; i < UNIT_COUNT(cases); i++) {

@@ -207,10 +207,10 @@ static void test_all_addresses_of_a_mac_are_found_on_its_link(void **state)
     learn(f, RIG_VM, RIG_VM_MAC);
     learn(f, RIG_VM2, RIG_VM_MAC);
     learn(f, RIG_ROUTER, RIG_ROUTER_MAC);
-    assert_int_equal(hm_neighbour_addrs_of(&f->neighbours, 0, &RIG_VM_MAC, addrs, 4), 2);
-    assert_int_equal(hm_neighbour_addrs_of(&f->neighbours, 0, &RIG_VM_MAC, addrs, 1), 1);
+    assert_int_equal(hm_neighbour_addrs_of(&f->neighbours, 0, &RIG_VM_MAC, UINT64_MAX, addrs, 4), 2);
+    assert_int_equal(hm_neighbour_addrs_of(&f->neighbours, 0, &RIG_VM_MAC, UINT64_MAX, addrs, 1), 1);
     learn(f, RIG_VM2, RIG_ROUTER_MAC); /* it has moved */
-    assert_int_equal(hm_neighbour_addrs_of(&f->neighbours, 0, &RIG_VM_MAC, addrs, 4), 1);
+    assert_int_equal(hm_neighbour_addrs_of(&f->neighbours, 0, &RIG_VM_MAC, UINT64_MAX, addrs, 4), 1);
     assert_int_equal(addrs[0], RIG_VM);
     assert_true(hm_neighbour_has_mac(&f->neighbours, 0, &RIG_VM_MAC));
     assert_false(hm_neighbour_has_mac(&f->neighbours, 0, &RIG_GUEST_MAC));
@@ -221,6 +221,8 @@ static void test_a_search_asks_for_each_address_of_a_small_prefix_once(void **st
     struct fixture *f = *state;
 
     hm_neighbour_ask_all(&f->neighbours, 0);
+    assert_in_range(questions(f), 1, 64); /* not all at once: bridges and TAPs have short queues */
+    pass_ms(f, 100);
     assert_int_equal(questions(f), 253); /* 254 hosts without the agent */
     assert_int_equal(f->neighbours.entries.used, 0);
 }

@@ -321,6 +321,56 @@ static void test_two_routers_do_not_hear_each_others_packets(void **state)
     }
 }
 
+/* Everything that one router sends on a link reaches the other's, and the reverse. */
+static void cross(struct fixture *one, struct fixture *other, unsigned link, unsigned *total)
+{
+    struct fixture *both[] = {one, other};
+
+    for (unsigned i = 0; i < 2; i++) {
+        static struct rig_frame taken[RIG_FRAMES];
+        unsigned count = both[i]->rig.frame_count < RIG_FRAMES ? both[i]->rig.frame_count : RIG_FRAMES;
+        memcpy(taken, both[i]->rig.frames, count * sizeof(taken[0]));
+        rig_forget_frames(&both[i]->rig);
+        for (unsigned k = 0; k < count; k++) {
+            if (taken[k].link != link)
+                continue;
+            hand_in(both[1 - i], link, taken[k].bytes, taken[k].len);
+            ++*total;
+        }
+    }
+}
+
+/* Two gateways have one WAN. One asks there for an address that nobody has: the other's curiosity and its own
+ * must not keep each other awake. */
+static void test_two_agents_on_one_lan_do_not_go_on_asking_each_other(void **state)
+{
+    struct fixture *f = *state, *other = calloc(1, sizeof(*other));
+    uint8_t bytes[2048];
+    unsigned total = 0;
+
+    rig_init_gateway(&other->rig);
+    other->rig.config.links[0].addr = 0x0a020001u;
+    other->rig.config.links[0].prefix.addr = 0x0a020000u;
+    other->rig.config.links[0].mac = RIG_MAC(0x42);
+    other->rig.config.links[1].addr = 0xc0000202u;
+    other->rig.config.links[1].mac = RIG_MAC(0x83);
+    other->rig.config.home = other->rig.config.links[0].prefix;
+    other->rig.config.home_router = 0x0a020001u;
+    other->rig.chance = 99;
+    start(other);
+    hand_in(f, 0, bytes, write_transit(bytes, HM_IP_PROTO_UDP, 64, 0, 100));
+    for (unsigned ms = 0; ms < 10000; ms++) {
+        rig_pass_us(&f->rig, 1000);
+        rig_pass_us(&other->rig, 1000);
+        tick(f);
+        tick(other);
+        cross(f, other, 1, &total);
+    }
+    assert_true(total < 20);
+    hm_router_destroy(other->router);
+    free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +383,7 @@ int main(void)
         TEST(test_noise_breaks_nothing),
         GATEWAY_TEST(test_noise_breaks_nothing),
         TEST(test_two_routers_do_not_hear_each_others_packets),
+        GATEWAY_TEST(test_two_agents_on_one_lan_do_not_go_on_asking_each_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

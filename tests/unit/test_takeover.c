@@ -133,6 +133,7 @@ static void test_a_paused_takeover_does_not_answer(void **state)
     const struct hm_mac asker = RIG_MAC(9);
 
     start(f);
+    pass_s(f, 2);
     hm_takeover_pause(&f->takeover);
     rig_forget_frames(&f->rig);
     hm_takeover_answer(&f->takeover, 0x0a010009u, &asker);

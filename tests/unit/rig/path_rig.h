@@ -71,7 +71,7 @@ static inline void path_rig_pass_ms(struct path_rig *f, uint64_t ms)
     for (; ms > 0; ms--) {
         rig_pass_us(&f->rig, 1000);
         f->env.now = f->rig.now;
-        if (ms % 1000 == 0)
+        if (f->rig.now.mono_us / 1000 % 1000 == 0)
             hm_neighbour_learn(&f->neighbours, f->env.home_link, RIG_ROUTER, &RIG_ROUTER_MAC);
         while (hm_wheel_advance(&f->env.wheel, f->rig.now.mono_us / 1000, 64))
             ;
