@@ -92,7 +92,7 @@ static const struct hm_key_spec FOREIGN_KEYS[] = {
 #define AT(member) .offset = offsetof(struct hm_handover_section, member)
 static const struct hm_key_spec HANDOVER_KEYS[] = {
     {.key = "staged_lifetime_s", .type = HM_VALUE_NUMBER, AT(staged_lifetime_s), .min = 1, .max = 65534,
-     .fallback = "60", .help = "How long a staged move waits for its landing before all is undone, in seconds."},
+     .fallback = "300", .help = "How long a staged move waits for its landing before all is undone, in seconds."},
     {.key = "wait_ms", .type = HM_VALUE_NUMBER, AT(wait_ms), .min = 100, .max = 600000, .fallback = "5000",
      .help = "How long a notice may take when the hypervisor does not say, in milliseconds."},
 };
