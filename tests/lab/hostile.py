@@ -13,7 +13,7 @@ import control
 import harness
 import mip
 from harness import LabError
-from host import frame_socket, mac_bytes, rarp
+from host import frame_socket, mac_bytes, ping, rarp
 from moves import Moves
 from network import CORRESPONDENT_IP, MACHINE_IP, MACHINE_MAC, OneArmed, SPI
 from scapy.config import conf
@@ -336,6 +336,8 @@ class Course:
         """Last, since whoever sends the machine's MAC at home gets its frames from the bridge, as on any LAN."""
         self.lab.part("the machine's MAC on the home LAN")
         self.on_home_lan.frames("an announcement with the absent machine's MAC", "home-again", rarp(MACHINE_MAC))
+        self.lab.becomes("the next renewal proves it away: the home agent takes its place anew",
+                         lambda: ping(self.network.correspondent, MACHINE_IP, tries=1).returncode == 0, 2 * LIFETIME_S)
 
 
 def course(lab):

@@ -22,8 +22,8 @@ FAULTY = " || ".join(["_ws.malformed", *(f"{layer}.checksum.status == 0" for lay
 # Of every request of ours, before that of the handover and the authenticator.
 EXTENSIONS = (mip.NAI, mip.PMIP, mip.PMIP_SKIPPABLE, mip.VENDOR)
 VENDOR_ID = "32473"
-COMMON_FIELDS = ("ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.life", "mip.homeaddr", "mip.haaddr", "mip.ident",
-                 "mip.ext.type", "mip.auth.spi")
+COMMON_FIELDS = ("ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.life", "mip.homeaddr", "mip.haaddr",
+                 "mip.ident", "mip.ext.type", "mip.auth.spi")
 MD5_PEER, MD5_SPI, MD5_KEY = "10.2.0.9", 1001, "0f0e0d0c0b0a09080706050403020100"
 NODE_IP, NODE_MAC = "10.1.0.50", "52:54:00:0a:01:50"
 STAGED_LIFETIME_S, LIFETIME_S = 40, 200
@@ -156,9 +156,7 @@ class Course:
         self.lab.part("a foreign agent by scapy")
         self.b.agent.end()
         for address, spi, key, algorithm in ((self.fa, SPI, self.network.peer_key, "hmac-sha256"),
-                                             (COMMON_FIELDS = ("ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.life", "mip.homeaddr", "mip.haaddr", "mip.ident",
-                 "mip.ext.type", "mip.auth.spi")
-MD5_PEER, MD5_SPI, MD5_KEY, "hmac-md5")):
+                                             (MD5_PEER, MD5_SPI, MD5_KEY, "hmac-md5")):
             self.b.space.ip(f"addr add {address}/24 dev br0")
             self.network.router.ip("neigh flush dev to-b")
             with socket_in(self.b.space, socket.AF_INET, socket.SOCK_DGRAM) as peer:

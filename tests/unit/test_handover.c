@@ -157,7 +157,7 @@ static void test_a_dry_run_leaves_no_record(void **state)
 static void test_a_destination_that_prepares_after_the_cancel_is_told_off_again(void **state)
 {
     struct path_rig *f = *state;
-    struct hm_control_message prepare = begin_at_source(f), abort;
+    struct hm_control_message prepare = begin_at_source(f), abort = {0};
 
     control_rig_ask(f, 0, about(HM_OP_CANCEL));
     assert_true(control_rig_sent(f, RIG_PEER_B, HM_CONTROL_REQUEST, HM_OP_ABORT, &abort));
@@ -233,7 +233,7 @@ static void test_each_handover_of_a_vm_has_a_newer_epoch(void **state)
 static void test_a_staged_handover_that_never_lands_is_called_off(void **state)
 {
     struct path_rig *f = *state;
-    struct hm_control_message prepare = begin_at_source(f), abort;
+    struct hm_control_message prepare = begin_at_source(f), abort = {0};
 
     control_rig_reply(f, RIG_PEER_B, &prepare, HM_CONTROL_OK);
     path_rig_pass_ms(f, 61000);
@@ -259,7 +259,7 @@ static void test_what_has_landed_cannot_be_cancelled(void **state)
 /* B's node is announced and staged with its home agent. */
 static void stage_guest(struct path_rig *f, uint64_t id, uint32_t epoch)
 {
-    struct hm_registration_request request;
+    struct hm_registration_request request = {0};
     struct hm_control_message answer;
 
     control_rig_say(f, RIG_PEER_B, control_rig_prepare(id, epoch));
@@ -272,7 +272,7 @@ static void stage_guest(struct path_rig *f, uint64_t id, uint32_t epoch)
 
 static void register_guest(struct path_rig *f)
 {
-    struct hm_registration_request request;
+    struct hm_registration_request request = {0};
 
     assert_true(control_rig_registration(f, RIG_PEER_B, &request));
     assert_true(request.lifetime_s > 0);
@@ -292,7 +292,7 @@ static void land_guest(struct path_rig *f)
 static void test_the_first_frame_lands_the_visitor_registers_it_and_tells_the_source(void **state)
 {
     struct path_rig *f = *state;
-    struct hm_registration_request request;
+    struct hm_registration_request request = {0};
     struct hm_control_message arrived;
 
     stage_guest(f, 1, 10);
@@ -328,7 +328,7 @@ static void test_a_refusal_by_the_home_agent_undoes_all_addresses(void **state)
 {
     struct path_rig *f = *state;
     struct hm_control_message prepare = control_rig_prepare(1, 10), answer;
-    struct hm_registration_request request;
+    struct hm_registration_request request = {0};
 
     prepare.nodes[1] = prepare.nodes[0];
     prepare.nodes[1].home_addr = RIG_GUEST + 1;
@@ -349,7 +349,7 @@ static void test_a_refusal_by_the_home_agent_undoes_all_addresses(void **state)
 static void test_an_abort_withdraws_the_visitor_and_tells_its_home_agent(void **state)
 {
     struct path_rig *f = *state;
-    struct hm_registration_request request;
+    struct hm_registration_request request = {0};
 
     stage_guest(f, 1, 10);
     control_rig_say(
@@ -472,7 +472,7 @@ static void see_guest_for_ms(struct path_rig *f, uint64_t ms)
 static void test_a_renewal_is_tried_again_until_the_home_agent_is_back(void **state)
 {
     struct path_rig *f = *state;
-    struct hm_registration_request request;
+    struct hm_registration_request request = {0};
 
     land_guest(f);
     see_guest_for_ms(f, 260000);
@@ -490,7 +490,7 @@ static void test_a_renewal_is_tried_again_until_the_home_agent_is_back(void **st
 static void test_a_renewal_needs_a_fresh_sign_of_life(void **state)
 {
     struct path_rig *f = *state;
-    struct hm_registration_request request;
+    struct hm_registration_request request = {0};
 
     land_guest(f);
     see_guest_for_ms(f, 150000);
@@ -518,7 +518,7 @@ static void test_a_silent_visitor_is_not_renewed_and_forgotten(void **state)
 static void test_a_visitor_that_went_home_is_deregistered_and_forgotten(void **state)
 {
     struct path_rig *f = *state;
-    struct hm_registration_request request;
+    struct hm_registration_request request = {0};
     struct hm_control_message message = imminent(), prepare;
 
     land_guest(f);
@@ -548,7 +548,7 @@ static void test_no_frame_is_sent_with_the_mac_of_a_visitor_that_is_here(void **
     struct path_rig *f = *state;
     const struct hm_mac second = RIG_MAC(0x26);
     struct hm_control_message prepare = control_rig_prepare(1, 10);
-    struct hm_registration_request request;
+    struct hm_registration_request request = {0};
 
     prepare.neighbours[0] = (struct hm_pair){.addr = RIG_GUEST + 1, .mac = second};
     prepare.neighbour_count = 1;

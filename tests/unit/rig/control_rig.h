@@ -113,6 +113,7 @@ static inline bool control_rig_sent(const struct path_rig *f, uint32_t to, enum 
                                     enum hm_control_op op, struct hm_control_message *out)
 {
     bool found = false;
+    *out = (struct hm_control_message){0};
 
     for (unsigned i = 0; i < f->rig.frame_count && i < RIG_FRAMES; i++) {
         struct hm_control_message message;
@@ -141,6 +142,7 @@ static inline bool control_rig_registration(const struct path_rig *f, uint32_t h
                                             struct hm_registration_request *out)
 {
     bool found = false;
+    *out = (struct hm_registration_request){0};
 
     for (unsigned i = 0; i < f->rig.frame_count && i < RIG_FRAMES; i++) {
         struct hm_registration_request request;
