@@ -50,7 +50,7 @@ def socket_in(space, *arguments):
 
 def frame_socket(space, interface, protocol=0):
     """Sends frames there; with a protocol (ETH_P_ALL: 3) also receives them."""
-    made = socket_in(space, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
+    made = socket_in(space, socket.AF_PACKET, socket.SOCK_RAW)  # of no protocol: before bind() nothing comes
     made.bind((interface, protocol))
     return made
 
