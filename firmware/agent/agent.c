@@ -5,11 +5,13 @@
 #include "firmware/agent/destination.h"
 #include "firmware/agent/notice.h"
 #include "firmware/agent/source.h"
+#include "firmware/link/output.h"
 
 #define MAX_NOTICES 64
 #define MAX_PENDINGS 128
 #define WATCH_KNOWN_MS 30000 /* how often to ask for the home router */
 #define WATCH_UNKNOWN_MS 1000
+#define ANNOUNCEMENTS 2
 
 static void send_datagram(void *arg, const struct hm_datagram *datagram)
 {
@@ -76,16 +78,32 @@ static void on_datagram(void *arg, const struct hm_datagram *datagram)
     hm_agent_datagram(arg, datagram);
 }
 
+/* RFC 5227 section 2.3: an agent that comes back, perhaps with another MAC, tells its neighbours. */
+static void announce_self(struct hm_env *env)
+{
+    for (unsigned i = 0; i < env->config->link_count; i++) {
+        const struct hm_link_config *link = &env->config->links[i];
+        struct hm_arp arp = {.op = HM_ARP_REQUEST,
+                             .sender_mac = link->mac,
+                             .sender_addr = link->addr,
+                             .target_addr = link->addr};
+        hm_output_arp(env, i, &HM_MAC_BROADCAST, &link->mac, &arp);
+    }
+}
+
 /* A destination tells a visitor its home router's MAC; so it must be known before anything moves. */
 static void watch_router(void *arg)
 {
     struct hm_agent *agent = arg;
     struct hm_env *env = agent->env;
     uint32_t router = env->config->home_router;
+    if (agent->announced++ < ANNOUNCEMENTS)
+        announce_self(env);
     bool is_known = hm_neighbour_lookup(agent->neighbours, env->home_link, router) != NULL;
     if (!hm_env_is_own_addr(env, router))
         hm_neighbour_ask(agent->neighbours, env->home_link, router);
-    hm_timer_arm(&env->wheel, &agent->watch, is_known ? WATCH_KNOWN_MS : WATCH_UNKNOWN_MS);
+    bool is_settled = is_known && agent->announced >= ANNOUNCEMENTS;
+    hm_timer_arm(&env->wheel, &agent->watch, is_settled ? WATCH_KNOWN_MS : WATCH_UNKNOWN_MS);
 }
 
 static void connect_modules(struct hm_agent *agent)

@@ -26,6 +26,7 @@ struct hm_agent {
     uint32_t last_epoch;     /* that this agent gave to a handover; 0: none */
     struct hm_slab pendings; /* agent/source's: requests that wait for another agent's answer */
     struct hm_timer watch;   /* of the home router's MAC */
+    unsigned announced;      /* rounds in which the agent's own addresses were announced; saturates late */
     struct hm_slab notices;  /* agent/notice's */
 };
 

@@ -147,7 +147,7 @@ static void resolve_addr(const struct hm_agent *agent, const struct hm_control_m
 /* All addresses of a MAC. */
 static void resolve_mac(const struct hm_agent *agent, const struct hm_mac *mac, struct hm_resolved *out)
 {
-    uint32_t addrs[HM_CONTROL_MAX_NODES];
+    uint32_t addrs[HM_CONTROL_MAX_NODES + 1]; /* one more than fits, so that too many are noticed */
     unsigned before = out->node_count;
     const struct hm_visitor *visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, NULL);
     for (; visitor != NULL; visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, visitor))
@@ -158,7 +158,7 @@ static void resolve_mac(const struct hm_agent *agent, const struct hm_mac *mac, 
         if (hm_binding_is_absent(binding))
             add_absent(agent, binding, out);
     unsigned count = hm_neighbour_addrs_of(agent->neighbours, agent->env->home_link, mac, FRESH_MS, addrs,
-                                           HM_CONTROL_MAX_NODES);
+                                           HM_CONTROL_MAX_NODES + 1);
     for (unsigned i = 0; i < count; i++)
         if (hm_prefix_contains(&agent->env->config->home, addrs[i]) && !has_node(out, addrs[i]))
             add_home_node(agent, addrs[i], mac, out);
@@ -172,7 +172,25 @@ static void resolve_mac(const struct hm_agent *agent, const struct hm_mac *mac, 
     say(out, HM_RESOLVE_UNKNOWN, text);
 }
 
-/* A name without MAC or address is known from earlier handovers only. */
+static void add_bindings_of_name(const struct hm_agent *agent, const char *vm, bool absent,
+                                 struct hm_resolved *out)
+{
+    const struct hm_table *table = &agent->home.bindings.by_addr;
+    size_t bucket = 0;
+    struct hm_table_node *at = hm_table_walk(table, &bucket, NULL);
+    for (; at != NULL; at = hm_table_walk(table, &bucket, at)) {
+        const struct hm_binding *binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
+        if (strcmp(binding->vm, vm) != 0 || hm_binding_is_absent(binding) != absent)
+            continue;
+        if (absent)
+            add_absent(agent, binding, out);
+        else
+            add_home_node(agent, binding->home_addr, &binding->mac, out);
+    }
+}
+
+/* A name without MAC or address is known from earlier handovers only. What is away counts before what is home
+ * and only remembered. */
 static void resolve_name(const struct hm_agent *agent, const char *vm, struct hm_resolved *out)
 {
     size_t bucket = 0;
@@ -182,17 +200,9 @@ static void resolve_name(const struct hm_agent *agent, const char *vm, struct hm
         if (visitor->state == HM_VISITOR_PRESENT && strcmp(visitor->vm, vm) == 0)
             add_visitor(visitor, out);
     }
-    bucket = 0;
-    at = hm_table_walk(&agent->home.bindings.by_addr, &bucket, NULL);
-    for (; at != NULL; at = hm_table_walk(&agent->home.bindings.by_addr, &bucket, at)) {
-        const struct hm_binding *binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
-        if (strcmp(binding->vm, vm) != 0)
-            continue;
-        if (hm_binding_is_absent(binding))
-            add_absent(agent, binding, out);
-        else
-            add_home_node(agent, binding->home_addr, &binding->mac, out);
-    }
+    add_bindings_of_name(agent, vm, true, out);
+    if (out->node_count == 0)
+        add_bindings_of_name(agent, vm, false, out);
     if (out->node_count == 0)
         say(out, HM_RESOLVE_UNKNOWN,
             "no VM of this name is known; give its MAC by --mac or its address by --ip");

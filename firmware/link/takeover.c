@@ -9,6 +9,8 @@
 #include "firmware/link/output.h"
 
 #define REFRESH_MS 60000
+#define PAUSE_MS \
+    10000 /* a node that is back is heard again by then; a forged frame must not do lasting harm */
 #define STALE_MS 1000 /* a frame that the node sent before it left may still be under way */
 static const uint64_t REPEAT_MS[] = {200, 1800}; /* RFC 5227 section 2.3: at least two, 2 s apart */
 #define REPEAT_COUNT (sizeof(REPEAT_MS) / sizeof(REPEAT_MS[0]))
@@ -54,6 +56,7 @@ static void announce_again_later(struct hm_takeover *takeover)
 static void on_timer(void *arg)
 {
     struct hm_takeover *takeover = arg;
+    takeover->paused = false;
     announce(takeover);
     announce_again_later(takeover);
 }
@@ -75,15 +78,21 @@ void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t add
     on_timer(takeover);
 }
 
+static void pause_again(struct hm_takeover *takeover)
+{
+    takeover->paused = true;
+    hm_timer_arm(&takeover->env->wheel, &takeover->timer, PAUSE_MS);
+}
+
 void hm_takeover_pause(struct hm_takeover *takeover)
 {
     if (hm_env_ms(takeover->env) - takeover->started_ms >= STALE_MS)
-        hm_timer_cancel(&takeover->env->wheel, &takeover->timer);
+        pause_again(takeover);
 }
 
 void hm_takeover_resume(struct hm_takeover *takeover)
 {
-    if (!hm_timer_is_armed(&takeover->timer))
+    if (takeover->paused)
         on_timer(takeover);
 }
 
@@ -104,7 +113,7 @@ void hm_takeover_fini(struct hm_takeover *takeover)
 
 void hm_takeover_answer(struct hm_takeover *takeover, uint32_t asker_addr, const struct hm_mac *asker_mac)
 {
-    if (!hm_timer_is_armed(&takeover->timer))
+    if (takeover->paused)
         return;
     const struct hm_mac *mac = hm_takeover_mac(takeover);
     struct hm_arp arp = {.op = HM_ARP_REPLY,

@@ -17,6 +17,7 @@ struct hm_takeover {
     struct hm_mac mac; /* the node's */
     unsigned sent;
     uint64_t started_ms;
+    bool paused;
     bool restoring; /* announcing the node's own MAC after its return (takeover = own) */
 };
 
@@ -25,7 +26,8 @@ void hm_takeover_init(struct hm_takeover *takeover, struct hm_env *env);
 /* The node left: announce now, a few times, then refresh until told otherwise. */
 void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac);
 
-/* A frame of the node was seen at home though nobody sent it back: no further announcement. */
+/* A frame of the node was seen at home though nobody sent it back: no announcement and no answer, until it
+ * has been silent for ten seconds. */
 void hm_takeover_pause(struct hm_takeover *takeover);
 
 /* It is away after all: refreshes go on, if they were paused. */

@@ -107,7 +107,7 @@ static void test_announcements_are_repeated_and_then_refreshed_within_the_ageing
     }
 }
 
-static void test_a_pause_ends_the_announcements_until_the_resumption(void **state)
+static void test_a_pause_ends_the_announcements_while_the_node_is_heard(void **state)
 {
     struct fixture *f = *state;
 
@@ -115,7 +115,10 @@ static void test_a_pause_ends_the_announcements_until_the_resumption(void **stat
     pass_s(f, 5);
     hm_takeover_pause(&f->takeover);
     rig_forget_frames(&f->rig);
-    pass_s(f, 300);
+    for (unsigned i = 0; i < 10; i++) { /* it goes on sending: it is back */
+        pass_s(f, 9);
+        hm_takeover_pause(&f->takeover);
+    }
     assert_int_equal(f->rig.frame_count, 0);
     hm_takeover_resume(&f->takeover);
     assert_announced(f, &RIG_VM_MAC, &RIG_VM_MAC);
@@ -124,6 +127,19 @@ static void test_a_pause_ends_the_announcements_until_the_resumption(void **stat
     assert_int_equal(f->rig.frame_count, 0);
     pass_s(f, 150);
     assert_true(f->rig.frame_count > 0);
+}
+
+/* One forged frame must not make the node unreachable for long. */
+static void test_a_pause_ends_when_the_node_is_silent(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f);
+    pass_s(f, 5);
+    hm_takeover_pause(&f->takeover);
+    rig_forget_frames(&f->rig);
+    pass_s(f, 11);
+    assert_announced(f, &RIG_VM_MAC, &RIG_VM_MAC);
 }
 
 /* V is back, and answers for itself: an answer with its MAC from here would move the bridges again. */
@@ -207,7 +223,8 @@ int main(void)
         OWN_TEST(test_takeover_own_speaks_with_the_agents_mac_in_both),
         TEST(test_announcements_are_repeated_and_then_refreshed_within_the_ageing_time),
         OWN_TEST(test_announcements_are_repeated_and_then_refreshed_within_the_ageing_time),
-        TEST(test_a_pause_ends_the_announcements_until_the_resumption),
+        TEST(test_a_pause_ends_the_announcements_while_the_node_is_heard),
+        TEST(test_a_pause_ends_when_the_node_is_silent),
         TEST(test_a_paused_takeover_does_not_answer),
         TEST(test_answers_go_to_the_asker_with_the_mac_that_was_announced),
         OWN_TEST(test_answers_go_to_the_asker_with_the_mac_that_was_announced),
