@@ -103,7 +103,7 @@ static inline void put32(uint8_t *at, uint32_t value)
 }
 
 /* On the path of each packet: the fixed header is checked for once and read in place. */
-int hm_ipv4_decode(const uint8_t *bytes, size_t len, struct hm_ipv4 *out)
+static inline int decode(const uint8_t *bytes, size_t len, struct hm_ipv4 *out)
 {
     if (len < HM_IPV4_LEN)
         return HM_ERR_MALFORMED;
@@ -118,9 +118,21 @@ int hm_ipv4_decode(const uint8_t *bytes, size_t len, struct hm_ipv4 *out)
     out->dst = get32(bytes + 16);
     if (bytes[0] >> 4 != 4 || out->header_len < HM_IPV4_LEN)
         return HM_ERR_MALFORMED;
-    if (out->total_len < out->header_len || out->total_len > len)
-        return HM_ERR_MALFORMED;
-    return HM_OK;
+    return out->total_len < out->header_len ? HM_ERR_MALFORMED : HM_OK;
+}
+
+int hm_ipv4_decode(const uint8_t *bytes, size_t len, struct hm_ipv4 *out)
+{
+    int err = decode(bytes, len, out);
+
+    return err == HM_OK && out->total_len > len ? HM_ERR_MALFORMED : err;
+}
+
+int hm_ipv4_decode_quote(const uint8_t *bytes, size_t len, struct hm_ipv4 *out)
+{
+    int err = decode(bytes, len, out);
+
+    return err == HM_OK && out->header_len > len ? HM_ERR_MALFORMED : err;
 }
 
 bool hm_ipv4_checksum_is_right(const uint8_t *bytes, size_t header_len)
@@ -152,6 +164,13 @@ void hm_ipv4_lower_ttl(uint8_t *bytes)
      * protocol went down by 0x0100, in ones-complement by adding 0xfeff. */
     sum += 0xfeff;
     put16(bytes + CHECKSUM_AT, (uint16_t) ~((sum >> 16) + sum));
+}
+
+void hm_ipv4_set_extent(uint8_t *bytes, size_t header_len, uint16_t total_len, uint16_t fragment)
+{
+    put16(bytes + 2, total_len);
+    put16(bytes + 6, fragment);
+    hm_ipv4_fix_checksum(bytes, header_len);
 }
 
 void hm_ipv4_fix_checksum(uint8_t *bytes, size_t header_len)

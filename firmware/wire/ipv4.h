@@ -6,6 +6,7 @@
 #include "firmware/base/addr.h"
 
 #define HM_IPV4_LEN 20
+#define HM_IPV4_HEADER_MAX_LEN 60
 #define HM_IP_PROTO_ICMP 1
 #define HM_IP_PROTO_IPIP 4
 #define HM_IP_PROTO_TCP 6
@@ -37,6 +38,10 @@ uint16_t hm_checksum_add(uint16_t sum, const void *bytes, size_t len);
 
 /* 0; HM_ERR_MALFORMED: version, header length, or total length beyond len. The checksum is not looked at. */
 int hm_ipv4_decode(const uint8_t *bytes, size_t len, struct hm_ipv4 *out);
+/* The same for a packet of which only the beginning is there, as an ICMP error quotes it: the header must be
+ * whole.
+ */
+int hm_ipv4_decode_quote(const uint8_t *bytes, size_t len, struct hm_ipv4 *out);
 /* True when the header (header_len bytes) sums up right. */
 bool hm_ipv4_checksum_is_right(const uint8_t *bytes, size_t header_len);
 /* Writes a 20-byte header with its checksum; header_len is ignored. */
@@ -44,6 +49,8 @@ void hm_ipv4_encode(uint8_t *bytes, const struct hm_ipv4 *header);
 
 /* Lowers the time to live by one and mends the checksum (RFC 1141). The TTL must not be 0. */
 void hm_ipv4_lower_ttl(uint8_t *bytes);
+/* Sets total length, flags and fragment offset, and the checksum, of a header with or without options. */
+void hm_ipv4_set_extent(uint8_t *bytes, size_t header_len, uint16_t total_len, uint16_t fragment);
 /* Recomputes the checksum after other changes. */
 void hm_ipv4_fix_checksum(uint8_t *bytes, size_t header_len);
 
