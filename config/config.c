@@ -100,6 +100,7 @@ static void assemble_agent(const struct hm_agent_section *agent, struct hm_confi
     router->max_visitors = agent->max_visitors;
     router->max_handovers = agent->max_handovers;
     router->max_neighbours = agent->max_neighbours;
+    router->icmp_errors_per_s = agent->icmp_errors_per_s;
     strcpy(config->platform.user, agent->user);
     config->platform.log_level = router->log_level;
     if (agent->socket[0] != '\0')

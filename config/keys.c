@@ -40,6 +40,9 @@ static const struct hm_key_spec AGENT_KEYS[] = {
      .help = "How many handovers are kept, running and ended; the oldest ended one makes room."},
     {.key = "max_neighbours", .type = HM_VALUE_NUMBER, AT(max_neighbours), .min = 16, .max = 4194304,
      .fallback = "4096", .help = "How many (MAC, address) pairs of the subnet are remembered."},
+    {.key = "icmp_errors_per_s", .type = HM_VALUE_NUMBER, AT(icmp_errors_per_s), .min = 1, .max = 1000000,
+     .fallback = "100",
+     .help = "How many ICMP errors \"fragmentation needed\" the agent sends in a second, and how many others."},
 };
 #undef AT
 

@@ -48,6 +48,7 @@ struct hm_agent_section {
     uint32_t max_visitors;
     uint32_t max_handovers;
     uint32_t max_neighbours;
+    uint32_t icmp_errors_per_s;
 };
 
 struct hm_interface_section {

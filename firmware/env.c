@@ -7,7 +7,7 @@
 
 #define LOG_LINE_LEN 256
 #define DROP_LOG_INTERVAL_MS 1000
-#define ICMP_ERRORS_PER_S 100
+#define ICMP_ERRORS_PER_S 100 /* when the configuration does not say */
 
 static uint32_t choose_agent_addr(const struct hm_router_config *config)
 {
@@ -98,14 +98,17 @@ uint64_t hm_env_random(struct hm_env *env)
     return value;
 }
 
-bool hm_env_icmp_allowed(struct hm_env *env)
+bool hm_env_icmp_allowed(struct hm_env *env, enum hm_icmp_budget budget)
 {
     uint64_t now_ms = hm_env_ms(env);
-    if (now_ms - env->icmp_window_ms >= 1000) {
-        env->icmp_window_ms = now_ms;
-        env->icmp_sent = 0;
-    }
-    return env->icmp_sent++ < ICMP_ERRORS_PER_S;
+    struct hm_icmp_window *window = &env->icmp[budget];
+    unsigned limit = env->config->icmp_errors_per_s != 0 ? env->config->icmp_errors_per_s : ICMP_ERRORS_PER_S;
+    if (now_ms - window->start_ms >= 1000)
+        *window = (struct hm_icmp_window){.start_ms = now_ms};
+    if (window->sent >= limit)
+        return false;
+    window->sent++;
+    return true;
 }
 
 bool hm_env_is_own_addr(const struct hm_env *env, uint32_t addr)

@@ -10,6 +10,19 @@
 #include "firmware/port.h"
 #include "firmware/router_config.h"
 
+/* ICMP errors are limited by the second; "fragmentation needed" apart, so that a flood of others cannot keep
+ * path MTU discovery from working. */
+enum hm_icmp_budget {
+    HM_ICMP_BUDGET_TOO_BIG,
+    HM_ICMP_BUDGET_OTHER,
+    HM_ICMP_BUDGET_COUNT,
+};
+
+struct hm_icmp_window {
+    uint64_t start_ms; /* of the current second */
+    unsigned sent;     /* in it */
+};
+
 struct hm_env {
     const struct hm_router_config *config;
     const struct hm_port *port;
@@ -22,9 +35,8 @@ struct hm_env {
     int64_t ahead_ms;    /* of the platform's wall clock, after that was set back */
     uint64_t boot_ntp;
     uint64_t drop_log_ms[HM_DROP_COUNT]; /* when each reason may be logged again */
-    uint64_t icmp_window_ms;             /* start of the current second of ICMP errors */
-    unsigned icmp_sent;                  /* in that second */
-    uint16_t ip_id;                      /* of packets that we make */
+    struct hm_icmp_window icmp[HM_ICMP_BUDGET_COUNT];
+    uint16_t ip_id; /* of packets that we make */
 };
 
 void hm_env_init(struct hm_env *env, const struct hm_router_config *config, const struct hm_port *port,
@@ -55,7 +67,7 @@ void hm_env_log(struct hm_env *env, enum hm_log_level level, const char *format,
 uint64_t hm_env_random(struct hm_env *env);
 
 /* May another ICMP error be sent now (RFC 1812 section 4.3.2.8)? Counts it when it may. */
-bool hm_env_icmp_allowed(struct hm_env *env);
+bool hm_env_icmp_allowed(struct hm_env *env, enum hm_icmp_budget budget);
 
 /* True when addr is one of the agent's own addresses. */
 bool hm_env_is_own_addr(const struct hm_env *env, uint32_t addr);

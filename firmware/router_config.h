@@ -106,6 +106,7 @@ struct hm_router_config {
     unsigned max_visitors;
     unsigned max_handovers;
     unsigned max_neighbours;
+    unsigned icmp_errors_per_s; /* fragmentation needed, and as many of the others; 0: 100 */
 };
 
 /* One-armed: all on one link; the subnet keeps its own router. */
