@@ -23,23 +23,13 @@ static void on_tunnel(void *arg, unsigned link, struct hm_frame *frame)
     hm_path_decapsulate(arg, frame);
 }
 
-static bool on_output(void *arg, uint32_t dst, struct hm_frame *frame)
-{
-    struct hm_path *path = arg;
-    const struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, dst);
-    if (binding == NULL || !hm_binding_is_absent(binding))
-        return false;
-    hm_path_originate(path, frame);
-    return true;
-}
-
 int hm_router_create(const struct hm_router_config *config, const struct hm_port *port,
                      const struct hm_time *now, struct hm_router **out)
 {
     struct hm_router *router = calloc(1, sizeof(*router));
     if (router == NULL)
         return HM_ERR_MEMORY;
-    struct hm_stack_path hooks = {.arg = &router->path, .tunnel = on_tunnel, .output = on_output};
+    struct hm_stack_path hooks = {.arg = &router->path, .tunnel = on_tunnel, .output = hm_path_output};
     hm_env_init(&router->env, config, port, now);
     router->started_us = now->mono_us;
     int err = hm_neighbours_init(&router->neighbours, &router->env);

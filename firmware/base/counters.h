@@ -15,6 +15,7 @@
     X(FRAGMENTED, "fragmented", "packets cut into fragments before the tunnel")     \
     X(ICMP_TOO_BIG, "icmp-too-big", "ICMP fragmentation needed sent")               \
     X(ICMP_OTHER, "icmp-other", "other ICMP errors sent")                           \
+    X(TUNNEL_ERRORS, "tunnel-errors", "ICMP errors from inside a tunnel")           \
     X(ARP_PROXIED, "arp-proxied", "ARP requests answered for others")               \
     X(ARP_TAKEOVER, "arp-takeover", "announcements sent for absent nodes")          \
     X(ARP_UPDATES, "arp-updates", "ARP updates sent to mobile nodes")               \

@@ -17,7 +17,11 @@
     X(IP_CHECKSUM, "ip-checksum", "wrong IPv4 header checksum")                                       \
     X(IP_MARTIAN, "ip-martian", "impossible source or destination address")                           \
     X(IP_TTL, "ip-ttl", "time to live ran out")                                                       \
-    X(IP_OPTIONS, "ip-options", "IPv4 options that the tunnel path does not carry")                   \
+    X(IP_SOURCE, "ip-source", "source address that cannot come from this interface")                  \
+    X(IP_OPTIONS, "ip-options", "IPv4 options with impossible lengths")                               \
+    X(IP_SOURCE_ROUTE, "ip-source-route", "source-routed packet")                                     \
+    X(IP_REASSEMBLY, "ip-reassembly", "fragments that overlap, never became whole, or had no room")   \
+    X(ICMP_FORGED, "icmp-forged", "ICMP error about a packet that the agent did not send")            \
     X(NO_ROUTE, "no-route", "no route to the destination")                                            \
     X(NEIGHBOUR_SILENT, "neighbour-silent", "next hop does not answer ARP")                           \
     X(NEIGHBOUR_QUEUE, "neighbour-queue", "too many frames wait for an ARP answer")                   \

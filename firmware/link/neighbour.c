@@ -93,6 +93,15 @@ static void link_newest(struct hm_neighbours *neighbours, struct hm_neighbour *e
     neighbours->newest = entry;
 }
 
+static struct hm_frame waiting_frame(uint8_t *slot)
+{
+    size_t len;
+    struct hm_frame frame;
+    memcpy(&len, slot, sizeof(len));
+    hm_frame_init(&frame, slot + sizeof(len), HM_FRAME_HEADROOM + len, len);
+    return frame;
+}
+
 static void drop_queue(struct hm_neighbour *entry)
 {
     for (unsigned i = 0; i < entry->queued; i++)
@@ -129,6 +138,23 @@ static void ask_entry(struct hm_neighbour *entry)
     ask(env, entry->link, entry->addr);
 }
 
+/* It does not answer: what waited for it is lost, and whoever sent it is told. */
+static void give_up(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
+{
+    uint8_t *queue[HM_NEIGHBOUR_QUEUE];
+    unsigned queued = entry->queued;
+    memcpy(queue, entry->queue, sizeof(queue));
+    entry->queued = 0;
+    forget(neighbours, entry); /* first: telling sends packets, which use the table */
+    for (unsigned i = 0; i < queued; i++) {
+        struct hm_frame frame = waiting_frame(queue[i]);
+        hm_env_drop(neighbours->env, HM_DROP_NEIGHBOUR_SILENT, NULL);
+        if (neighbours->on_silent != NULL)
+            neighbours->on_silent(neighbours->arg, &frame);
+        hm_slab_give(&neighbours->waiting, queue[i]);
+    }
+}
+
 /* Time is out for an entry that is being asked for: once more, or the end. */
 static void on_retry(void *arg)
 {
@@ -138,7 +164,7 @@ static void on_retry(void *arg)
     if (entry->asked >= MAX_ASKED) {
         char text[HM_IP_TEXT_LEN];
         hm_env_log(entry->owner->env, HM_LOG_DEBUG, "%s does not answer ARP", hm_ip_text(entry->addr, text));
-        forget(entry->owner, entry);
+        give_up(entry->owner, entry);
         return;
     }
     ask_entry(entry);
@@ -183,11 +209,7 @@ static void send_resolved(struct hm_neighbour *entry, struct hm_frame *frame)
 static void flush_queue(struct hm_neighbour *entry)
 {
     for (unsigned i = 0; i < entry->queued; i++) {
-        uint8_t *slot = entry->queue[i];
-        size_t len;
-        memcpy(&len, slot, sizeof(len));
-        struct hm_frame frame;
-        hm_frame_init(&frame, slot + sizeof(len), HM_FRAME_HEADROOM + len, len);
+        struct hm_frame frame = waiting_frame(entry->queue[i]);
         send_resolved(entry, &frame);
     }
     drop_queue(entry);

@@ -49,6 +49,9 @@ struct hm_neighbours {
     struct hm_timer search; /* asks for all addresses of a link, a few at a time */
     unsigned search_link;
     uint32_t search_next, search_last;
+    /* NULL, or told of a packet (frame->data is its IP header; borrowed) whose next hop does not answer. */
+    void (*on_silent)(void *arg, struct hm_frame *frame);
+    void *arg;
 };
 
 int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env);

@@ -17,6 +17,9 @@ int hm_path_init(struct hm_path *path, struct hm_env *env, struct hm_neighbours 
                  struct hm_agent *agent)
 {
     *path = (struct hm_path){.env = env, .neighbours = neighbours, .agent = agent};
+    hm_tunnel_states_init(&path->tunnels, env);
+    neighbours->arg = path;
+    neighbours->on_silent = hm_path_silent;
     path->scratch = malloc(HM_PATH_SCRATCH_LEN);
     return path->scratch == NULL ? HM_ERR_MEMORY : HM_OK;
 }
@@ -84,20 +87,21 @@ static void from_visitor(struct hm_path *path, struct hm_visitor *visitor, const
         hm_env_drop(path->env, HM_DROP_MOBILE_BROADCAST, "%s", visitor->vm);
         return;
     }
-    if (hm_path_lower_ttl(path, visitor, frame))
+    if (hm_path_admit_addresses(path, ip) && hm_path_lower_ttl(path, visitor, frame))
         hm_path_encapsulate(path, visitor->node.home_agent, visitor, frame);
 }
 
 /* A packet for a node that is away, caught on the home LAN or on its way there. */
-static void to_absent(struct hm_path *path, unsigned link, const struct hm_binding *binding,
-                      const struct hm_ipv4 *ip, struct hm_frame *frame)
+static void to_absent(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                      const struct hm_binding *binding, const struct hm_ipv4 *ip, struct hm_frame *frame)
 {
     const struct hm_binding *sender = hm_binding_lookup(&path->agent->home.bindings, ip->src);
     if (sender != NULL && hm_binding_is_absent(sender) && link == path->env->home_link) {
         hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "%s is away", sender->vm);
         return;
     }
-    if (hm_path_lower_ttl(path, NULL, frame))
+    if (hm_path_admit_addresses(path, ip) && hm_path_admit_source(path, link, ethernet, ip) &&
+        hm_path_lower_ttl(path, NULL, frame))
         hm_path_encapsulate(path, binding->care_of_addr, NULL, frame);
 }
 
@@ -113,24 +117,24 @@ static bool is_misdirected(const struct hm_path *path, unsigned link, const stru
            hm_mac_equal(&binding->agent_mac, &ethernet->dst) && !hm_mac_is_zero(&binding->agent_mac);
 }
 
-static void to_us(struct hm_path *path, unsigned link, const struct hm_ipv4 *ip, struct hm_frame *frame)
+/* Fragments of strangers' tunnels must not fill the memory of reassembly. */
+static bool is_strangers_fragment(struct hm_path *path, const struct hm_ipv4 *ip)
 {
-    snoop_dhcp(path, link, ip, frame);
-    if (ip->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, ip->dst) &&
-        !hm_ipv4_is_fragment(ip))
-        hm_path_decapsulate(path, frame);
-    else
-        hm_stack_input(path->agent->stack, link, frame);
+    return ip->protocol == HM_IP_PROTO_IPIP && hm_ipv4_is_fragment(ip) &&
+           hm_security_peer_by_addr(&path->agent->security, ip->src) == NULL;
 }
 
-static bool is_martian(const struct hm_path *path, const struct hm_ipv4 *ip)
+static void to_us(struct hm_path *path, unsigned link, const struct hm_ipv4 *ip, struct hm_frame *frame)
 {
-    if (hm_env_is_own_addr(path->env, ip->src))
-        return true;
-    if (ip->src == 0) /* a host that asks for its address */
-        return ip->dst != UINT32_MAX;
-    return !hm_ip_is_host(ip->src) ||
-           (!hm_ip_is_host(ip->dst) && !hm_ip_is_multicast(ip->dst) && ip->dst != UINT32_MAX);
+    char text[HM_IP_TEXT_LEN];
+    bool is_whole = hm_env_is_own_addr(path->env, ip->dst) && !hm_ipv4_is_fragment(ip);
+    snoop_dhcp(path, link, ip, frame);
+    if (is_whole && ip->protocol == HM_IP_PROTO_IPIP)
+        hm_path_decapsulate(path, frame);
+    else if (is_strangers_fragment(path, ip))
+        hm_env_drop(path->env, HM_DROP_TUNNEL_PEER, "fragment by %s", hm_ip_text(ip->src, text));
+    else if (!(is_whole && ip->protocol == HM_IP_PROTO_ICMP && hm_path_tunnel_error(path, ip, frame)))
+        hm_stack_input(path->agent->stack, link, frame);
 }
 
 /* Not mobile: ours, to be routed, or flooded here. */
@@ -139,18 +143,17 @@ static void from_others(struct hm_path *path, unsigned link, const struct hm_eth
 {
     const struct hm_link_config *config = &path->env->config->links[link];
     char text[HM_IP_TEXT_LEN];
-    bool is_group = hm_mac_is_group(&ethernet->dst);
-    if (!is_group && !hm_mac_equal(&ethernet->dst, &config->mac))
+    bool is_group = hm_mac_is_group(&ethernet->dst), to_group = is_group_addr(&config->prefix, ip->dst);
+    /* A group's frame with one host's address is nobody's (RFC 1122 section 3.3.6). */
+    if ((is_group && !to_group) || (!is_group && !hm_mac_equal(&ethernet->dst, &config->mac)))
         hm_env_drop(path->env, HM_DROP_NOT_OURS, NULL);
-    else if (is_martian(path, ip))
-        hm_env_drop(path->env, HM_DROP_IP_MARTIAN, "source %s", hm_ip_text(ip->src, text));
-    else if (hm_env_is_own_addr(path->env, ip->dst) || is_group_addr(&config->prefix, ip->dst))
+    else if (!hm_path_admit_addresses(path, ip))
+        return;
+    else if (hm_env_is_own_addr(path->env, ip->dst) || to_group)
         to_us(path, link, ip, frame);
-    else if (is_group)
-        hm_env_drop(path->env, HM_DROP_NOT_OURS, NULL);
     else if (hm_router_config_is_one_armed(path->env->config))
         hm_env_drop(path->env, HM_DROP_NOT_A_ROUTER, "to %s", hm_ip_text(ip->dst, text));
-    else
+    else if (hm_path_admit_source(path, link, ethernet, ip))
         hm_path_forward(path, frame);
 }
 
@@ -187,7 +190,7 @@ static void classify_ipv4(struct hm_path *path, unsigned link, const struct hm_e
     }
     const struct hm_binding *binding = absent_target(path, link, ethernet, ip);
     if (binding != NULL)
-        to_absent(path, link, binding, ip, frame);
+        to_absent(path, link, ethernet, binding, ip, frame);
     else if (is_misdirected(path, link, ethernet, ip))
         hm_path_forward(path, frame);
     else
@@ -202,7 +205,7 @@ static void input_ipv4(struct hm_path *path, unsigned link, const struct hm_ethe
         hm_env_drop(path->env, HM_DROP_IP_HEADER, NULL);
     else if (!hm_ipv4_checksum_is_right(frame->data, ip.header_len))
         hm_env_drop(path->env, HM_DROP_IP_CHECKSUM, NULL);
-    else {
+    else if (ip.header_len == HM_IPV4_LEN || hm_path_admit_options(path, &ip, frame)) {
         frame->len = ip.total_len; /* without the padding of a short frame */
         classify_ipv4(path, link, ethernet, &ip, frame);
     }

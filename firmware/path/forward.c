@@ -4,7 +4,6 @@
 #include "firmware/link/output.h"
 #include "firmware/link/route.h"
 #include "firmware/path/path.h"
-#include "firmware/wire/icmp.h"
 
 bool hm_path_lower_ttl(struct hm_path *path, struct hm_visitor *visitor, struct hm_frame *frame)
 {
@@ -43,29 +42,36 @@ static void route_packet(struct hm_path *path, uint32_t dst, struct hm_frame *fr
         hm_path_fit(path, NULL, mtu, frame, send_to_next_hop, &route);
 }
 
-/* Broadcasts are not forwarded, directed ones neither (RFC 2644). */
-static bool is_broadcast(const struct hm_router_config *config, uint32_t addr)
+bool hm_path_is_link_broadcast(const struct hm_path *path, uint32_t addr)
 {
+    const struct hm_router_config *config = path->env->config;
     for (unsigned i = 0; i < config->link_count; i++) {
         const struct hm_prefix *prefix = &config->links[i].prefix;
         if (prefix->len < 31 && (addr == prefix->addr || addr == hm_prefix_broadcast(prefix)))
             return true;
     }
-    return !hm_ip_is_host(addr) || addr == config->home.addr || addr == hm_prefix_broadcast(&config->home);
+    return false;
+}
+
+/* Broadcasts are not forwarded, directed ones neither (RFC 2644). */
+static bool is_broadcast(const struct hm_path *path, uint32_t addr)
+{
+    const struct hm_prefix *home = &path->env->config->home;
+    return hm_path_is_link_broadcast(path, addr) || !hm_ip_is_host(addr) || addr == home->addr ||
+           addr == hm_prefix_broadcast(home);
 }
 
 void hm_path_forward(struct hm_path *path, struct hm_frame *frame)
 {
     struct hm_ipv4 ip;
     char text[HM_IP_TEXT_LEN];
-    const struct hm_router_config *config = path->env->config;
     if (hm_ipv4_decode(frame->data, frame->len, &ip) != HM_OK)
         return;
     if (hm_env_is_own_addr(path->env, ip.dst)) {
         hm_stack_input(path->agent->stack, path->env->home_link, frame);
         return;
     }
-    if (is_broadcast(config, ip.dst)) {
+    if (is_broadcast(path, ip.dst)) {
         hm_env_drop(path->env, HM_DROP_MOBILE_BROADCAST, "to %s", hm_ip_text(ip.dst, text));
         return;
     }
@@ -110,4 +116,14 @@ void hm_path_originate(struct hm_path *path, struct hm_frame *frame)
         hm_path_encapsulate(path, binding->care_of_addr, NULL, frame);
     else
         route_packet(path, ip.dst, frame);
+}
+
+bool hm_path_output(void *arg, uint32_t dst, struct hm_frame *frame)
+{
+    struct hm_path *path = arg;
+    const struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, dst);
+    if (binding == NULL || !hm_binding_is_absent(binding))
+        return false;
+    hm_path_originate(path, frame);
+    return true;
 }

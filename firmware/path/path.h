@@ -3,7 +3,10 @@
  *
  *   classify     what is this frame, and whose
  *   arp_input    ARP: learn, answer for oneself, for the absent, and towards visitors
+ *   admit        may a packet with these addresses and options go on
  *   tunnel       into and out of the tunnel
+ *   tunnel_state what is known about each tunnel: route, path MTU
+ *   tunnel_error ICMP errors from inside a tunnel
  *   forward      a packet out of the tunnel, or of our own making, to where it belongs
  *   fragment     what does not fit: cut, or told to its sender
  *
@@ -15,14 +18,16 @@
 #define HM_PATH_PATH_H
 
 #include "firmware/agent/agent.h"
+#include "firmware/path/tunnel_state.h"
 #include "firmware/wire/ethernet.h"
-#include "firmware/wire/ipv4.h"
+#include "firmware/wire/icmp.h"
 
 struct hm_path {
     struct hm_env *env;
     struct hm_neighbours *neighbours;
     struct hm_agent *agent;
-    uint8_t *scratch; /* for packets of our own: fragments, ICMP errors */
+    struct hm_tunnel_states tunnels;
+    uint8_t *scratch; /* for fragments */
 };
 
 #define HM_PATH_SCRATCH_LEN (HM_FRAME_HEADROOM + 65535)
@@ -38,6 +43,13 @@ void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame);
 void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                  const struct hm_frame *frame);
 
+/* admit: false, and counted, when the packet must not go on. _options: may be left out for a header of 20
+ * bytes. _source: only for what is to be forwarded. */
+bool hm_path_admit_options(struct hm_path *path, const struct hm_ipv4 *ip, const struct hm_frame *frame);
+bool hm_path_admit_addresses(struct hm_path *path, const struct hm_ipv4 *ip);
+bool hm_path_admit_source(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                          const struct hm_ipv4 *ip);
+
 /* tunnel: frame->data is an IP packet whose TTL was lowered already; it is sent to the other agent, in
  * fragments when it does not fit. visitor: who sent it, NULL when it is for somebody away. */
 void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_visitor *visitor,
@@ -45,6 +57,13 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
 /* tunnel: frame->data is the outer header of a packet (protocol 4) for one of our addresses. */
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame);
 
+/* tunnel_error: a whole ICMP packet for us. False: it is no error about a tunnel; the stack's. */
+bool hm_path_tunnel_error(struct hm_path *path, const struct hm_ipv4 *ip, struct hm_frame *frame);
+/* tunnel_error: the next hop of a packet that we sent does not answer ARP; arg is the path. */
+void hm_path_silent(void *arg, struct hm_frame *frame);
+
+/* forward: is it a network or broadcast address of one of our links? */
+bool hm_path_is_link_broadcast(const struct hm_path *path, uint32_t addr);
 /* forward: frame->data is an IP packet with a checked header, to be routed: its TTL is lowered here. */
 void hm_path_forward(struct hm_path *path, struct hm_frame *frame);
 /* forward: to a visitor on its LAN. lower_ttl: false for packets of our own. */
@@ -52,6 +71,8 @@ void hm_path_deliver(struct hm_path *path, struct hm_visitor *visitor, bool lowe
                      struct hm_frame *frame);
 /* forward: a packet of our own making, or one of the agent's stack: to where it belongs, TTL as it is. */
 void hm_path_originate(struct hm_path *path, struct hm_frame *frame);
+/* forward: the same for the stack, which sends it itself when this gives false; arg is the path. */
+bool hm_path_output(void *arg, uint32_t dst, struct hm_frame *frame);
 
 /* Takes one TTL off; false (and the packet dropped, its sender told) when there is none left. visitor: who
  * sent it, NULL when it came from elsewhere. */
@@ -66,5 +87,8 @@ void hm_path_fit(struct hm_path *path, struct hm_visitor *visitor, uint16_t mtu,
 /* fragment: sends an ICMP error about a packet to its sender, if that is allowed. */
 void hm_path_icmp_error(struct hm_path *path, struct hm_visitor *visitor, uint8_t type, uint8_t code,
                         uint16_t mtu, const struct hm_frame *about);
+/* fragment: the same, and `about` may hold the beginning of the packet only. error->src is filled in here. */
+void hm_path_icmp_error_as(struct hm_path *path, struct hm_visitor *visitor,
+                           const struct hm_icmp_error *error, const struct hm_frame *about);
 
 #endif

@@ -2,10 +2,9 @@
 /* Tunnel: IP-in-IP (RFC 2003), in and out.
  *
  * In: what does not fit the tunnel is cut before it is encapsulated, or its sender is told; so outer packets
- * are never fragmented by us. Out: a packet is taken only when its outer source is the peer of a binding or a
- * visitor, and its inner address is that binding's or visitor's (RFC 3024 section 4.3.2); all else is dropped
- * silently. Nothing is forwarded for strangers. */
-#include "firmware/link/route.h"
+ * are never fragmented by us, and the tunnel's own path MTU counts (tunnel_state). Out: a packet is taken
+ * only when its outer source is the peer of a binding or a visitor, and its inner address is that binding's
+ * or visitor's (RFC 3024 section 4.3.2); all else is dropped silently. Nothing is forwarded for strangers. */
 #include "firmware/path/path.h"
 
 #define OUTER_LEN HM_IPV4_LEN
@@ -14,14 +13,9 @@
 #define ECN_MASK 3
 #define ECN_CE 3
 
-struct entry {
-    uint32_t remote_addr;
-    struct hm_route route;
-};
-
 static void encapsulate_piece(struct hm_path *path, void *arg, struct hm_frame *frame)
 {
-    const struct entry *entry = arg;
+    struct hm_tunnel_state *tunnel = arg;
     struct hm_ipv4 inner;
     if (hm_ipv4_decode(frame->data, frame->len, &inner) != HM_OK)
         return;
@@ -29,22 +23,23 @@ static void encapsulate_piece(struct hm_path *path, void *arg, struct hm_frame *
     assert(bytes != NULL);
     struct hm_ipv4 outer = {.tos = inner.tos, /* DSCP, and ECN by RFC 6040 normal mode */
                             .total_len = (uint16_t)frame->len,
-                            .id = path->env->ip_id++,
+                            .id = inner.fragment & HM_IPV4_DF ? path->env->ip_id++ : tunnel->next_id++,
                             .fragment = inner.fragment & HM_IPV4_DF,
                             .ttl = OUTER_TTL,
                             .protocol = HM_IP_PROTO_IPIP,
                             .src = path->env->agent_addr,
-                            .dst = entry->remote_addr};
+                            .dst = tunnel->remote_addr};
     hm_ipv4_encode(bytes, &outer);
+    if (outer.total_len > tunnel->largest_len)
+        tunnel->largest_len = outer.total_len;
     hm_env_count(path->env, HM_COUNT_TUNNEL_OUT);
-    hm_neighbour_send(path->neighbours, entry->route.link, entry->route.next_hop, frame);
+    hm_neighbour_send(path->neighbours, tunnel->route.link, tunnel->route.next_hop, frame);
 }
 
 void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_visitor *visitor,
                          struct hm_frame *frame)
 {
     struct hm_ipv4 inner;
-    struct entry entry = {.remote_addr = remote_addr};
     char text[HM_IP_TEXT_LEN];
     int err = hm_ipv4_decode(frame->data, frame->len, &inner);
     assert(err == HM_OK);
@@ -53,15 +48,16 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
         hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "from %s", hm_ip_text(inner.src, text));
         return;
     }
-    if (!hm_route_find(path->env->config, remote_addr, &entry.route)) {
+    struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
+    if (tunnel == NULL) {
         hm_env_drop(path->env, HM_DROP_NO_ROUTE, "tunnel to %s", hm_ip_text(remote_addr, text));
         return;
     }
-    uint16_t mtu = (uint16_t)(path->env->config->links[entry.route.link].mtu - OUTER_LEN);
+    uint16_t mtu = (uint16_t)(hm_tunnel_state_mtu(&path->tunnels, tunnel) - OUTER_LEN);
     if (frame->len <= mtu)
-        encapsulate_piece(path, &entry, frame);
+        encapsulate_piece(path, tunnel, frame);
     else
-        hm_path_fit(path, visitor, mtu, frame, encapsulate_piece, &entry);
+        hm_path_fit(path, visitor, mtu, frame, encapsulate_piece, tunnel);
 }
 
 /* RFC 6040 section 4.2; false: the packet must be dropped. */
@@ -105,6 +101,8 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
         hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "by %s", hm_ip_text(outer->src, text));
     } else if (visitor == NULL && !is_reverse) {
         refuse(path, outer, inner, binding);
+    } else if (!hm_path_admit_addresses(path, inner)) {
+        return;
     } else if (!combine_ecn(frame->data, inner, outer)) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "congestion mark on a flow without ECN");
     } else if (is_reverse && !is_present) { /* by a node of ours, perhaps to one that is expected here */
@@ -134,5 +132,7 @@ void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
         return;
     }
     frame->len = inner.total_len;
+    if (inner.header_len != HM_IPV4_LEN && !hm_path_admit_options(path, &inner, frame))
+        return;
     exit_tunnel(path, &outer, &inner, frame);
 }

@@ -3,20 +3,24 @@
  *
  * In: path/ hands a packet to hm_stack_input, lwIP's ip4_input takes a copy; datagrams come back through
  * on_datagram, reassembled tunnel packets through on_tunnel. Out: lwIP calls output_packet, which looks the
- * next hop up in the router's routes and leaves by link/neighbour. `at_work` is the stack that is inside lwIP
- * now: the routing hook has no other way to know whose packet it is asked about. */
+ * next hop up in the router's routes and leaves by link/neighbour. lwIP bounds the memory of reassembly (the
+ * oldest makes room) but tells nobody what it dropped, and answers without limit: both are mended here.
+ * `at_work` is the stack that is inside lwIP now: the routing hook has no other way to know whose packet it
+ * is asked about. */
 #include "firmware/stack/stack.h"
 
 #include <stdlib.h>
 
 #include "firmware/link/route.h"
 #include "firmware/stack/hooks.h"
-#include "firmware/wire/ipv4.h"
+#include "firmware/wire/icmp.h"
 
 #include "lwip/init.h"
 #include "lwip/ip.h"
 #include "lwip/ip4_frag.h"
 #include "lwip/raw.h"
+#include "lwip/stats.h"
+#include "lwip/sys.h"
 #include "lwip/udp.h"
 
 #define MAX_PORTS 2
@@ -48,6 +52,12 @@ struct hm_stack {
 static struct hm_stack *at_work;
 static struct hm_stack *reassembly_owner; /* lwIP's reassembly clock is global: one stack turns it */
 
+/* Only for the statistics of interfaces, which nobody reads. */
+u32_t sys_now(void)
+{
+    return at_work == NULL ? 0 : (u32_t)hm_env_ms(at_work->env);
+}
+
 struct netif *hm_stack_hook_route(const ip4_addr_t *src, const ip4_addr_t *dest)
 {
     (void)src;
@@ -75,6 +85,29 @@ int hm_stack_hook_input(struct pbuf *p, struct netif *input)
     return 0;
 }
 
+/* Counts what reassembly has thrown away since `before`. */
+static void count_reassembly(struct hm_stack *stack, const struct stats_ *before)
+{
+    uint16_t dropped = (uint16_t)(lwip_stats.ip_frag.drop - before->ip_frag.drop);
+    uint32_t lost = lwip_stats.mib2.ipreasmfails - before->mib2.ipreasmfails + dropped;
+    for (; lost > 0; lost--)
+        hm_env_drop(stack->env, HM_DROP_IP_REASSEMBLY, NULL);
+}
+
+/* lwIP's own ICMP errors come under the same limit as the packet path's. */
+static bool may_leave(struct hm_stack *stack, const struct hm_frame *frame)
+{
+    struct hm_ipv4 ip;
+    if (hm_ipv4_decode(frame->data, frame->len, &ip) != HM_OK || ip.protocol != HM_IP_PROTO_ICMP ||
+        ip.total_len == ip.header_len || (ip.fragment & HM_IPV4_OFFSET) != 0 ||
+        !hm_icmp_is_error(frame->data[ip.header_len]))
+        return true;
+    if (!hm_env_icmp_allowed(stack->env, HM_ICMP_BUDGET_OTHER))
+        return false;
+    hm_env_count(stack->env, HM_COUNT_ICMP_OTHER);
+    return true;
+}
+
 static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 {
     struct hm_stack *stack = netif->state;
@@ -89,6 +122,8 @@ static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t
         return ERR_RTE;
     hm_frame_init(&frame, stack->scratch, HM_FRAME_HEADROOM + MAX_PACKET_LEN, p->tot_len);
     pbuf_copy_partial(p, frame.data, p->tot_len, 0);
+    if (!may_leave(stack, &frame))
+        return ERR_OK;
     if (!stack->path.output(stack->path.arg, addr, &frame))
         hm_neighbour_send(stack->neighbours, route.link, route.next_hop, &frame);
     return ERR_OK;
@@ -153,9 +188,11 @@ static void on_reassembly(void *arg)
     if (reassembly_owner == NULL)
         reassembly_owner = stack;
     if (reassembly_owner == stack) {
+        struct stats_ before = lwip_stats;
         at_work = stack;
         ip_reass_tmr();
         at_work = NULL;
+        count_reassembly(stack, &before);
     }
     hm_timer_arm(&stack->env->wheel, &stack->reassembly, IP_TMR_INTERVAL);
 }
@@ -246,8 +283,16 @@ void hm_stack_destroy(struct hm_stack *stack)
     free(stack);
 }
 
+static bool is_fragment(const struct hm_frame *frame)
+{
+    struct hm_ipv4 ip;
+    return hm_ipv4_decode(frame->data, frame->len, &ip) == HM_OK && hm_ipv4_is_fragment(&ip);
+}
+
 void hm_stack_input(struct hm_stack *stack, unsigned link, const struct hm_frame *frame)
 {
+    bool may_be_lost = is_fragment(frame);
+    struct stats_ before_stats;
     struct pbuf *p =
         frame->len <= MAX_PACKET_LEN ? pbuf_alloc(PBUF_LINK, (u16_t)frame->len, PBUF_POOL) : NULL;
     if (p == NULL) {
@@ -255,10 +300,14 @@ void hm_stack_input(struct hm_stack *stack, unsigned link, const struct hm_frame
         return;
     }
     pbuf_take(p, frame->data, (u16_t)frame->len);
+    if (may_be_lost)
+        before_stats = lwip_stats;
     struct hm_stack *before = at_work;
     at_work = stack;
     ip4_input(p, &stack->netifs[link]);
     at_work = before;
+    if (may_be_lost)
+        count_reassembly(stack, &before_stats);
 }
 
 static struct udp_pcb *find_pcb(struct hm_stack *stack, uint32_t addr, uint16_t port)

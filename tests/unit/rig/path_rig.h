@@ -37,18 +37,10 @@ static inline void path_rig_tunnel(void *arg, unsigned link, struct hm_frame *fr
     hm_path_decapsulate(arg, frame);
 }
 
-static inline bool path_rig_output(void *arg, uint32_t dst, struct hm_frame *frame)
-{
-    (void)arg;
-    (void)dst;
-    (void)frame;
-    return false;
-}
-
 /* The configuration may be changed between rig_init and this. */
 static inline void path_rig_start(struct path_rig *f)
 {
-    struct hm_stack_path hooks = {.arg = &f->path, .tunnel = path_rig_tunnel, .output = path_rig_output};
+    struct hm_stack_path hooks = {.arg = &f->path, .tunnel = path_rig_tunnel, .output = hm_path_output};
 
     hm_env_init(&f->env, &f->rig.config, &f->rig.port, &f->rig.now);
     assert_int_equal(hm_neighbours_init(&f->neighbours, &f->env), 0);
