@@ -17,7 +17,7 @@ from host import frame_socket, mac_bytes, ping, rarp
 from moves import Moves
 from network import CORRESPONDENT_IP, MACHINE_IP, MACHINE_MAC, OneArmed, SPI
 from scapy.config import conf
-from scapy.layers.inet import IP, IPOption_RR, UDP, fragment
+from scapy.layers.inet import IP, IPOption_LSRR, UDP, fragment
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw, raw
 from sniffer import Sniffer
@@ -133,7 +133,7 @@ class Course:
             attack.packets("by a stranger", "drop-tunnel-peer", IP(src=CORRESPONDENT_IP, dst=own) / good,
                            IP(src="10.3.0.2", dst=own) / good)
             attack.packets("by a stranger, in fragments", "drop-tunnel-peer",
-                           *fragment(IP(src=CORRESPONDENT_IP, dst=own) / good / Raw(b"x" * 64), fragsize=40), count=1)
+                           *fragment(IP(src=CORRESPONDENT_IP, dst=own) / good / Raw(b"x" * 64), fragsize=40))
             attack.packets("in the peer's name, of another node", "drop-tunnel-inner",
                            outer / IP(**{**inside, address: OTHER_IP}) / PAYLOAD,
                            outer / IP(src="10.3.0.9", dst="10.3.0.10") / PAYLOAD)
@@ -285,9 +285,9 @@ class Course:
         attack.packets("in the absent node's name to itself", "drop-home-source",
                        IP(src=MACHINE_IP, dst=MACHINE_IP) / PAYLOAD, to=MACHINE_MAC)
         attack.packets("time over", "drop-ip-ttl", IP(src=n.address, dst=MACHINE_IP, ttl=1) / PAYLOAD, to=MACHINE_MAC)
-        attack.packets("too large, with options", "drop-ip-options",
-                       IP(src=n.address, dst=MACHINE_IP, options=[IPOption_RR(routers=["0.0.0.0"] * 3)]) / PAYLOAD
-                       / Raw(b"x" * 1440), to=MACHINE_MAC)
+        attack.packets("source-routed", "drop-ip-source-route",
+                       IP(src=n.address, dst=MACHINE_IP, options=[IPOption_LSRR(routers=[self.ha])]) / PAYLOAD,
+                       to=MACHINE_MAC)
         # To the agent alone: other hosts do fall for such claims, with or without an agent.
         head, claim = Ether(src=n.mac, dst=mac), {"psrc": MACHINE_IP, "pdst": MACHINE_IP, "hwdst": "00:00:00:00:00:00"}
         attack.frames("ARP that claims the absent node's address", "drop-home-source",

@@ -35,7 +35,7 @@ static void assert_dropped(struct path_rig *f, enum hm_drop reason)
     f->env.counters.drops[reason] = 0;
 }
 
-static void test_martians_are_dropped(void **state)
+static void test_q8_martians_are_dropped(void **state)
 {
     static const struct rig_packet CASES[] = {
         {.src = 0x7f000001u, .dst = RIG_AGENT},
@@ -79,7 +79,7 @@ static void test_a_one_armed_agent_routes_for_nobody(void **state)
     assert_dropped(f, HM_DROP_NOT_A_ROUTER);
 }
 
-static void test_wrong_checksums_and_offloads_are_dropped(void **state)
+static void test_q2_wrong_checksums_and_offloads_are_dropped(void **state)
 {
     struct path_rig *f = *state;
     uint8_t bytes[256];
@@ -119,7 +119,7 @@ static void test_padding_does_not_enter_the_tunnel(void **state)
     assert_int_equal(f->rig.frames[0].len, HM_ETHERNET_LEN + 2 * HM_IPV4_LEN + 1);
 }
 
-static void test_a_visitor_with_another_address_is_dropped(void **state)
+static void test_r10_a_visitor_with_another_address_is_dropped(void **state)
 {
     struct path_rig *f = *state;
 
@@ -132,7 +132,7 @@ static void test_a_visitor_with_another_address_is_dropped(void **state)
     assert_dropped(f, HM_DROP_VISITOR_SOURCE);
 }
 
-static void test_a_visitors_address_with_another_mac_is_nobodys(void **state)
+static void test_r10_a_visitors_address_with_another_mac_is_nobodys(void **state)
 {
     struct path_rig *f = *state;
 
@@ -198,7 +198,7 @@ static void test_misdirected_frames_after_a_return_are_routed(void **state)
     assert_dropped(f, HM_DROP_NOT_OURS);
 }
 
-static void test_fragments_of_a_tunnelled_packet_are_put_together(void **state)
+static void test_i14_fragments_of_a_tunnelled_packet_are_put_together(void **state)
 {
     struct path_rig *f = *state;
     uint8_t whole[1024], bytes[1024];
@@ -232,18 +232,18 @@ static void test_fragments_of_a_tunnelled_packet_are_put_together(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_martians_are_dropped),
+        TEST(test_q8_martians_are_dropped),
         TEST(test_what_a_bridge_floods_is_not_ours),
         TEST(test_a_one_armed_agent_routes_for_nobody),
-        TEST(test_wrong_checksums_and_offloads_are_dropped),
+        TEST(test_q2_wrong_checksums_and_offloads_are_dropped),
         TEST(test_padding_does_not_enter_the_tunnel),
-        TEST(test_a_visitor_with_another_address_is_dropped),
-        TEST(test_a_visitors_address_with_another_mac_is_nobodys),
+        TEST(test_r10_a_visitor_with_another_address_is_dropped),
+        TEST(test_r10_a_visitors_address_with_another_mac_is_nobodys),
         TEST(test_a_visitors_broadcasts_stay_here),
         TEST(test_what_one_visitor_sends_to_anothers_mac_is_not_doubled),
         TEST(test_an_absent_nodes_packets_from_its_home_lan_to_another_absent_node_are_dropped),
         TEST(test_misdirected_frames_after_a_return_are_routed),
-        TEST(test_fragments_of_a_tunnelled_packet_are_put_together),
+        TEST(test_i14_fragments_of_a_tunnelled_packet_are_put_together),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,7 @@ static struct hm_ipv4 assert_tunnelled(struct path_rig *f, uint32_t remote, uint
     return outer;
 }
 
-static void test_a_packet_for_an_absent_node_is_tunnelled_from_neighbours_and_from_the_router(void **state)
+static void test_t2_a_packet_for_an_absent_node_is_tunnelled_from_neighbours_and_from_the_router(void **state)
 {
     struct path_rig *f = *state;
     const struct rig_packet packet = {.src = RIG_FAR, .dst = RIG_VM, .tos = 0xb8, .fragment = HM_IPV4_DF};
@@ -89,7 +89,7 @@ static void test_a_packet_for_a_present_visitor_is_delivered(void **state)
     assert_delivered(f, &RIG_GUEST_MAC, 63);
 }
 
-static void test_a_visitors_packet_goes_up_whatever_mac_it_is_sent_to(void **state)
+static void test_r6_a_visitors_packet_goes_up_whatever_mac_it_is_sent_to(void **state)
 {
     struct path_rig *f = *state;
     const struct hm_mac stale = RIG_MAC(0x99);
@@ -99,7 +99,7 @@ static void test_a_visitors_packet_goes_up_whatever_mac_it_is_sent_to(void **sta
     assert_tunnelled(f, RIG_PEER_B, 63);
 }
 
-static void test_a_packet_out_of_the_reverse_tunnel_is_routed(void **state)
+static void test_t7_a_packet_out_of_the_reverse_tunnel_is_routed(void **state)
 {
     struct path_rig *f = *state;
 
@@ -108,7 +108,7 @@ static void test_a_packet_out_of_the_reverse_tunnel_is_routed(void **state)
     assert_delivered(f, &RIG_ROUTER_MAC, 63);
 }
 
-static void test_strangers_and_wrong_inner_addresses_are_dropped_with_their_reason(void **state)
+static void test_i13_r8_strangers_and_wrong_inner_addresses_are_dropped_with_their_reason(void **state)
 {
     struct path_rig *f = *state;
     const struct {
@@ -196,7 +196,7 @@ static void test_nothing_is_delivered_to_an_expected_visitor(void **state)
     assert_int_equal(path_rig_dropped(f, HM_DROP_VISITOR_ABSENT), 1);
 }
 
-static void test_congestion_marks_come_through_the_tunnel(void **state)
+static void test_i11_congestion_marks_come_through_the_tunnel(void **state)
 {
     static const uint8_t CASES[][3] = {
         /* inner, outer, delivered: RFC 6040 section 4.2 */
@@ -217,7 +217,7 @@ static void test_congestion_marks_come_through_the_tunnel(void **state)
     }
 }
 
-static void test_what_does_not_fit_is_cut_inside_the_tunnel(void **state)
+static void test_i8_what_does_not_fit_is_cut_inside_the_tunnel(void **state)
 {
     struct path_rig *f = *state;
     struct hm_ethernet ethernet;
@@ -235,7 +235,7 @@ static void test_what_does_not_fit_is_cut_inside_the_tunnel(void **state)
     }
 }
 
-static void test_what_may_not_be_cut_is_answered_with_the_tunnels_mtu(void **state)
+static void test_i8_what_may_not_be_cut_is_answered_with_the_tunnels_mtu(void **state)
 {
     struct path_rig *f = *state;
     struct hm_ethernet ethernet;
@@ -291,7 +291,7 @@ static void test_icmp_errors_are_limited(void **state)
 }
 
 /* Nothing may be sent to a LAN's broadcast address out of a tunnel (RFC 2644), whichever LAN it is. */
-static void test_directed_broadcasts_do_not_come_out_of_a_tunnel(void **state)
+static void test_q11_directed_broadcasts_do_not_come_out_of_a_tunnel(void **state)
 {
     struct path_rig *f = *state;
     const uint32_t targets[] = {0x0a0100ffu, 0x0a010000u, 0xc00002ffu, UINT32_MAX, 0xe0000001u};
@@ -313,22 +313,22 @@ static void test_directed_broadcasts_do_not_come_out_of_a_tunnel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_packet_for_an_absent_node_is_tunnelled_from_neighbours_and_from_the_router),
+        TEST(test_t2_a_packet_for_an_absent_node_is_tunnelled_from_neighbours_and_from_the_router),
         TEST(test_a_staged_node_is_left_alone),
         TEST(test_a_packet_for_a_present_visitor_is_delivered),
-        TEST(test_a_visitors_packet_goes_up_whatever_mac_it_is_sent_to),
-        TEST(test_a_packet_out_of_the_reverse_tunnel_is_routed),
-        TEST(test_strangers_and_wrong_inner_addresses_are_dropped_with_their_reason),
+        TEST(test_r6_a_visitors_packet_goes_up_whatever_mac_it_is_sent_to),
+        TEST(test_t7_a_packet_out_of_the_reverse_tunnel_is_routed),
+        TEST(test_i13_r8_strangers_and_wrong_inner_addresses_are_dropped_with_their_reason),
         TEST(test_every_cut_of_a_tunnelled_packet_is_dropped),
         TEST(test_an_expected_visitor_is_reached_at_its_home_from_a_node_that_is_there),
         TEST(test_a_present_visitor_is_reached_by_a_node_that_is_at_its_home),
         TEST(test_nothing_is_delivered_to_an_expected_visitor),
-        TEST(test_congestion_marks_come_through_the_tunnel),
-        TEST(test_what_does_not_fit_is_cut_inside_the_tunnel),
-        TEST(test_what_may_not_be_cut_is_answered_with_the_tunnels_mtu),
+        TEST(test_i11_congestion_marks_come_through_the_tunnel),
+        TEST(test_i8_what_does_not_fit_is_cut_inside_the_tunnel),
+        TEST(test_i8_what_may_not_be_cut_is_answered_with_the_tunnels_mtu),
         TEST(test_a_ttl_that_runs_out_is_told_to_the_visitor_and_to_the_node_that_is_away),
         TEST(test_icmp_errors_are_limited),
-        TEST(test_directed_broadcasts_do_not_come_out_of_a_tunnel),
+        TEST(test_q11_directed_broadcasts_do_not_come_out_of_a_tunnel),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
