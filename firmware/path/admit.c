@@ -45,10 +45,22 @@ bool hm_path_admit_addresses(struct hm_path *path, const struct hm_ipv4 *ip)
     return false;
 }
 
+static bool is_routed_back(const struct hm_path *path, unsigned link, uint32_t src)
+{
+    struct hm_route route;
+    const struct hm_router_config *config = path->env->config;
+    bool is_home = hm_prefix_contains(&config->home, src);
+    if (config->links[link].role == HM_LINK_WAN)
+        return !is_home && hm_route_find(config, src, &route) &&
+               config->links[route.link].role == HM_LINK_WAN;
+    if (is_home && link == path->env->home_link)
+        return true;
+    return hm_route_find(config, src, &route) && route.link == link;
+}
+
 bool hm_path_admit_source(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                           const struct hm_ipv4 *ip)
 {
-    struct hm_route route;
     char text[HM_IP_TEXT_LEN];
     const struct hm_router_config *config = path->env->config;
     if (hm_router_config_is_one_armed(config))
@@ -59,10 +71,7 @@ bool hm_path_admit_source(struct hm_path *path, unsigned link, const struct hm_e
         hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "%s is away", sender->vm);
         return false;
     }
-    bool is_wan = config->links[link].role == HM_LINK_WAN;
-    if (hm_route_find(config, ip->src, &route) &&
-        (is_wan ? config->links[route.link].role == HM_LINK_WAN && !hm_prefix_contains(&config->home, ip->src)
-                : route.link == link))
+    if (is_routed_back(path, link, ip->src))
         return true;
     hm_env_drop(path->env, HM_DROP_IP_SOURCE, "%s on %s", hm_ip_text(ip->src, text),
                 config->links[link].name);

@@ -48,7 +48,8 @@
 #define LWIP_HOOK_IP4_INPUT hm_stack_hook_input
 
 #define LWIP_STATS 1
-#define MIB2_STATS 1 /* counts what was given up by reassembly */
+#define LWIP_STATS_LARGE 1 /* 32 bits */
+#define MIB2_STATS 1       /* counts what was given up by reassembly */
 #define LWIP_STATS_DISPLAY 0
 
 #endif

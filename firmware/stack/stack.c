@@ -85,12 +85,15 @@ int hm_stack_hook_input(struct pbuf *p, struct netif *input)
     return 0;
 }
 
-/* Counts what reassembly has thrown away since `before`. */
-static void count_reassembly(struct hm_stack *stack, const struct stats_ *before)
+/* Fragments, and packets given up, since the start of the process. */
+static uint32_t reassembly_losses(void)
 {
-    uint16_t dropped = (uint16_t)(lwip_stats.ip_frag.drop - before->ip_frag.drop);
-    uint32_t lost = lwip_stats.mib2.ipreasmfails - before->mib2.ipreasmfails + dropped;
-    for (; lost > 0; lost--)
+    return lwip_stats.ip_frag.drop + lwip_stats.mib2.ipreasmfails;
+}
+
+static void count_losses_since(struct hm_stack *stack, uint32_t before)
+{
+    for (uint32_t lost = reassembly_losses() - before; lost > 0; lost--)
         hm_env_drop(stack->env, HM_DROP_IP_REASSEMBLY, NULL);
 }
 
@@ -188,11 +191,11 @@ static void on_reassembly(void *arg)
     if (reassembly_owner == NULL)
         reassembly_owner = stack;
     if (reassembly_owner == stack) {
-        struct stats_ before = lwip_stats;
+        uint32_t before = reassembly_losses();
         at_work = stack;
         ip_reass_tmr();
         at_work = NULL;
-        count_reassembly(stack, &before);
+        count_losses_since(stack, before);
     }
     hm_timer_arm(&stack->env->wheel, &stack->reassembly, IP_TMR_INTERVAL);
 }
@@ -283,16 +286,9 @@ void hm_stack_destroy(struct hm_stack *stack)
     free(stack);
 }
 
-static bool is_fragment(const struct hm_frame *frame)
-{
-    struct hm_ipv4 ip;
-    return hm_ipv4_decode(frame->data, frame->len, &ip) == HM_OK && hm_ipv4_is_fragment(&ip);
-}
-
 void hm_stack_input(struct hm_stack *stack, unsigned link, const struct hm_frame *frame)
 {
-    bool may_be_lost = is_fragment(frame);
-    struct stats_ before_stats;
+    uint32_t losses = reassembly_losses();
     struct pbuf *p =
         frame->len <= MAX_PACKET_LEN ? pbuf_alloc(PBUF_LINK, (u16_t)frame->len, PBUF_POOL) : NULL;
     if (p == NULL) {
@@ -300,14 +296,11 @@ void hm_stack_input(struct hm_stack *stack, unsigned link, const struct hm_frame
         return;
     }
     pbuf_take(p, frame->data, (u16_t)frame->len);
-    if (may_be_lost)
-        before_stats = lwip_stats;
     struct hm_stack *before = at_work;
     at_work = stack;
     ip4_input(p, &stack->netifs[link]);
     at_work = before;
-    if (may_be_lost)
-        count_reassembly(stack, &before_stats);
+    count_losses_since(stack, losses);
 }
 
 static struct udp_pcb *find_pcb(struct hm_stack *stack, uint32_t addr, uint16_t port)
