@@ -8,6 +8,7 @@
 
 /* Who vouches for a request. At least one of peer and mobile is there. */
 struct hm_home_proof {
+    bool has_named_address;             /* the request; else the node is known by its NAI */
     struct hm_peer *peer;               /* the agent that sent it; NULL: no association with the sender */
     struct hm_mobile *mobile;           /* the node itself; NULL: the agent alone, RFC 5563 section 4.3 */
     const struct hm_association *agent; /* of the peer: the one that the request used, else its own */

@@ -116,6 +116,7 @@ bool hm_home_verify(struct hm_home *home, const struct hm_datagram *datagram,
     proof->peer = hm_security_peer_by_addr(home->security, datagram->remote_addr);
     if (proof->peer != NULL)
         proof->agent = &proof->peer->associations[0];
+    proof->has_named_address = request->home_addr != 0;
     if (request->ext.has_pmip_method)
         return verify_by_agent(home, datagram, request, proof);
     if (!verify_by_node(home, datagram, request, proof))
@@ -175,7 +176,7 @@ static void write_authenticators(struct hm_writer *writer, const struct hm_regis
 {
     if (proof->mobile != NULL) {
         const struct hm_association *node = &proof->mobile->association;
-        if (request->ext.nai[0] != '\0')
+        if (!proof->has_named_address) /* RFC 2794 section 3: so that the agent can tell whose it is */
             hm_extension_write_nai(writer, request->ext.nai);
         hm_extension_write_auth(writer, HM_EXT_MN_HA_AUTH, node->spi, node->algorithm, node->key);
     } else {
