@@ -21,6 +21,14 @@ static void check_key_id(const struct hm_document *document, const struct hm_sec
                 "[hypervisor %s] key_id: found %u, which is the spi of [peer %s], allowed: another one",
                 section->name, key_id, at->name);
     }
+    HM_FOR_EACH_SECTION(at, document, "association")
+    {
+        if (hm_section_has(at, "spi") && ((const struct hm_association_section *)at->values)->spi == key_id)
+            hm_faults_add(document->faults, hm_section_line(section, "key_id"),
+                          "[hypervisor %s] key_id: found %u, which is the spi of [association %s], allowed: "
+                          "another one",
+                          section->name, key_id, at->name);
+    }
     for (struct hm_section *at = hm_document_next(document, "hypervisor", NULL); at != section;
          at = hm_document_next(document, "hypervisor", at)) {
         if (hm_section_has(at, "key_id") &&
@@ -78,6 +86,8 @@ void hm_check_document(const struct hm_document *document)
     hm_check_home_section(document);
     hm_check_hosts(document);
     hm_check_peers(document);
+    hm_check_associations(document);
+    hm_check_mobiles(document);
     check_hypervisors(document);
     check_control(document);
 }

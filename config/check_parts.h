@@ -16,6 +16,8 @@ void hm_check_interfaces(const struct hm_document *document);
 void hm_check_home_section(const struct hm_document *document);
 void hm_check_hosts(const struct hm_document *document);
 void hm_check_peers(const struct hm_document *document);
+void hm_check_associations(const struct hm_document *document);
+void hm_check_mobiles(const struct hm_document *document);
 
 /* True for the agent's own address on one of its interfaces. */
 bool hm_check_is_own(const struct hm_document *document, uint32_t addr);

@@ -119,6 +119,7 @@ static void assemble_mobility(const struct hm_document *document, struct hm_rout
     hm_check_home_router(document, &router->home_router);
     router->takeover = (enum hm_takeover_mode)home->takeover;
     router->lifetime_max_s = (uint16_t)home->lifetime_max_s;
+    router->max_simultaneous = home->max_simultaneous;
     router->lifetime_s = (uint16_t)foreign->lifetime_s;
     router->staged_lifetime_s = (uint16_t)handover->staged_lifetime_s;
     router->wait_ms = handover->wait_ms;
@@ -152,6 +153,31 @@ static void assemble_peer(const struct hm_section *section, struct hm_peer_confi
     to->home_count = peer->home.count;
 }
 
+static void assemble_association(const struct hm_section *section, struct hm_router_config *router)
+{
+    const struct hm_association_section *from = section->values;
+
+    for (unsigned i = 0; i < router->peer_count; i++) {
+        struct hm_peer_config *peer = &router->peers[i];
+
+        if (strcmp(peer->name, from->peer) == 0)
+            peer->more[peer->more_count++] = (struct hm_association_config){
+                .spi = from->spi, .algorithm = (enum hm_algorithm)from->algorithm, .key = from->key};
+    }
+}
+
+static void assemble_mobile(const struct hm_section *section, struct hm_mobile_config *to)
+{
+    const struct hm_mobile_section *mobile = section->values;
+
+    strcpy(to->name, section->name);
+    strcpy(to->nai, mobile->nai[0] != '\0' ? mobile->nai : section->name);
+    to->addr = mobile->address;
+    to->mac = mobile->mac;
+    to->association = (struct hm_association_config){
+        .spi = mobile->spi, .algorithm = (enum hm_algorithm)mobile->algorithm, .key = mobile->key};
+}
+
 static void assemble_hypervisor(const struct hm_section *section, struct hm_hypervisor_config *to)
 {
     const struct hm_hypervisor_section *hypervisor = section->values;
@@ -179,12 +205,17 @@ static int assemble_lists(const struct hm_document *document, struct hm_router_c
 
     router->peers = calloc(count_sections(document, "peer") + 1, sizeof(*router->peers));
     router->hypervisors = calloc(count_sections(document, "hypervisor") + 1, sizeof(*router->hypervisors));
-    if (router->peers == NULL || router->hypervisors == NULL)
+    router->mobiles = calloc(count_sections(document, "mobile") + 1, sizeof(*router->mobiles));
+    if (router->peers == NULL || router->hypervisors == NULL || router->mobiles == NULL)
         return HM_ERR_MEMORY;
     while ((section = hm_document_next(document, "peer", section)) != NULL)
         assemble_peer(section, &router->peers[router->peer_count++]);
     while ((section = hm_document_next(document, "hypervisor", section)) != NULL)
         assemble_hypervisor(section, &router->hypervisors[router->hypervisor_count++]);
+    while ((section = hm_document_next(document, "mobile", section)) != NULL)
+        assemble_mobile(section, &router->mobiles[router->mobile_count++]);
+    while ((section = hm_document_next(document, "association", section)) != NULL)
+        assemble_association(section, router);
     return 0;
 }
 
@@ -201,9 +232,9 @@ static int assemble(const struct hm_document *document, struct hm_config *config
 
 static void resolve_keys(const struct hm_document *document, const char *path, enum hm_config_secrets secrets)
 {
-    static const char *const KINDS[] = {"peer", "hypervisor"};
+    static const char *const KINDS[] = {"peer", "association", "mobile", "hypervisor"};
 
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
         struct hm_section *section = NULL;
 
         while ((section = hm_document_next(document, KINDS[i], section)) != NULL)
@@ -235,7 +266,8 @@ free_document:
 /* Secrets that stand in the file itself ask for more care with its mode. */
 static void warn_public(const struct hm_file *file, const struct hm_config *config, struct hm_faults *faults)
 {
-    if (file->is_public && config->router.peer_count + config->router.hypervisor_count != 0)
+    if (file->is_public &&
+        config->router.peer_count + config->router.hypervisor_count + config->router.mobile_count != 0)
         hm_faults_warn(faults, 0, "can be read by everybody, and may hold keys (chmod 600)");
 }
 
@@ -263,9 +295,12 @@ void hm_config_fini(struct hm_config *config)
 
     if (router->peers != NULL)
         explicit_bzero(router->peers, router->peer_count * sizeof(*router->peers));
+    if (router->mobiles != NULL)
+        explicit_bzero(router->mobiles, router->mobile_count * sizeof(*router->mobiles));
     if (router->hypervisors != NULL)
         explicit_bzero(router->hypervisors, router->hypervisor_count * sizeof(*router->hypervisors));
     free(router->peers);
+    free(router->mobiles);
     free(router->hypervisors);
     memset(config, 0, sizeof(*config));
 }

@@ -82,6 +82,9 @@ static const struct hm_key_spec HOME_KEYS[] = {
              "agent's port; own announces the agent's, for networks that refuse a second one on a port."},
     {.key = "lifetime_max_s", .type = HM_VALUE_NUMBER, AT(lifetime_max_s), .min = 1, .max = 65534, .fallback = "1800",
      .help = "The longest registration lifetime granted, in seconds."},
+    {.key = "max_simultaneous", .type = HM_VALUE_NUMBER, AT(max_simultaneous), .min = 1, .max = HM_MAX_SIMULTANEOUS,
+     .fallback = "2", .help = "How many care-of addresses a VM may have at once, each of which gets a copy of what "
+                              "comes for it; 1 refuses simultaneous bindings."},
 };
 #undef AT
 
@@ -134,6 +137,41 @@ static const struct hm_key_spec PEER_KEYS[] = {
 };
 #undef AT
 
+#define AT(member) .offset = offsetof(struct hm_association_section, member)
+static const struct hm_key_spec ASSOCIATION_KEYS[] = {
+    {.key = "peer", .type = HM_VALUE_NAME, AT(peer), .required = true,
+     .help = "The agent with which it is, by its [peer NAME]."},
+    {.key = "spi", .type = HM_VALUE_NUMBER, AT(spi), .required = true, .min = HM_SPI_MIN, .max = UINT32_MAX,
+     .help = "The security parameter index, the same on both sides, and no other key's."},
+    {.key = "algorithm", .type = HM_VALUE_CHOICE, AT(algorithm), .words = ALGORITHMS, .fallback = "hmac-sha256",
+     .help = "The authentication algorithm, the same on both sides."},
+    {.key = "key", .type = HM_VALUE_KEY, AT(key), .otherwise = "taken from key_file",
+     .help = "The secret that both agents share; `hypermip keygen` makes one."},
+    {.key = "key_file", .type = HM_VALUE_PATH, AT(key_file), .max = HM_PATH_LEN - 1, .otherwise = "key is given",
+     .help = "A file that holds the secret in hex digits, relative to this file's folder."},
+};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct hm_mobile_section, member)
+static const struct hm_key_spec MOBILE_KEYS[] = {
+    {.key = "address", .type = HM_VALUE_IP, AT(address), .required = true,
+     .help = "Its home address, one of [home] prefix."},
+    {.key = "nai", .type = HM_VALUE_NAI, AT(nai), .otherwise = "NAME",
+     .help = "Its network access identifier (RFC 2794): a registration that names another one is not its own, and "
+             "one without a home address is given the address above."},
+    {.key = "mac", .type = HM_VALUE_MAC, AT(mac), .otherwise = "what the registration or the home LAN tells",
+     .help = "Its Ethernet address."},
+    {.key = "spi", .type = HM_VALUE_NUMBER, AT(spi), .required = true, .min = HM_SPI_MIN, .max = UINT32_MAX,
+     .help = "The security parameter index of its MN-HA authenticator (RFC 5944 section 3.5.2)."},
+    {.key = "algorithm", .type = HM_VALUE_CHOICE, AT(algorithm), .words = ALGORITHMS, .fallback = "hmac-sha256",
+     .help = "The authentication algorithm, the same on both sides."},
+    {.key = "key", .type = HM_VALUE_KEY, AT(key), .otherwise = "taken from key_file",
+     .help = "The secret that it shares with this agent; `hypermip keygen` makes one."},
+    {.key = "key_file", .type = HM_VALUE_PATH, AT(key_file), .max = HM_PATH_LEN - 1, .otherwise = "key is given",
+     .help = "A file that holds the secret in hex digits, relative to this file's folder."},
+};
+#undef AT
+
 #define AT(member) .offset = offsetof(struct hm_hypervisor_section, member)
 static const struct hm_key_spec HYPERVISOR_KEYS[] = {
     {.key = "key_id", .type = HM_VALUE_NUMBER, AT(key_id), .required = true, .min = HM_SPI_MIN, .max = UINT32_MAX,
@@ -163,6 +201,13 @@ static const struct hm_section_spec AGENT_SECTIONS[] = {
      .help = "The channel on which hypervisors and other agents speak to this one."},
     {.name = "peer", .named = true, .max_count = HM_MAX_PEERS, KEYS(PEER_KEYS, hm_peer_section),
      .help = "Another subnet's agent, and the security association with it."},
+    {.name = "association", .named = true, .max_count = HM_MAX_PEERS * (HM_MAX_ASSOCIATIONS - 1),
+     KEYS(ASSOCIATION_KEYS, hm_association_section),
+     .help = "A further key that is accepted from a peer beside its own, to change keys without a gap: add the new one "
+             "here on both sides, then exchange it with the peer's on one side after the other, then remove the old."},
+    {.name = "mobile", .named = true, .max_count = HM_MAX_MOBILES, KEYS(MOBILE_KEYS, hm_mobile_section),
+     .help = "A node of this home with a security association of its own: its registrations carry its authenticator "
+             "(RFC 5944), from whatever agent they come."},
     {.name = "hypervisor", .named = true, .max_count = HM_MAX_HYPERVISORS,
      KEYS(HYPERVISOR_KEYS, hm_hypervisor_section), .help = "A host that may announce moves to this agent."},
 };

@@ -13,6 +13,7 @@
 enum hm_value_type {
     HM_VALUE_NAME,      /* char[HM_NAME_LEN]: of an agent, host, user */
     HM_VALUE_NAMES,     /* struct hm_names: separated by commas or blanks */
+    HM_VALUE_NAI,       /* char[HM_NAME_LEN]: RFC 2794, as vm1@dc.example */
     HM_VALUE_CHOICE,    /* unsigned: index of the word in `words` */
     HM_VALUE_NUMBER,    /* uint32_t: min..max */
     HM_VALUE_IP,        /* uint32_t: the address of a host */

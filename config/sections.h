@@ -68,6 +68,7 @@ struct hm_home_section {
     uint32_t router;
     unsigned takeover; /* enum hm_takeover_mode */
     uint32_t lifetime_max_s;
+    uint32_t max_simultaneous;
 };
 
 struct hm_foreign_section {
@@ -90,6 +91,24 @@ struct hm_peer_section {
     uint32_t address;
     struct hm_names hosts;
     struct hm_prefixes home;
+    uint32_t spi;
+    unsigned algorithm; /* enum hm_algorithm */
+    struct hm_key key;
+    char key_file[HM_PATH_LEN];
+};
+
+struct hm_association_section {
+    char peer[HM_NAME_LEN];
+    uint32_t spi;
+    unsigned algorithm; /* enum hm_algorithm */
+    struct hm_key key;
+    char key_file[HM_PATH_LEN];
+};
+
+struct hm_mobile_section {
+    uint32_t address;
+    char nai[HM_NAME_LEN];
+    struct hm_mac mac;
     uint32_t spi;
     unsigned algorithm; /* enum hm_algorithm */
     struct hm_key key;

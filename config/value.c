@@ -63,6 +63,18 @@ bool hm_value_is_name(const char *text)
     return true;
 }
 
+/* As the wire has it: printable, without blanks. */
+static bool is_nai(const char *text)
+{
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    }
+    return len > 0 && len < HM_NAME_LEN;
+}
+
 bool hm_value_parse_key(const char *text, size_t len, struct hm_key *key, char found[HM_FOUND_LEN])
 {
     struct hm_key result = {.len = len / 2};
@@ -281,6 +293,11 @@ bool hm_value_parse(const struct hm_key_spec *spec, const char *text, unsigned l
             return false;
         strcpy(to, text);
         return true;
+    case HM_VALUE_NAI:
+        if (!is_nai(text))
+            return false;
+        strcpy(to, text);
+        return true;
     case HM_VALUE_CHOICE:
         return parse_choice(text, spec->words, to);
     case HM_VALUE_NUMBER:
@@ -326,6 +343,9 @@ const char *hm_value_allowed(const struct hm_key_spec *spec, char text[HM_ALLOWE
     switch (spec->type) {
     case HM_VALUE_NAME:
         words = "a name of up to 63 letters, digits, '.', '_' and '-'";
+        break;
+    case HM_VALUE_NAI:
+        words = "a network access identifier of up to 63 printable characters, as vm1@dc.example";
         break;
     case HM_VALUE_NAMES:
         snprintf(text, HM_ALLOWED_LEN, "up to %d names, separated by commas", HM_MAX_HOSTS);

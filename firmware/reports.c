@@ -59,6 +59,23 @@ static void write_status(const struct hm_report_source *source, const struct hm_
     sink->end_row(sink->ctx);
 }
 
+/* All of them, the first one first: "10.2.0.2, 10.3.0.2". */
+static void write_care_of(const struct hm_report_sink *sink, const struct hm_binding *binding)
+{
+    char list[HM_MAX_SIMULTANEOUS * (HM_IP_TEXT_LEN + 2)], text[HM_IP_TEXT_LEN];
+    int len = 0;
+    if (binding->care_of_addr == 0) {
+        sink->text(sink->ctx, "care_of", NULL);
+        return;
+    }
+    len = snprintf(list, sizeof(list), "%s", hm_ip_text(binding->care_of_addr, text));
+    for (unsigned i = 0; i < HM_MAX_SIMULTANEOUS - 1; i++)
+        if (binding->copies[i].addr != 0)
+            len += snprintf(list + len, sizeof(list) - (size_t)len, ", %s",
+                            hm_ip_text(binding->copies[i].addr, text));
+    sink->text(sink->ctx, "care_of", list);
+}
+
 static void write_binding(const struct hm_report_source *source, const struct hm_binding *binding,
                           const struct hm_report_sink *sink)
 {
@@ -67,7 +84,7 @@ static void write_binding(const struct hm_report_source *source, const struct hm
     write_addr(sink, "home_address", binding->home_addr);
     write_mac(sink, "mac", &binding->mac);
     sink->text(sink->ctx, "state", hm_binding_state_name(binding->state));
-    write_addr(sink, "care_of", binding->care_of_addr);
+    write_care_of(sink, binding);
     write_addr(sink, "staged_care_of", binding->staged_care_of_addr);
     write_left(source, sink, binding->state == HM_BINDING_STAGED ? &binding->staged : &binding->lifetime);
     sink->end_row(sink->ctx);

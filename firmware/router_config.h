@@ -14,6 +14,9 @@
 #define HM_MAX_PREFIXES 16
 #define HM_MAX_HYPERVISORS 256
 #define HM_MAX_KERNEL_ADDRS 8
+#define HM_MAX_ASSOCIATIONS 8 /* of one peer, its own among them */
+#define HM_MAX_MOBILES 1024
+#define HM_MAX_SIMULTANEOUS 3 /* care-of addresses of one node */
 #define HM_KEY_MAX_LEN 64
 #define HM_KEY_MIN_LEN 16 /* RFC 5944 section 5.1: 128 bits */
 #define HM_SPI_MIN 256    /* RFC 5944 section 1.6: 0-255 are reserved */
@@ -54,6 +57,13 @@ struct hm_route_config {
     unsigned link;
 };
 
+/* A key with its name and use, as both sides know it (RFC 5944 section 3.2). */
+struct hm_association_config {
+    uint32_t spi;
+    enum hm_algorithm algorithm;
+    struct hm_key key;
+};
+
 struct hm_peer_config {
     char name[HM_NAME_LEN];
     uint32_t addr; /* its care-of and home agent address */
@@ -64,6 +74,17 @@ struct hm_peer_config {
     unsigned host_count;
     struct hm_prefix homes[HM_MAX_PREFIXES];
     unsigned home_count;
+    struct hm_association_config more[HM_MAX_ASSOCIATIONS - 1]; /* accepted beside its own: keys that roll */
+    unsigned more_count;
+};
+
+/* A node with an association of its own with this home agent. */
+struct hm_mobile_config {
+    char name[HM_NAME_LEN];
+    char nai[HM_NAME_LEN]; /* RFC 2794 */
+    uint32_t addr;         /* its home address */
+    struct hm_mac mac;     /* zero: learnt */
+    struct hm_association_config association;
 };
 
 struct hm_hypervisor_config {
@@ -88,8 +109,9 @@ struct hm_router_config {
     struct hm_prefix home; /* VMs that belong here */
     uint32_t home_router;  /* their default router; the agent's own LAN address in gateway mode */
     enum hm_takeover_mode takeover;
-    uint16_t lifetime_max_s; /* granted by the home agent */
-    uint16_t lifetime_s;     /* asked for by the foreign agent */
+    uint16_t lifetime_max_s;   /* granted by the home agent */
+    unsigned max_simultaneous; /* care-of addresses of one node, up to HM_MAX_SIMULTANEOUS; 0 counts as 1 */
+    uint16_t lifetime_s;       /* asked for by the foreign agent */
     uint16_t staged_lifetime_s;
     uint32_t wait_ms;     /* how long a notice may take when it does not say */
     uint16_t tolerance_s; /* of time stamps, RFC 5944 section 5.7.1 */
@@ -99,6 +121,8 @@ struct hm_router_config {
 
     struct hm_peer_config *peers; /* peer_count; owned by whoever filled this in, outlives the router */
     unsigned peer_count;
+    struct hm_mobile_config *mobiles; /* likewise */
+    unsigned mobile_count;
     struct hm_hypervisor_config *hypervisors;
     unsigned hypervisor_count;
 

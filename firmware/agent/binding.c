@@ -106,6 +106,7 @@ struct hm_binding *hm_binding_add(struct hm_bindings *bindings, uint32_t home_ad
     binding->mac = *mac;
     hm_timer_init(&binding->lifetime, fire_lifetime, binding);
     hm_timer_init(&binding->staged, fire_staged, binding);
+    hm_binding_init_copies(binding);
     hm_takeover_init(&binding->takeover, bindings->env);
     hm_table_add(&bindings->by_addr, &binding->by_addr, addr_hash(bindings, home_addr));
     hm_table_add(&bindings->by_mac, &binding->by_mac, mac_hash(bindings, mac));
@@ -117,6 +118,7 @@ void hm_binding_remove(struct hm_binding *binding)
     struct hm_bindings *bindings = binding->owner;
     hm_timer_cancel(&bindings->env->wheel, &binding->lifetime);
     hm_timer_cancel(&bindings->env->wheel, &binding->staged);
+    hm_binding_drop_copies(binding);
     hm_takeover_fini(&binding->takeover);
     hm_table_remove(&bindings->by_addr, &binding->by_addr);
     hm_table_remove(&bindings->by_mac, &binding->by_mac);
@@ -165,7 +167,7 @@ bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch)
 
 bool hm_binding_is_at(const struct hm_binding *binding, uint32_t care_of_addr)
 {
-    if (hm_binding_is_absent(binding) && binding->care_of_addr == care_of_addr)
+    if (hm_binding_has_care_of(binding, care_of_addr))
         return true;
     return binding->staged_care_of_addr == care_of_addr && binding->staged_handover_id != 0;
 }

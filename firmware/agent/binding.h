@@ -31,6 +31,14 @@ const char *hm_binding_state_name(enum hm_binding_state state);
 /* The whole of the state machine. */
 enum hm_binding_state hm_binding_next(enum hm_binding_state state, enum hm_binding_event event);
 
+/* One care-of address beyond the first (RFC 5944 section 3.8.2.2, simultaneous bindings). */
+struct hm_care_of {
+    struct hm_binding *binding;
+    uint32_t addr; /* 0: the slot is free */
+    uint16_t lifetime_s;
+    struct hm_timer lifetime;
+};
+
 struct hm_binding {
     struct hm_table_node by_addr;
     struct hm_table_node by_mac;
@@ -40,10 +48,12 @@ struct hm_binding {
     char vm[HM_NAME_LEN];
     uint32_t care_of_addr;        /* while SWITCHING or AWAY */
     uint32_t staged_care_of_addr; /* while STAGED or SWITCHING; the agent's own: it comes home */
-    uint64_t identification;      /* newest accepted */
-    uint64_t handover_id;         /* that brought it where it is; 0: none did */
-    uint32_t epoch;               /* of that handover */
-    uint64_t staged_handover_id;  /* that will take it to staged_care_of_addr; 0: none */
+    struct hm_care_of copies[HM_MAX_SIMULTANEOUS - 1]; /* where it may be as well, while absent */
+    unsigned copy_count;
+    uint64_t identification;     /* newest accepted */
+    uint64_t handover_id;        /* that brought it where it is; 0: none did */
+    uint32_t epoch;              /* of that handover */
+    uint64_t staged_handover_id; /* that will take it to staged_care_of_addr; 0: none */
     uint32_t staged_epoch;
     uint16_t lifetime_s;      /* granted */
     struct hm_mac agent_mac;  /* of the foreign agent where it is, or was last; zero: not told */
@@ -86,6 +96,21 @@ void hm_binding_set_staged(struct hm_binding *binding, uint32_t care_of_addr, ui
 bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch);
 /* Is it older than any handover that is known, active or staged? */
 bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch);
+
+/* How many care-of addresses get what comes for it: 0 unless it is absent. */
+unsigned hm_binding_count(const struct hm_binding *binding);
+/* Is this one of them? */
+bool hm_binding_has_care_of(const struct hm_binding *binding, uint32_t addr);
+/* Adds a care-of address beyond the first, or renews it; false when there is no room. */
+bool hm_binding_add_copy(struct hm_binding *binding, uint32_t addr, uint16_t lifetime_s);
+/* Nothing happens when it is not there. */
+void hm_binding_drop_copy(struct hm_binding *binding, uint32_t addr);
+void hm_binding_drop_copies(struct hm_binding *binding);
+/* The first care-of address has ended: another takes its place, with what is left of its lifetime. False when
+ * there is no other. */
+bool hm_binding_promote_copy(struct hm_binding *binding);
+/* Only for hm_binding_add. */
+void hm_binding_init_copies(struct hm_binding *binding);
 
 /* May packets of the node come from this agent: where it is, or where it may land at any moment? */
 bool hm_binding_is_at(const struct hm_binding *binding, uint32_t care_of_addr);

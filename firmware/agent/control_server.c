@@ -54,7 +54,9 @@ void hm_control_server_fini(struct hm_control_server *server)
 
 static const struct hm_key *key_of(const struct hm_control_request *request)
 {
-    return request->hypervisor != NULL ? &request->hypervisor->key : &request->peer->control_key;
+    if (request->hypervisor != NULL)
+        return &request->hypervisor->key;
+    return &hm_security_association(request->peer, request->message.key_id)->control_key;
 }
 
 static const char *sender_name(const struct hm_control_request *request)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The home agent (RFC 5944 section 3.8, RFC 5563): verifies registration requests, decides, and keeps
- * bindings.
+/* The home agent (RFC 5944 section 3.8, RFC 5563): carries registration requests out and keeps bindings.
  *
- * A request passes through verify (length, association, authenticator), identification (time stamp in the
- * window and newer than all accepted for the node), decide (policy: a pure look at configuration and binding)
- * and apply (the only step that changes a binding). A request with the hold extension stages: the care-of
- * address is remembered, traffic stays where it is. Replies go to where the request came from, whatever
- * the care-of address is. */
-#include "firmware/agent/home.h"
+ * A request passes through home_verify (length, associations, authenticators; identification in the window
+ * and newer than all accepted for the node), home_decide (policy: a pure look at configuration and binding)
+ * and apply, here: the only step that changes a binding. A request with the hold extension stages: the
+ * care-of address is remembered, traffic stays where it is. Replies go to where the request came from,
+ * whatever the care-of address is. */
+#include "firmware/agent/home_parts.h"
 
 #include <stdio.h>
 
-/* How long a node that came home is remembered: its last identification keeps old requests out, and frames
- * that it still sends to the foreign agent's MAC are routed meanwhile. */
+/* How long a node that came home is remembered, at least, and for as long as a request may be valid: its last
+ * identification keeps old requests out, and frames that it still sends to the foreign agent's MAC are routed
+ * meanwhile. */
 #define REMEMBER_MS 60000
 
 static void on_lifetime(void *arg, struct hm_binding *binding);
@@ -36,7 +36,8 @@ void hm_home_fini(struct hm_home *home)
 
 static void remember(struct hm_home *home, struct hm_binding *binding)
 {
-    hm_timer_arm(&home->env->wheel, &binding->lifetime, REMEMBER_MS);
+    uint64_t window_ms = 2000 * (uint64_t)home->env->config->tolerance_s + 1000;
+    hm_timer_arm(&home->env->wheel, &binding->lifetime, window_ms > REMEMBER_MS ? window_ms : REMEMBER_MS);
 }
 
 static void go_home(struct hm_home *home, struct hm_binding *binding, const char *reason)
@@ -45,6 +46,7 @@ static void go_home(struct hm_home *home, struct hm_binding *binding, const char
     hm_binding_apply(binding, HM_BINDING_RETURN, reason);
     hm_timer_cancel(&home->env->wheel, &binding->staged);
     binding->care_of_addr = 0;
+    hm_binding_drop_copies(binding);
     hm_binding_set_staged(binding, 0, 0, 0);
     if (was_absent)
         hm_takeover_hand_back(&binding->takeover);
@@ -63,6 +65,8 @@ static void unstage(struct hm_home *home, struct hm_binding *binding, const char
 /* A place that is staged meanwhile stays so: the node is on its way there. */
 static void expire(struct hm_home *home, struct hm_binding *binding)
 {
+    if (hm_binding_promote_copy(binding))
+        return;
     hm_binding_apply(binding, HM_BINDING_EXPIRE, "lifetime over");
     binding->care_of_addr = 0;
     hm_takeover_hand_back(&binding->takeover);
@@ -83,129 +87,10 @@ static void on_staged(void *arg, struct hm_binding *binding)
     unstage(arg, binding, "staged lifetime over");
 }
 
-/* --- verify ------------------------------------------------------------------------------------------- */
-
-static void send_reply(struct hm_home *home, const struct hm_datagram *request, const struct hm_peer *peer,
-                       struct hm_registration_reply *reply)
-{
-    uint8_t bytes[HM_MIP_MAX_LEN];
-    struct hm_writer writer;
-    hm_writer_init(&writer, bytes, sizeof(bytes));
-    hm_registration_write_reply(&writer, reply);
-    hm_extension_write_pmip_method(&writer, HM_PMIP_METHOD_FA_HA);
-    hm_extension_write_auth(&writer, HM_EXT_FA_HA_AUTH, peer->config->spi, peer->config->algorithm,
-                            &peer->config->key);
-    assert(!writer.failed);
-    struct hm_datagram datagram = {.local_addr = request->local_addr,
-                                   .local_port = request->local_port,
-                                   .remote_addr = request->remote_addr,
-                                   .remote_port = request->remote_port,
-                                   .bytes = bytes,
-                                   .len = writer.len};
-    hm_env_count(home->env, HM_COUNT_RRP_SENT);
-    hm_env_count(home->env, reply->code <= HM_CODE_ACCEPTED_NO_SIMULTANEOUS ? HM_COUNT_RRP_ACCEPTED
-                                                                            : HM_COUNT_RRP_DENIED);
-    home->send(home->arg, &datagram);
-}
-
-/* The association by which the request is authentic, or NULL (and all said). */
-static struct hm_peer *verify(struct hm_home *home, const struct hm_datagram *datagram,
-                              struct hm_registration_request *request)
-{
-    char text[HM_IP_TEXT_LEN];
-    hm_ip_text(datagram->remote_addr, text);
-    int err = hm_registration_decode_request(datagram->bytes, datagram->len, request);
-    if (err != HM_OK) {
-        hm_env_drop(home->env, err == HM_ERR_REFUSED ? HM_DROP_MIP_EXTENSION : HM_DROP_MIP_MALFORMED,
-                    "request from %s", text);
-        return NULL;
-    }
-    /* RFC 5563 section 4.3: the per-node association is found by the sender's address (RFC 5944 3.5.4). */
-    struct hm_peer *peer = hm_security_peer_by_addr(home->security, datagram->remote_addr);
-    const struct hm_auth_ext *auth = &request->ext.fa_ha;
-    if (peer == NULL || !auth->present || auth->count != 1 || auth->spi != peer->config->spi) {
-        hm_env_drop(home->env, HM_DROP_MIP_NO_SA, "request from %s", text);
-        return NULL;
-    }
-    if (!hm_extensions_are_covered(&request->ext, auth) ||
-        !hm_extension_auth_is_right(auth, datagram->bytes, peer->config->algorithm, &peer->config->key)) {
-        hm_env_drop(home->env, HM_DROP_MIP_AUTH, "request from %s", text);
-        return NULL;
-    }
-    return peer;
-}
-
-/* RFC 5944 section 5.7.1 */
-static bool is_identification_acceptable(const struct hm_home *home, uint64_t identification,
-                                         const struct hm_binding *binding)
-{
-    if (!hm_security_is_timely(home->env, identification))
-        return false;
-    return binding == NULL || (int64_t)(identification - binding->identification) > 0;
-}
-
-/* What a refusal tells as our clock, in the high 32 bits. The asker takes it for the beginning of a second;
- * where that would not be newer than what was accepted last (in this second, or from an agent with a fast
- * clock), it is the second after that. */
-static uint64_t clock_to_tell(const struct hm_home *home, const struct hm_binding *binding)
-{
-    const uint64_t seconds = 0xffffffff00000000u;
-    uint64_t ntp = home->env->now.ntp & seconds;
-    if (binding != NULL && (int64_t)(binding->identification - ntp) >= 0)
-        ntp = (binding->identification + (UINT64_C(1) << 32)) & seconds;
-    return ntp;
-}
-
-/* --- decide ------------------------------------------------------------------------------------------- */
-
-bool hm_home_serves(const struct hm_home *home, uint32_t home_addr)
-{
-    const struct hm_router_config *config = home->env->config;
-    return hm_prefix_contains(&config->home, home_addr) && home_addr != config->home.addr &&
-           home_addr != hm_prefix_broadcast(&config->home) && home_addr != config->home_router &&
-           !hm_env_is_own_addr(home->env, home_addr);
-}
-
-enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_peer *peer,
-                                  const struct hm_registration_request *request,
-                                  const struct hm_binding *binding)
-{
-    const struct hm_extensions *ext = &request->ext;
-    bool deregisters = request->lifetime_s == 0;
-    if (request->flags & HM_RRQ_x)
-        return HM_CODE_HA_MALFORMED;
-    if (ext->has_unknown_critical_vendor)
-        return HM_CODE_HA_VENDOR_MN;
-    if (!hm_env_is_own_addr(home->env, request->home_agent))
-        return HM_CODE_HA_UNKNOWN_ADDRESS;
-    if (!hm_home_serves(home, request->home_addr))
-        return HM_CODE_HA_PROHIBITED;
-    if (!ext->has_pmip_method || ext->pmip_method != HM_PMIP_METHOD_FA_HA)
-        return HM_CODE_HA_PMIP_UNSUPPORTED;
-    /* A proxying agent speaks for nodes at its own address only. */
-    if (request->care_of_addr != peer->config->addr &&
-        !(deregisters && request->care_of_addr == request->home_addr))
-        return HM_CODE_HA_PMIP_DISALLOWED;
-    if (request->flags & (HM_RRQ_M | HM_RRQ_G))
-        return HM_CODE_HA_ENCAPSULATION;
-    if (!deregisters && !(request->flags & HM_RRQ_T))
-        return HM_CODE_HA_REVERSE_MANDATORY;
-    if (request->flags & HM_RRQ_D)
-        return HM_CODE_HA_PMIP_DISALLOWED;
-    if (!deregisters && !ext->has_mac && binding == NULL)
-        return HM_CODE_HA_MALFORMED;
-    /* A late message of an older handover must not win. The place where the node is may go on renewing and
-     * deregistering while the next one is staged. */
-    if (binding != NULL && ext->has_hold && !deregisters && hm_binding_is_overtaken(binding, ext->epoch))
-        return HM_CODE_HA_PROHIBITED;
-    if (binding != NULL && ext->has_handover && hm_binding_is_older(binding, ext->epoch))
-        return HM_CODE_HA_PROHIBITED;
-    return HM_CODE_ACCEPTED;
-}
-
 /* --- apply -------------------------------------------------------------------------------------------- */
 
-/* An agent deregisters what it has registered, by its care-of address or by the home address. */
+/* One care-of address, or with the home address all of them (RFC 5944 section 3.8.2.2). An agent that vouches
+ * for the node deregisters only what it has registered. */
 static void apply_deregistration(struct hm_home *home, const struct hm_peer *peer, struct hm_binding *binding,
                                  const struct hm_registration_request *request)
 {
@@ -215,9 +100,14 @@ static void apply_deregistration(struct hm_home *home, const struct hm_peer *pee
             unstage(home, binding, "withdrawn");
         return;
     }
-    if (!hm_binding_is_absent(binding))
+    bool is_all = request->care_of_addr == request->home_addr;
+    uint32_t named = request->ext.has_pmip_method ? peer->config->addr : request->care_of_addr;
+    bool is_mine = hm_binding_has_care_of(binding, named);
+    if (!hm_binding_is_absent(binding) || (!is_mine && (!is_all || request->ext.has_pmip_method)))
         return;
-    if (peer->config->addr == binding->care_of_addr)
+    if (!is_all && binding->care_of_addr != named)
+        hm_binding_drop_copy(binding, named);
+    else if (is_all || !hm_binding_promote_copy(binding))
         go_home(home, binding, "deregistered");
 }
 
@@ -237,9 +127,28 @@ static bool is_newer_staged(const struct hm_binding *binding, const struct hm_re
            (int32_t)(binding->staged_epoch - request->ext.epoch) > 0;
 }
 
+/* A care-of address beside those that the node has. */
+static bool apply_addition(struct hm_home *home, struct hm_binding *binding,
+                           const struct hm_registration_request *request)
+{
+    char text[HM_IP_TEXT_LEN];
+    if (!hm_binding_is_absent(binding) || hm_home_max_simultaneous(home) == 1 ||
+        binding->care_of_addr == request->care_of_addr)
+        return false;
+    if (!hm_binding_add_copy(binding, request->care_of_addr, request->lifetime_s))
+        return false;
+    hm_env_log(home->env, HM_LOG_INFO, "binding %s: copies go to %s too", binding->vm,
+               hm_ip_text(request->care_of_addr, text));
+    return true;
+}
+
 static void apply_activation(struct hm_home *home, struct hm_binding *binding,
                              const struct hm_registration_request *request)
 {
+    if (!(request->flags & HM_RRQ_S))
+        hm_binding_drop_copies(binding);
+    else if (apply_addition(home, binding, request))
+        return;
     bool was_absent = hm_binding_is_absent(binding);
     bool is_renewal = was_absent && binding->care_of_addr == request->care_of_addr;
     binding->lifetime_s = request->lifetime_s;
@@ -268,7 +177,7 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
 }
 
 /* A new entry; when the table is full, one that is only remembered makes room. */
-static struct hm_binding *add_entry(struct hm_home *home, uint32_t home_addr, const struct hm_mac *mac)
+static struct hm_binding *make_room(struct hm_home *home, uint32_t home_addr, const struct hm_mac *mac)
 {
     size_t bucket = 0;
     struct hm_binding *binding = hm_binding_add(&home->bindings, home_addr, mac);
@@ -277,12 +186,22 @@ static struct hm_binding *add_entry(struct hm_home *home, uint32_t home_addr, co
     struct hm_table_node *at = hm_table_walk(&home->bindings.by_addr, &bucket, NULL);
     for (; at != NULL; at = hm_table_walk(&home->bindings.by_addr, &bucket, at)) {
         binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
-        if (binding->state == HM_BINDING_HOME) {
-            hm_binding_remove(binding);
-            return hm_binding_add(&home->bindings, home_addr, mac);
-        }
+        if (binding->state != HM_BINDING_HOME)
+            continue;
+        if ((int64_t)(binding->identification - hm_home_oldest_fresh(home)) > 0)
+            home->forgotten = binding->identification;
+        hm_binding_remove(binding);
+        return hm_binding_add(&home->bindings, home_addr, mac);
     }
     return NULL;
+}
+
+static struct hm_binding *add_entry(struct hm_home *home, uint32_t home_addr, const struct hm_mac *mac)
+{
+    struct hm_binding *binding = make_room(home, home_addr, mac);
+    if (binding != NULL)
+        binding->identification = hm_home_oldest_fresh(home);
+    return binding;
 }
 
 /* Finds or makes the entry; the request may name the node and its MAC anew. */
@@ -314,40 +233,56 @@ static enum hm_reply_code apply(struct hm_home *home, const struct hm_peer *peer
         apply_stage(home, binding, request);
     else
         apply_activation(home, binding, request);
-    return request->flags & HM_RRQ_S ? HM_CODE_ACCEPTED_NO_SIMULTANEOUS : HM_CODE_ACCEPTED;
+    bool is_single = (request->flags & HM_RRQ_S) && hm_home_max_simultaneous(home) == 1;
+    return is_single ? HM_CODE_ACCEPTED_NO_SIMULTANEOUS : HM_CODE_ACCEPTED;
+}
+
+/* Decides and carries out; what it gives is the reply's code. */
+static enum hm_reply_code handle(struct hm_home *home, const struct hm_datagram *datagram,
+                                 const struct hm_home_proof *proof, struct hm_binding *binding,
+                                 struct hm_registration_request *request)
+{
+    const struct hm_router_config *config = home->env->config;
+    uint16_t limit_s = request->ext.has_hold ? config->staged_lifetime_s : config->lifetime_max_s;
+    if (request->lifetime_s > limit_s)
+        request->lifetime_s = limit_s;
+    /* RFC 5944 section 3.8.2.1: who asks all of a LAN is told the address to ask. */
+    enum hm_reply_code code = datagram->is_broadcast ? HM_CODE_HA_UNKNOWN_ADDRESS
+                                                     : hm_home_decide(home, proof->peer, request, binding);
+    if (code != HM_CODE_ACCEPTED)
+        return code;
+    if (proof->mobile != NULL)
+        proof->mobile->identification = request->identification;
+    return apply(home, proof->peer, binding, request);
 }
 
 void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram)
 {
     struct hm_registration_request request;
-    struct hm_peer *peer = verify(home, datagram, &request);
-    if (peer == NULL)
+    struct hm_home_proof proof;
+    if (!hm_home_verify(home, datagram, &request, &proof))
         return;
     hm_env_count(home->env, HM_COUNT_RRQ_RECEIVED);
     struct hm_binding *binding = hm_binding_lookup(&home->bindings, request.home_addr);
-    struct hm_registration_reply reply = {.lifetime_s = request.lifetime_s,
+    struct hm_registration_reply reply = {.code = proof.code,
                                           .home_addr = request.home_addr,
                                           .home_agent = request.home_agent,
                                           .identification = request.identification};
-    if (!is_identification_acceptable(home, request.identification, binding)) {
-        hm_env_drop(home->env, HM_DROP_MIP_REPLAY, "request of %s", peer->config->name);
+    if (proof.code == HM_CODE_ACCEPTED && !hm_home_is_fresh(home, &proof, &request, binding)) {
+        hm_env_drop(home->env, HM_DROP_MIP_REPLAY, "request of %s", hm_home_asker(&proof));
         reply.code = HM_CODE_HA_IDENTIFICATION;
-        reply.identification = clock_to_tell(home, binding) | (uint32_t)request.identification;
-        send_reply(home, datagram, peer, &reply);
-        return;
+        reply.identification =
+            hm_home_clock_to_tell(home, &proof, binding) | (uint32_t)request.identification;
     }
-    uint16_t limit_s =
-        request.ext.has_hold ? home->env->config->staged_lifetime_s : home->env->config->lifetime_max_s;
-    if (request.lifetime_s > limit_s)
-        request.lifetime_s = limit_s;
-    reply.code = hm_home_decide(home, peer, &request, binding);
     if (reply.code == HM_CODE_ACCEPTED)
-        reply.code = apply(home, peer, binding, &request);
+        reply.code = handle(home, datagram, &proof, binding, &request);
     if (reply.code > HM_CODE_ACCEPTED_NO_SIMULTANEOUS)
-        hm_env_log(home->env, HM_LOG_WARNING, "registration by %s refused: %s", peer->config->name,
+        hm_env_log(home->env, HM_LOG_WARNING, "registration by %s refused: %s", hm_home_asker(&proof),
                    hm_reply_code_text(reply.code));
+    if (reply.code == HM_CODE_HA_UNKNOWN_ADDRESS)
+        reply.home_agent = home->env->agent_addr;
     reply.lifetime_s = request.lifetime_s;
-    send_reply(home, datagram, peer, &reply);
+    hm_home_send_reply(home, datagram, &request, &proof, &reply);
 }
 
 /* --- the return home ---------------------------------------------------------------------------------- */

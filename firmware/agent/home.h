@@ -17,6 +17,7 @@ struct hm_home {
     struct hm_neighbours *neighbours;
     struct hm_arp_updates *updates;
     struct hm_bindings bindings;
+    uint64_t forgotten; /* newest identification of the nodes that were forgotten to make room; 0: none */
     void *arg;
     void (*send)(void *arg, const struct hm_datagram *datagram);
 };
@@ -29,10 +30,16 @@ void hm_home_fini(struct hm_home *home);
 void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram);
 
 /* What to answer to a request whose authenticator and identification are right: 0 or the code of a refusal.
- * Changes nothing. binding may be NULL. */
+ * Changes nothing. peer is NULL when a node without an agent asks for itself; binding may be NULL. */
 enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_peer *peer,
                                   const struct hm_registration_request *request,
                                   const struct hm_binding *binding);
+
+/* How many care-of addresses a node may have at once: from 1. */
+static inline unsigned hm_home_max_simultaneous(const struct hm_home *home)
+{
+    return home->env->config->max_simultaneous > 1 ? home->env->config->max_simultaneous : 1;
+}
 
 /* Does the address belong to a node of this home? */
 bool hm_home_serves(const struct hm_home *home, uint32_t home_addr);

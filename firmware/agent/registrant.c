@@ -153,9 +153,9 @@ void hm_registrant_receive(struct hm_registrant *registrant, const struct hm_dat
         return;
     }
     const struct hm_auth_ext *auth = &reply.ext.fa_ha;
-    if (!auth->present || auth->count != 1 || !hm_extensions_are_covered(&reply.ext, auth) ||
-        auth->spi != peer->config->spi ||
-        !hm_extension_auth_is_right(auth, datagram->bytes, peer->config->algorithm, &peer->config->key)) {
+    const struct hm_association *association = hm_security_association(peer, auth->spi);
+    if (auth->count != 1 || association == NULL || !hm_extensions_are_covered(&reply.ext, auth) ||
+        !hm_extension_auth_is_right(auth, datagram->bytes, association->algorithm, association->key)) {
         hm_env_drop(registrant->env, HM_DROP_MIP_AUTH, "reply from %s", text);
         return;
     }

@@ -8,24 +8,54 @@
 #include "firmware/wire/authenticator.h"
 #include "firmware/wire/control.h"
 
+static void add_association(struct hm_peer *peer, uint32_t spi, enum hm_algorithm algorithm,
+                            const struct hm_key *key)
+{
+    struct hm_association *to = &peer->associations[peer->association_count++];
+    *to = (struct hm_association){.spi = spi, .algorithm = algorithm, .key = key};
+    hm_authenticator_derive(key, HM_CONTROL_PEER_LABEL, &to->control_key);
+}
+
+static void init_peer(struct hm_peer *peer, const struct hm_peer_config *config)
+{
+    peer->config = config;
+    add_association(peer, config->spi, config->algorithm, &config->key);
+    for (unsigned i = 0; i < config->more_count; i++)
+        add_association(peer, config->more[i].spi, config->more[i].algorithm, &config->more[i].key);
+    peer->control_key = peer->associations[0].control_key;
+}
+
+static void init_mobile(struct hm_mobile *mobile, const struct hm_mobile_config *config)
+{
+    mobile->config = config;
+    mobile->association = (struct hm_association){.spi = config->association.spi,
+                                                  .algorithm = config->association.algorithm,
+                                                  .key = &config->association.key};
+}
+
 int hm_security_init(struct hm_security *security, struct hm_env *env)
 {
-    *security = (struct hm_security){.env = env, .peer_count = env->config->peer_count};
+    *security = (struct hm_security){
+        .env = env, .peer_count = env->config->peer_count, .mobile_count = env->config->mobile_count};
     security->peers = calloc(security->peer_count + 1, sizeof(*security->peers));
-    if (security->peers == NULL)
+    security->mobiles = calloc(security->mobile_count + 1, sizeof(*security->mobiles));
+    if (security->peers == NULL || security->mobiles == NULL) {
+        hm_security_fini(security);
         return HM_ERR_MEMORY;
-    for (unsigned i = 0; i < security->peer_count; i++) {
-        security->peers[i].config = &env->config->peers[i];
-        hm_authenticator_derive(&env->config->peers[i].key, HM_CONTROL_PEER_LABEL,
-                                &security->peers[i].control_key);
     }
+    for (unsigned i = 0; i < security->peer_count; i++)
+        init_peer(&security->peers[i], &env->config->peers[i]);
+    for (unsigned i = 0; i < security->mobile_count; i++)
+        init_mobile(&security->mobiles[i], &env->config->mobiles[i]);
     return HM_OK;
 }
 
 void hm_security_fini(struct hm_security *security)
 {
     free(security->peers);
+    free(security->mobiles);
     security->peers = NULL;
+    security->mobiles = NULL;
 }
 
 struct hm_peer *hm_security_peer_by_addr(const struct hm_security *security, uint32_t addr)
@@ -39,8 +69,27 @@ struct hm_peer *hm_security_peer_by_addr(const struct hm_security *security, uin
 struct hm_peer *hm_security_peer_by_spi(const struct hm_security *security, uint32_t spi)
 {
     for (unsigned i = 0; i < security->peer_count; i++)
-        if (security->peers[i].config->spi == spi)
+        if (hm_security_association(&security->peers[i], spi) != NULL)
             return &security->peers[i];
+    return NULL;
+}
+
+const struct hm_association *hm_security_association(const struct hm_peer *peer, uint32_t spi)
+{
+    for (unsigned i = 0; i < peer->association_count; i++)
+        if (peer->associations[i].spi == spi)
+            return &peer->associations[i];
+    return NULL;
+}
+
+struct hm_mobile *hm_security_mobile(const struct hm_security *security, uint32_t home_addr, const char *nai)
+{
+    for (unsigned i = 0; i < security->mobile_count; i++) {
+        const struct hm_mobile_config *config = security->mobiles[i].config;
+        bool is_named = strcmp(config->nai, nai) == 0;
+        if (home_addr == 0 ? is_named : config->addr == home_addr && (nai[0] == '\0' || is_named))
+            return &security->mobiles[i];
+    }
     return NULL;
 }
 

@@ -1,23 +1,42 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Security associations: whom this agent knows, by which keys, and what each may do.
  *
- * A peer agent has one association (RFC 5563's per-node association: FA-HA authenticator); its control key
- * is derived from the same secret. A hypervisor has a key and a list of prefixes that it may move. */
+ * A peer agent has one or more associations (RFC 5563's per-node association: FA-HA authenticator), told
+ * apart by SPI; requests are sent with the first, and every one is accepted, so keys can be rolled. Control
+ * keys are derived from the same secrets. A mobile node may have an association of its own (MN-HA
+ * authenticator). A hypervisor has a key and a list of prefixes that it may move. */
 #ifndef HM_AGENT_SECURITY_H
 #define HM_AGENT_SECURITY_H
 
 #include "firmware/env.h"
 
+struct hm_association {
+    uint32_t spi;
+    enum hm_algorithm algorithm;
+    const struct hm_key *key;
+    struct hm_key control_key; /* of a peer's only */
+};
+
 struct hm_peer {
     const struct hm_peer_config *config;
+    struct hm_association associations[HM_MAX_ASSOCIATIONS]; /* [0]: what we send with */
+    unsigned association_count;
     struct hm_key control_key;
     int64_t clock_offset_ms; /* its clock minus ours, as its refusals told; 0 at the start */
+};
+
+struct hm_mobile {
+    const struct hm_mobile_config *config;
+    struct hm_association association;
+    uint64_t identification; /* newest accepted; 0: none yet. Outlives the node's binding. */
 };
 
 struct hm_security {
     struct hm_env *env;
     struct hm_peer *peers;
     unsigned peer_count;
+    struct hm_mobile *mobiles;
+    unsigned mobile_count;
 };
 
 int hm_security_init(struct hm_security *security, struct hm_env *env);
@@ -26,6 +45,11 @@ void hm_security_fini(struct hm_security *security);
 /* Look-ups give NULL when there is none. */
 struct hm_peer *hm_security_peer_by_addr(const struct hm_security *security, uint32_t addr);
 struct hm_peer *hm_security_peer_by_spi(const struct hm_security *security, uint32_t spi);
+/* The peer's association of that SPI. */
+const struct hm_association *hm_security_association(const struct hm_peer *peer, uint32_t spi);
+/* The node of that home address, or, when the address is 0, of that NAI. A NAI that is given (not empty) must
+ * be its own. */
+struct hm_mobile *hm_security_mobile(const struct hm_security *security, uint32_t home_addr, const char *nai);
 struct hm_peer *hm_security_peer_by_host(const struct hm_security *security, const char *host);
 const struct hm_hypervisor_config *hm_security_hypervisor(const struct hm_security *security,
                                                           uint32_t key_id);

@@ -21,13 +21,16 @@ int hm_path_init(struct hm_path *path, struct hm_env *env, struct hm_neighbours 
     neighbours->arg = path;
     neighbours->on_silent = hm_path_silent;
     path->scratch = malloc(HM_PATH_SCRATCH_LEN);
-    return path->scratch == NULL ? HM_ERR_MEMORY : HM_OK;
+    path->copy = malloc(HM_PATH_SCRATCH_LEN);
+    return path->scratch == NULL || path->copy == NULL ? HM_ERR_MEMORY : HM_OK;
 }
 
 void hm_path_fini(struct hm_path *path)
 {
     free(path->scratch);
+    free(path->copy);
     path->scratch = NULL;
+    path->copy = NULL;
 }
 
 /* Who got which address (design: a hypervisor knows a VM's MAC, but often not its address). */
@@ -102,7 +105,7 @@ static void to_absent(struct hm_path *path, unsigned link, const struct hm_ether
     }
     if (hm_path_admit_addresses(path, ip) && hm_path_admit_source(path, link, ethernet, ip) &&
         hm_path_lower_ttl(path, NULL, frame))
-        hm_path_encapsulate(path, binding->care_of_addr, NULL, frame);
+        hm_path_to_care_of(path, binding, frame);
 }
 
 /* A node that has just come home may go on sending to the MAC of the agent where it was. */

@@ -79,7 +79,7 @@ void hm_path_forward(struct hm_path *path, struct hm_frame *frame)
         return;
     const struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, ip.dst);
     if (binding != NULL && hm_binding_is_absent(binding))
-        hm_path_encapsulate(path, binding->care_of_addr, NULL, frame);
+        hm_path_to_care_of(path, binding, frame);
     else
         route_packet(path, ip.dst, frame);
 }
@@ -113,7 +113,7 @@ void hm_path_originate(struct hm_path *path, struct hm_frame *frame)
         return;
     const struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, ip.dst);
     if (binding != NULL && hm_binding_is_absent(binding))
-        hm_path_encapsulate(path, binding->care_of_addr, NULL, frame);
+        hm_path_to_care_of(path, binding, frame);
     else
         route_packet(path, ip.dst, frame);
 }

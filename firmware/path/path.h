@@ -8,6 +8,7 @@
  *   tunnel_state what is known about each tunnel: route, path MTU
  *   tunnel_error ICMP errors from inside a tunnel
  *   forward      a packet out of the tunnel, or of our own making, to where it belongs
+ *   copies       a packet for a node that is away, to each of its care-of addresses
  *   fragment     what does not fit: cut, or told to its sender
  *
  * Only what is for the agent itself enters lwIP. It routes nothing, mobile or not: it knows destinations
@@ -28,6 +29,7 @@ struct hm_path {
     struct hm_agent *agent;
     struct hm_tunnel_states tunnels;
     uint8_t *scratch; /* for fragments */
+    uint8_t *copy;    /* for a packet that goes to several care-of addresses */
 };
 
 #define HM_PATH_SCRATCH_LEN (HM_FRAME_HEADROOM + 65535)
@@ -54,6 +56,9 @@ bool hm_path_admit_source(struct hm_path *path, unsigned link, const struct hm_e
  * fragments when it does not fit. visitor: who sent it, NULL when it is for somebody away. */
 void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_visitor *visitor,
                          struct hm_frame *frame);
+/* copies: frame->data is as for hm_path_encapsulate; it is sent to each care-of address of a node that is
+ * away (RFC 5944 section 4.2.3). */
+void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, struct hm_frame *frame);
 /* tunnel: frame->data is the outer header of a packet (protocol 4) for one of our addresses. */
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame);
 

@@ -45,6 +45,7 @@ struct hm_stack {
     unsigned socket_count;
     struct raw_pcb *tunnels[HM_MAX_LINKS];
     struct hm_timer reassembly;
+    bool bypass;          /* what is being sent goes straight out */
     uint8_t *scratch;     /* one whole packet with headroom, on its way out of lwIP */
     uint8_t *reassembled; /* the same, on its way out of reassembly */
 };
@@ -127,7 +128,7 @@ static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t
     pbuf_copy_partial(p, frame.data, p->tot_len, 0);
     if (!may_leave(stack, &frame))
         return ERR_OK;
-    if (!stack->path.output(stack->path.arg, addr, &frame))
+    if (stack->bypass || !stack->path.output(stack->path.arg, addr, &frame))
         hm_neighbour_send(stack->neighbours, route.link, route.next_hop, &frame);
     return ERR_OK;
 }
@@ -159,6 +160,7 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
                                    .remote_port = port,
                                    .bytes = bytes,
                                    .len = p->tot_len};
+    datagram.is_broadcast = lwip_ntohl(ip4_addr_get_u32(ip4_current_dest_addr())) != datagram.local_addr;
     if (p->tot_len <= sizeof(bytes)) {
         pbuf_copy_partial(p, bytes, p->tot_len, 0);
         pbuf_free(p);
@@ -328,8 +330,10 @@ int hm_stack_send(struct hm_stack *stack, const struct hm_datagram *datagram)
     ip_addr_set_ip4_u32(&dst, lwip_htonl(datagram->remote_addr));
     struct hm_stack *before = at_work;
     at_work = stack;
+    stack->bypass = datagram->bypass;
     err_t err =
         udp_sendto_if_src(pcb, p, &dst, datagram->remote_port, &stack->netifs[route.link], &pcb->local_ip);
+    stack->bypass = false;
     at_work = before;
     pbuf_free(p);
     return err == ERR_OK ? HM_OK : HM_ERR_NO_ROUTE;

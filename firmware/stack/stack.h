@@ -15,6 +15,8 @@ struct hm_datagram {
     uint16_t local_port;
     uint32_t remote_addr;
     uint16_t remote_port;
+    bool is_broadcast;    /* came in on the LAN's broadcast address; local_addr is still the agent's */
+    bool bypass;          /* goes out straight to remote_addr though a binding says that it is elsewhere */
     const uint8_t *bytes; /* borrowed for the call */
     size_t len;
 };

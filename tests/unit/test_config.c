@@ -175,7 +175,35 @@ static void test_example_gateway(void **state)
     assert_int_equal(config.platform.kernel_addrs[0].port, 4340);
     assert_int_equal(config.platform.kernel_addrs[1].port, 4341);
     assert_false(hm_mac_equal(&router->links[0].mac, &router->links[1].mac));
+    assert_int_equal(router->max_simultaneous, 2);
+    assert_int_equal(router->peers[0].more_count, 1);
+    assert_int_equal(router->peers[0].more[0].spi, 1100);
+    assert_int_equal(router->peers[0].more[0].key.len, 32);
+    assert_int_equal(router->mobile_count, 1);
+    assert_int_equal(router->mobiles[0].addr, 0x0a02004d);
+    assert_string_equal(router->mobiles[0].nai, "laptop1@dc.example");
+    assert_int_equal(router->mobiles[0].association.algorithm, HM_ALGORITHM_HMAC_MD5);
+    assert_true(hm_mac_is_zero(&router->mobiles[0].mac));
     hm_config_fini(&config);
+}
+
+/* RFC 5944 section 1.6: SPIs 0-255 are reserved. tests/unit/config/associations.ini has the other faults. */
+static void test_a3_reserved_spis_are_refused(void **state)
+{
+    static const char *const SECTIONS[] = {"peer b]\naddress = 10.2.0.2", "association b]\npeer = b",
+                                           "mobile m]\naddress = 10.1.0.9"};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        char text[512];
+        unsigned faults;
+        char *messages;
+
+        snprintf(text, sizeof(text), "[%s\nspi = 255\nkey = 000102030405060708090a0b0c0d0e0f\n", SECTIONS[i]);
+        messages = messages_of("spi.ini", text, strlen(text), false, &faults);
+        assert_non_null(strstr(messages, "spi: found \"255\", allowed: a number from 256"));
+        free(messages);
+    }
 }
 
 static void test_example_notify(void **state)
@@ -419,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_faulty_files_give_all_their_messages),
         cmocka_unit_test(test_example_one_armed),
         cmocka_unit_test(test_example_gateway),
+        cmocka_unit_test(test_a3_reserved_spis_are_refused),
         cmocka_unit_test(test_example_notify),
         cmocka_unit_test(test_every_example_is_loaded),
         cmocka_unit_test(test_every_length_of_the_examples),

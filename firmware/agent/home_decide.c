@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The home agent's decision: may an authentic, fresh request be granted, and if not, which code says why.
+ *
+ * Pure: configuration, request and binding in, a code out. The order of the checks is the order in which
+ * an operator can mend things: what the message is, whether it came to the right place, who may ask for whom,
+ * what is asked for, and last whether it comes too late. */
+#include "firmware/agent/home_parts.h"
+
+bool hm_home_serves(const struct hm_home *home, uint32_t home_addr)
+{
+    const struct hm_router_config *config = home->env->config;
+    return hm_prefix_contains(&config->home, home_addr) && home_addr != config->home.addr &&
+           home_addr != hm_prefix_broadcast(&config->home) && home_addr != config->home_router &&
+           !hm_env_is_own_addr(home->env, home_addr);
+}
+
+/* Is the message whole, and for this agent and one of its nodes? The tunnel's end is the agent's one address
+ * (RFC 5944 section 4.2.3), so that is the home agent's address too. */
+static enum hm_reply_code check_address(const struct hm_home *home,
+                                        const struct hm_registration_request *request)
+{
+    if (request->flags & HM_RRQ_x)
+        return HM_CODE_HA_MALFORMED;
+    if (request->ext.has_unknown_critical_vendor)
+        return HM_CODE_HA_VENDOR_MN;
+    if (request->home_agent != home->env->agent_addr)
+        return HM_CODE_HA_UNKNOWN_ADDRESS;
+    if (!hm_home_serves(home, request->home_addr))
+        return HM_CODE_HA_PROHIBITED;
+    return HM_CODE_ACCEPTED;
+}
+
+/* May an agent ask this in a node's name (RFC 5563)? It speaks for nodes at its own address only. */
+static enum hm_reply_code check_proxy(const struct hm_peer *peer,
+                                      const struct hm_registration_request *request)
+{
+    bool goes_home = request->lifetime_s == 0 && request->care_of_addr == request->home_addr;
+    if (request->ext.pmip_method != HM_PMIP_METHOD_FA_HA)
+        return HM_CODE_HA_PMIP_UNSUPPORTED;
+    if (request->care_of_addr != peer->config->addr && !goes_home)
+        return HM_CODE_HA_PMIP_DISALLOWED;
+    return request->flags & HM_RRQ_D ? HM_CODE_HA_PMIP_DISALLOWED : HM_CODE_ACCEPTED;
+}
+
+/* May a node ask this for itself? */
+static enum hm_reply_code check_node(const struct hm_home *home,
+                                     const struct hm_registration_request *request)
+{
+    if (request->lifetime_s == 0)
+        return HM_CODE_ACCEPTED;
+    if (!hm_ip_is_host(request->care_of_addr) || request->care_of_addr == request->home_addr)
+        return HM_CODE_HA_MALFORMED;
+    return hm_env_is_own_addr(home->env, request->care_of_addr) ? HM_CODE_HA_PROHIBITED : HM_CODE_ACCEPTED;
+}
+
+static enum hm_reply_code check_service(const struct hm_home *home,
+                                        const struct hm_registration_request *request,
+                                        const struct hm_binding *binding)
+{
+    if (request->flags & (HM_RRQ_M | HM_RRQ_G))
+        return HM_CODE_HA_ENCAPSULATION;
+    if (request->lifetime_s == 0)
+        return HM_CODE_ACCEPTED;
+    if (!(request->flags & HM_RRQ_T))
+        return HM_CODE_HA_REVERSE_MANDATORY;
+    if (!request->ext.has_mac && binding == NULL)
+        return request->ext.has_pmip_method ? HM_CODE_HA_MALFORMED : HM_CODE_HA_PROHIBITED;
+    unsigned max = hm_home_max_simultaneous(home);
+    if ((request->flags & HM_RRQ_S) && !request->ext.has_hold && max > 1 && binding != NULL &&
+        hm_binding_count(binding) >= max && !hm_binding_has_care_of(binding, request->care_of_addr))
+        return HM_CODE_HA_TOO_MANY_BINDINGS;
+    return HM_CODE_ACCEPTED;
+}
+
+/* A late message of an older handover must not win. The place where the node is may go on renewing and
+ * deregistering while the next one is staged. */
+static bool is_late(const struct hm_registration_request *request, const struct hm_binding *binding)
+{
+    const struct hm_extensions *ext = &request->ext;
+    if (binding == NULL)
+        return false;
+    if (ext->has_hold && request->lifetime_s != 0 && hm_binding_is_overtaken(binding, ext->epoch))
+        return true;
+    return ext->has_handover && hm_binding_is_older(binding, ext->epoch);
+}
+
+enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_peer *peer,
+                                  const struct hm_registration_request *request,
+                                  const struct hm_binding *binding)
+{
+    enum hm_reply_code code = check_address(home, request);
+    if (code == HM_CODE_ACCEPTED)
+        code = request->ext.has_pmip_method ? check_proxy(peer, request) : check_node(home, request);
+    if (code == HM_CODE_ACCEPTED)
+        code = check_service(home, request, binding);
+    if (code == HM_CODE_ACCEPTED && is_late(request, binding))
+        code = HM_CODE_HA_PROHIBITED;
+    return code;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copies: a packet for a node that is away, to each of its care-of addresses (RFC 5944 section 4.2.3).
+ *
+ * With one care-of address, the usual case, the packet itself goes into the tunnel and nothing is copied.
+ * Else the further ones get copies first, for what enters the tunnel is not the same afterwards. */
+#include "firmware/path/path.h"
+
+#include <string.h>
+
+static void send_copy(struct hm_path *path, uint32_t care_of_addr, const struct hm_frame *frame)
+{
+    struct hm_frame copy;
+    if (frame->len > HM_PATH_SCRATCH_LEN - HM_FRAME_HEADROOM)
+        return;
+    hm_frame_init(&copy, path->copy, HM_PATH_SCRATCH_LEN, frame->len);
+    memcpy(copy.data, frame->data, frame->len);
+    copy.offload = frame->offload;
+    hm_path_encapsulate(path, care_of_addr, NULL, &copy);
+}
+
+void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, struct hm_frame *frame)
+{
+    for (unsigned i = 0; binding->copy_count > 0 && i < HM_MAX_SIMULTANEOUS - 1; i++)
+        if (binding->copies[i].addr != 0)
+            send_copy(path, binding->copies[i].addr, frame);
+    hm_path_encapsulate(path, binding->care_of_addr, NULL, frame);
+}
