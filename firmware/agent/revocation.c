@@ -23,6 +23,7 @@ struct entry {
     uint32_t home_addr;
     uint32_t first_id, last_id; /* sent; an acknowledgment of any of them will do */
     unsigned attempts;
+    bool was_sent; /* at sent_ms, by this revocation or an earlier one of the same place */
     bool is_done;
     uint64_t sent_ms;
     uint64_t end_ms;
@@ -78,6 +79,7 @@ static void transmit(struct entry *entry)
     entry->last_id = hm_revocations_time(revocations);
     if (entry->attempts++ == 0)
         entry->first_id = entry->last_id;
+    entry->was_sent = true;
     entry->sent_ms = hm_env_ms(revocations->env);
     struct hm_revocation revocation = {.flags = HM_REVOCATION_A,
                                        .home_addr = entry->home_addr,
@@ -146,7 +148,7 @@ static void on_timer(void *arg)
 static uint64_t wait_ms(const struct entry *entry)
 {
     uint64_t next_ms = entry->sent_ms + FIRST_REPEAT_MS, now_ms = hm_env_ms(entry->owner->env);
-    return next_ms > now_ms ? next_ms - now_ms : 0;
+    return entry->was_sent && next_ms > now_ms ? next_ms - now_ms : 0;
 }
 
 static void end(struct entry *entry)
@@ -179,7 +181,7 @@ void hm_revocations_start(struct hm_revocations *revocations, uint32_t home_addr
                    hm_ip_text(home_addr, text));
         return;
     }
-    uint64_t pause_ms = entry->attempts > 0 ? wait_ms(entry) : 0;
+    uint64_t pause_ms = wait_ms(entry);
     entry->attempts = 0;
     entry->is_done = false;
     entry->end_ms = hm_env_ms(revocations->env) + lifetime_ms;
