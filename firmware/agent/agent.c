@@ -4,6 +4,8 @@
 
 #include "firmware/agent/destination.h"
 #include "firmware/agent/notice.h"
+#include "firmware/agent/presence.h"
+#include "firmware/agent/restart.h"
 #include "firmware/agent/source.h"
 #include "firmware/link/output.h"
 
@@ -73,6 +75,19 @@ static void on_handover_lifetime(void *arg, struct hm_handover *handover)
         hm_source_cancel(arg, handover, NULL, "staged lifetime over");
 }
 
+static int on_revoked(void *arg, const struct hm_peer *peer, const struct hm_revocation *revocation)
+{
+    struct hm_agent *agent = arg;
+    if (revocation->flags & HM_REVOCATION_A)
+        return hm_foreign_revoked(&agent->foreign, peer, revocation);
+    return hm_home_revoked(&agent->home, peer, revocation);
+}
+
+static void on_begin(void *arg)
+{
+    hm_restart_begin(arg);
+}
+
 static void on_datagram(void *arg, const struct hm_datagram *datagram)
 {
     hm_agent_datagram(arg, datagram);
@@ -110,6 +125,11 @@ static void connect_modules(struct hm_agent *agent)
 {
     agent->home.arg = agent;
     agent->home.send = send_datagram;
+    agent->home.revocations = &agent->revocations;
+    agent->revocations.send_arg = agent;
+    agent->revocations.send = send_datagram;
+    agent->revocations.arg = agent;
+    agent->revocations.revoked = on_revoked;
     agent->foreign.arg = agent;
     agent->foreign.staged = on_staged;
     agent->foreign.activated = on_activated;
@@ -130,6 +150,8 @@ static int init_modules(struct hm_agent *agent)
     int err = hm_arp_updates_init(&agent->updates, env, agent->neighbours);
     if (err == HM_OK)
         err = hm_security_init(&agent->security, env);
+    if (err == HM_OK)
+        err = hm_revocations_init(&agent->revocations, env, &agent->security);
     if (err == HM_OK)
         err = hm_home_init(&agent->home, env, &agent->security, agent->neighbours, &agent->updates);
     if (err == HM_OK)
@@ -160,8 +182,11 @@ int hm_agent_init(struct hm_agent *agent, struct hm_env *env, struct hm_neighbou
         hm_agent_fini(agent);
     connect_modules(agent);
     hm_timer_init(&agent->watch, watch_router, agent);
-    if (err == HM_OK)
+    hm_timer_init(&agent->begin, on_begin, agent);
+    if (err == HM_OK) {
         hm_timer_arm(&env->wheel, &agent->watch, 0);
+        hm_timer_arm(&env->wheel, &agent->begin, 0);
+    }
     return err;
 }
 
@@ -176,6 +201,7 @@ void hm_agent_fini(struct hm_agent *agent)
     hm_handovers_fini(&agent->handovers);
     hm_foreign_fini(&agent->foreign);
     hm_home_fini(&agent->home);
+    hm_revocations_fini(&agent->revocations);
     hm_security_fini(&agent->security);
     hm_arp_updates_fini(&agent->updates);
 }
@@ -190,6 +216,10 @@ static void receive_registration(struct hm_agent *agent, const struct hm_datagra
         hm_home_receive(&agent->home, datagram);
     else if (type == HM_MIP_REPLY)
         hm_registrant_receive(&agent->foreign.registrant, datagram);
+    else if (type == HM_MIP_REVOCATION)
+        hm_revocations_receive(&agent->revocations, datagram);
+    else if (type == HM_MIP_REVOCATION_ACK)
+        hm_revocations_receive_ack(&agent->revocations, datagram);
     else
         hm_env_drop(agent->env, HM_DROP_MIP_TYPE, "type %u from %s", type,
                     hm_ip_text(datagram->remote_addr, text));
@@ -245,7 +275,7 @@ void hm_agent_kernel_datagram(struct hm_agent *agent, const struct hm_endpoint *
 
 static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
 {
-    visitor->seen_ms = hm_env_ms(agent->env);
+    hm_presence_seen(&agent->foreign, visitor);
     if (visitor->state != HM_VISITOR_EXPECTED && visitor->state != HM_VISITOR_BUFFERING)
         return;
     struct hm_handover *handover =

@@ -11,6 +11,7 @@
 #include "firmware/agent/foreign.h"
 #include "firmware/agent/handover.h"
 #include "firmware/agent/home.h"
+#include "firmware/agent/revocation.h"
 
 struct hm_agent {
     struct hm_env *env;
@@ -18,6 +19,7 @@ struct hm_agent {
     struct hm_neighbours *neighbours;
     struct hm_arp_updates updates;
     struct hm_security security;
+    struct hm_revocations revocations;
     struct hm_home home;
     struct hm_foreign foreign;
     struct hm_handovers handovers;
@@ -25,6 +27,8 @@ struct hm_agent {
     struct hm_control_calls calls;
     uint32_t last_epoch;     /* that this agent gave to a handover; 0: none */
     struct hm_slab pendings; /* agent/source's: requests that wait for another agent's answer */
+    struct hm_timer begin;   /* tells the peers that this agent began */
+    unsigned restores;       /* agent/restart's: visitors that a restarted agent is being told of */
     struct hm_timer watch;   /* of the home router's MAC */
     unsigned announced;      /* rounds in which the agent's own addresses were announced; saturates late */
     struct hm_slab notices;  /* agent/notice's */

@@ -2,12 +2,15 @@
 /* The control channel's asking side: a request to another agent, repeated until it is answered.
  *
  * Each repetition carries a new time stamp and the same request id. A CLOCK answer moves our idea of the
- * peer's clock and is followed by one repetition at once. */
+ * peer's clock and is followed by one repetition at once. A peer that has just begun takes nothing from
+ * before its beginning, and our idea of its clock may be a little behind: so two more such answers are borne.
+ */
 #include "firmware/agent/control_call.h"
 
-#define CALLS 128
+#define CALLS 192
 #define FIRST_REPEAT_MS 100
 #define MAX_REPEAT_MS 1000
+#define MAX_RESYNCS 3
 
 struct hm_control_call {
     struct hm_control_call *next;
@@ -19,7 +22,7 @@ struct hm_control_call {
     struct hm_timer timer;
     uint64_t deadline_ms;
     uint64_t pause_ms;
-    bool resynced;
+    unsigned resyncs;
 };
 
 int hm_control_calls_init(struct hm_control_calls *calls, struct hm_env *env, struct hm_security *security)
@@ -121,12 +124,12 @@ void hm_control_calls_receive(struct hm_control_calls *calls, const struct hm_co
         hm_env_drop(calls->env, HM_DROP_CONTROL_AUTH, "answer of %s", call->peer->config->name);
         return;
     }
-    if (message->code == HM_CONTROL_CLOCK && !call->resynced) {
-        call->resynced = true;
+    if (message->code == HM_CONTROL_CLOCK && call->resyncs < MAX_RESYNCS) {
         call->peer->clock_offset_ms = hm_ntp_diff_ms(message->timestamp, calls->env->now.ntp);
         hm_env_log(calls->env, HM_LOG_WARNING, "clock of %s is %lld ms apart", call->peer->config->name,
                    (long long)call->peer->clock_offset_ms);
-        transmit(call);
+        if (call->resyncs++ == 0)
+            transmit(call);
         return;
     }
     finish(call, message);

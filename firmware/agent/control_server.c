@@ -209,7 +209,7 @@ void hm_control_server_receive(struct hm_control_server *server, const struct hm
         repeat(server, slot, from, message);
         return;
     }
-    if (hm_ntp_diff_ms(message->timestamp, *forgotten_of(server, &request)) <= 0) {
+    if ((int64_t)(message->timestamp - *forgotten_of(server, &request)) <= 0) {
         refuse_clock(server, from, &request);
         return;
     }

@@ -10,10 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "firmware/link/output.h"
+#include "firmware/agent/presence.h"
 
-#define PROBE_MS 1000
-#define FRESH_MS 5000  /* a sign of life that suffices for a renewal */
 #define REPEAT_MS 5000 /* after a registration that failed */
 
 static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,
@@ -122,15 +120,13 @@ static void on_lifetime(void *arg)
 {
     struct hm_visitor *visitor = arg;
     struct hm_foreign *foreign = visitor->owner->arg;
-    if (visitor->state == HM_VISITOR_EXPECTED) {
+    if (visitor->state == HM_VISITOR_EXPECTED && !visitor->awaits_sign) {
         hm_foreign_withdraw(foreign, visitor, "staged lifetime over");
         return;
     }
     hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "registration lifetime over");
     forget(foreign, visitor);
 }
-
-static void on_renewal(void *arg);
 
 static struct hm_visitor *find_or_add(struct hm_foreign *foreign, const struct hm_control_node *node)
 {
@@ -142,14 +138,14 @@ static struct hm_visitor *find_or_add(struct hm_foreign *foreign, const struct h
         return NULL;
     hm_arp_updates_disown(foreign->updates, visitor->link, &node->mac);
     hm_timer_init(&visitor->lifetime, on_lifetime, visitor);
-    hm_timer_init(&visitor->renewal, on_renewal, visitor);
+    hm_presence_init(visitor);
     return visitor;
 }
 
-struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm_control_node *node,
-                                     const char *vm, uint64_t handover_id, uint32_t epoch,
-                                     const struct hm_pair *neighbours, unsigned neighbour_count,
-                                     uint32_t lifetime_s)
+static struct hm_visitor *expect(struct hm_foreign *foreign, const struct hm_control_node *node,
+                                 const char *vm, uint64_t handover_id, uint32_t epoch,
+                                 const struct hm_pair *neighbours, unsigned neighbour_count,
+                                 uint32_t lifetime_s)
 {
     struct hm_visitor *visitor = find_or_add(foreign, node);
     if (visitor == NULL)
@@ -161,7 +157,18 @@ struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm
     memcpy(visitor->neighbours, neighbours, neighbour_count * sizeof(*neighbours));
     visitor->neighbour_count = neighbour_count;
     hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
-    hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_STAGE, (uint16_t)lifetime_s);
+    return visitor;
+}
+
+struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm_control_node *node,
+                                     const char *vm, uint64_t handover_id, uint32_t epoch,
+                                     const struct hm_pair *neighbours, unsigned neighbour_count,
+                                     uint32_t lifetime_s)
+{
+    struct hm_visitor *visitor =
+        expect(foreign, node, vm, handover_id, epoch, neighbours, neighbour_count, lifetime_s);
+    if (visitor != NULL)
+        hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_STAGE, (uint16_t)lifetime_s);
     return visitor;
 }
 
@@ -222,39 +229,16 @@ void hm_foreign_landed(struct hm_foreign *foreign, struct hm_visitor *visitor, c
     tell_macs(foreign, visitor);
 }
 
-/* Asks the visitor for a sign of life. */
-static void probe(struct hm_foreign *foreign, const struct hm_visitor *visitor)
-{
-    const struct hm_mac *mac = hm_foreign_mac_for(foreign, visitor, visitor->node.router);
-    struct hm_arp arp = {.op = HM_ARP_REQUEST,
-                         .sender_mac = *mac,
-                         .sender_addr = visitor->node.router,
-                         .target_mac = visitor->node.mac,
-                         .target_addr = visitor->node.home_addr};
-    hm_output_arp(foreign->env, visitor->link, &visitor->node.mac, mac, &arp);
-}
+/* --- after a restart ---------------------------------------------------------------------------------- */
 
-static uint64_t renewal_ms(uint16_t lifetime_s)
+bool hm_foreign_restore(struct hm_foreign *foreign, const struct hm_control_message *message)
 {
-    return (uint64_t)lifetime_s * 1000 * 2 / 3;
-}
-
-/* Two thirds of the lifetime are over: renew when it was seen just now, else ask it and look again in a
- * second. */
-static void on_renewal(void *arg)
-{
-    struct hm_visitor *visitor = arg;
-    struct hm_foreign *foreign = visitor->owner->arg;
-    uint64_t silent_ms = hm_env_ms(foreign->env) - visitor->seen_ms;
-    if (visitor->state != HM_VISITOR_PRESENT)
-        return;
-    if (silent_ms <= FRESH_MS) {
-        hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_RENEW,
-                            foreign->env->config->lifetime_s);
-        return;
-    }
-    probe(foreign, visitor);
-    hm_timer_arm(&foreign->env->wheel, &visitor->renewal, PROBE_MS);
+    struct hm_visitor *visitor =
+        expect(foreign, &message->nodes[0], message->vm, message->handover_id, message->epoch,
+               message->neighbours, message->neighbour_count, message->lifetime_s);
+    if (visitor != NULL)
+        hm_presence_seek(foreign, visitor, 0);
+    return visitor != NULL;
 }
 
 /* --- leaving ------------------------------------------------------------------------------------------ */
@@ -273,7 +257,34 @@ void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, boo
         forget(foreign, visitor);
 }
 
+/* Is the time one that the home agent can have told just now? */
+static bool is_timely(const struct hm_foreign *foreign, const struct hm_peer *peer, uint32_t id)
+{
+    uint32_t theirs = hm_revocation_time(hm_ntp_add_ms(foreign->env->now.ntp, peer->clock_offset_ms));
+    uint32_t tolerance_ms = foreign->env->config->tolerance_s * 1000u;
+    return id - theirs + tolerance_ms <= 2 * tolerance_ms;
+}
+
+int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
+                       const struct hm_revocation *revocation)
+{
+    struct hm_visitor *visitor =
+        hm_visitor_by_home(&foreign->visitors, peer->config->addr, revocation->home_addr);
+    if (visitor == NULL || visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING)
+        return is_timely(foreign, peer, revocation->id) ? HM_OK : HM_ERR_REPLAY; /* an earlier visit ended */
+    if (!visitor->is_revocable || !hm_revocation_is_after(revocation->id, visitor->registered_time))
+        return HM_ERR_REPLAY;
+    hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "revoked by its home agent");
+    forget(foreign, visitor);
+    return HM_OK;
+}
+
 /* --- outcomes ----------------------------------------------------------------------------------------- */
+
+static uint64_t renewal_ms(uint16_t lifetime_s)
+{
+    return (uint64_t)lifetime_s * 1000 * 2 / 3;
+}
 
 static void on_granted(struct hm_foreign *foreign, struct hm_visitor *visitor, uint16_t lifetime_s)
 {

@@ -6,6 +6,7 @@
 
 #include "firmware/agent/registrant.h"
 #include "firmware/link/arp_update.h"
+#include "firmware/wire/revocation.h"
 
 struct hm_foreign {
     struct hm_env *env;
@@ -51,5 +52,14 @@ void hm_foreign_withdraw(struct hm_foreign *foreign, struct hm_visitor *visitor,
 /* A visitor has landed elsewhere. deregister: nobody else tells its home agent (it went home). */
 void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, bool deregister,
                      const char *reason);
+
+/* The home agent has ended the visitor's registration (RFC 3543 section 4.2.2.2): it is gone at once. HM_OK,
+ * also when there is none; HM_ERR_REPLAY when its registration is newer. */
+int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
+                       const struct hm_revocation *revocation);
+
+/* Looks for a visitor that was here before this agent restarted (one node of the message): its first frame
+ * makes it present. False when the table is full. */
+bool hm_foreign_restore(struct hm_foreign *foreign, const struct hm_control_message *message);
 
 #endif

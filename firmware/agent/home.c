@@ -53,6 +53,16 @@ static void go_home(struct hm_home *home, struct hm_binding *binding, const char
     remember(home, binding);
 }
 
+/* The node is elsewhere now: the agent where it was lets it go (RFC 5563 section 4.1.4). */
+static void revoke(struct hm_home *home, const struct hm_binding *binding)
+{
+    uint64_t now_ms = hm_env_ms(home->env);
+    if (home->revocations != NULL && hm_binding_is_absent(binding) && binding->is_revocable &&
+        hm_timer_is_armed(&binding->lifetime) && binding->lifetime.due_ms > now_ms)
+        hm_revocations_start(home->revocations, binding->home_addr, binding->care_of_addr,
+                             binding->lifetime.due_ms - now_ms);
+}
+
 static void unstage(struct hm_home *home, struct hm_binding *binding, const char *reason)
 {
     hm_binding_apply(binding, HM_BINDING_UNSTAGE, reason);
@@ -63,11 +73,11 @@ static void unstage(struct hm_home *home, struct hm_binding *binding, const char
 }
 
 /* A place that is staged meanwhile stays so: the node is on its way there. */
-static void expire(struct hm_home *home, struct hm_binding *binding)
+static void expire(struct hm_home *home, struct hm_binding *binding, const char *reason)
 {
     if (hm_binding_promote_copy(binding))
         return;
-    hm_binding_apply(binding, HM_BINDING_EXPIRE, "lifetime over");
+    hm_binding_apply(binding, HM_BINDING_EXPIRE, reason);
     binding->care_of_addr = 0;
     hm_takeover_hand_back(&binding->takeover);
     if (binding->state == HM_BINDING_HOME)
@@ -79,7 +89,7 @@ static void on_lifetime(void *arg, struct hm_binding *binding)
     if (binding->state == HM_BINDING_HOME)
         hm_binding_remove(binding);
     else if (hm_binding_is_absent(binding))
-        expire(arg, binding);
+        expire(arg, binding, "lifetime over");
 }
 
 static void on_staged(void *arg, struct hm_binding *binding)
@@ -151,6 +161,10 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
         return;
     bool was_absent = hm_binding_is_absent(binding);
     bool is_renewal = was_absent && binding->care_of_addr == request->care_of_addr;
+    if (!is_renewal)
+        revoke(home, binding);
+    binding->is_revocable = request->ext.has_revocation;
+    binding->registered_time = request->ext.revocation_timestamp;
     binding->lifetime_s = request->lifetime_s;
     hm_timer_arm(&home->env->wheel, &binding->lifetime, (uint64_t)binding->lifetime_s * 1000);
     if (request->ext.has_agent_mac)
@@ -217,6 +231,8 @@ static struct hm_binding *prepare_entry(struct hm_home *home, struct hm_binding 
     if (request->ext.nai[0] != '\0' && request->lifetime_s != 0)
         snprintf(binding->vm, sizeof(binding->vm), "%.*s", (int)sizeof(binding->vm) - 1, request->ext.nai);
     binding->identification = request->identification;
+    if (home->revocations != NULL && request->lifetime_s != 0)
+        hm_revocations_stop(home->revocations, binding->home_addr, request->care_of_addr);
     return binding;
 }
 
@@ -291,10 +307,13 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
                          uint32_t epoch, uint32_t lifetime_s)
 {
     struct hm_binding *binding = hm_binding_lookup(&home->bindings, node->home_addr);
-    if (binding == NULL) /* lost by a restart, or expired: it comes home all the same */
+    if (binding == NULL) { /* lost by a restart, or expired: it comes home all the same */
         binding = add_entry(home, node->home_addr, &node->mac);
-    if (binding == NULL)
-        return HM_ERR_FULL;
+        if (binding == NULL)
+            return HM_ERR_FULL;
+        /* Nothing was accepted for it yet: whatever is timely is newer. */
+        binding->identification = hm_ntp_add_ms(home->env->now.ntp, -2000 * home->env->config->tolerance_s);
+    }
     if (hm_binding_is_overtaken(binding, epoch))
         return HM_ERR_REPLAY;
     hm_binding_set_staged(binding, home->env->agent_addr, handover_id, epoch);
@@ -329,8 +348,21 @@ void hm_home_landed(struct hm_home *home, struct hm_binding *binding, const char
     hm_neighbour_learn(home->neighbours, home->env->home_link, binding->home_addr, &binding->mac);
     binding->handover_id = binding->staged_handover_id;
     binding->epoch = binding->staged_epoch;
+    revoke(home, binding);
     go_home(home, binding, reason);
     tell_true_macs(home, binding);
+}
+
+int hm_home_revoked(struct hm_home *home, const struct hm_peer *peer, const struct hm_revocation *revocation)
+{
+    struct hm_binding *binding = hm_binding_lookup(&home->bindings, revocation->home_addr);
+    if (binding == NULL || !hm_binding_is_absent(binding) || binding->care_of_addr != peer->config->addr)
+        return HM_OK;
+    if (!binding->is_revocable || !hm_revocation_is_after(revocation->id, binding->registered_time))
+        return HM_ERR_REPLAY;
+    hm_timer_cancel(&home->env->wheel, &binding->lifetime);
+    expire(home, binding, "revoked by the foreign agent");
+    return HM_OK;
 }
 
 void hm_home_seen_again(struct hm_home *home, struct hm_binding *binding)

@@ -5,6 +5,7 @@
 #define HM_AGENT_HOME_H
 
 #include "firmware/agent/binding.h"
+#include "firmware/agent/revocation.h"
 #include "firmware/agent/security.h"
 #include "firmware/link/arp_update.h"
 #include "firmware/stack/stack.h"
@@ -18,6 +19,7 @@ struct hm_home {
     struct hm_arp_updates *updates;
     struct hm_bindings bindings;
     uint64_t forgotten; /* newest identification of the nodes that were forgotten to make room; 0: none */
+    struct hm_revocations *revocations; /* NULL: none are sent */
     void *arg;
     void (*send)(void *arg, const struct hm_datagram *datagram);
 };
@@ -53,6 +55,10 @@ void hm_home_unstage(struct hm_home *home, uint32_t home_addr, uint64_t handover
 
 /* The node has landed at home. */
 void hm_home_landed(struct hm_home *home, struct hm_binding *binding, const char *reason);
+
+/* The foreign agent where the node was has ended its registration (RFC 3543 section 4.2.3): HM_OK, or
+ * HM_ERR_REPLAY when the binding is newer. */
+int hm_home_revoked(struct hm_home *home, const struct hm_peer *peer, const struct hm_revocation *revocation);
 
 /* A frame of the node was seen on the home LAN though it is away and nothing was announced. */
 void hm_home_seen_again(struct hm_home *home, struct hm_binding *binding);

@@ -171,7 +171,8 @@ uint64_t hm_home_clock_to_tell(const struct hm_home *home, const struct hm_home_
 
 /* RFC 5944 section 3.8.3.3: for the node first, then for the agent. On a deregistration that the node itself
  * asked for, the agent gets none (section 3.5.4), but for the news that it failed. */
-static void write_authenticators(struct hm_writer *writer, const struct hm_registration_request *request,
+static void write_authenticators(const struct hm_home *home, struct hm_writer *writer,
+                                 const struct hm_registration_request *request,
                                  const struct hm_home_proof *proof)
 {
     if (proof->mobile != NULL) {
@@ -182,9 +183,13 @@ static void write_authenticators(struct hm_writer *writer, const struct hm_regis
     } else {
         hm_extension_write_pmip_method(writer, HM_PMIP_METHOD_FA_HA);
     }
-    if (proof->mobile == NULL || (proof->peer != NULL && request->lifetime_s != 0))
-        hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, proof->agent->spi, proof->agent->algorithm,
-                                proof->agent->key);
+    if (proof->mobile != NULL && (proof->peer == NULL || request->lifetime_s == 0))
+        return;
+    if (home->revocations != NULL &&
+        request->ext.has_revocation) /* RFC 3543 section 3.2: only to who asked */
+        hm_extension_write_revocation(writer, 0, hm_revocations_time(home->revocations));
+    hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, proof->agent->spi, proof->agent->algorithm,
+                            proof->agent->key);
 }
 
 /* RFC 5944 section 3.8.3.1: a node that is back on its home LAN is answered there, whatever its binding says.
@@ -203,7 +208,7 @@ void hm_home_send_reply(struct hm_home *home, const struct hm_datagram *datagram
     struct hm_writer writer;
     hm_writer_init(&writer, bytes, sizeof(bytes));
     hm_registration_write_reply(&writer, reply);
-    write_authenticators(&writer, request, proof);
+    write_authenticators(home, &writer, request, proof);
     assert(!writer.failed);
     struct hm_datagram answer = {.local_addr = datagram->local_addr,
                                  .local_port = datagram->local_port,

@@ -12,6 +12,7 @@
 
 #include "firmware/agent/destination.h"
 #include "firmware/agent/resolve.h"
+#include "firmware/agent/restart.h"
 #include "firmware/agent/source.h"
 
 #define SEARCH_MS 1000      /* for answers on the LAN */
@@ -418,6 +419,12 @@ void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request
         return;
     case HM_OP_LAND:
         handle_land(agent, request);
+        return;
+    case HM_OP_RESTARTED:
+        hm_restart_told(agent, request);
+        return;
+    case HM_OP_RESTORE:
+        hm_restart_restore(agent, request);
         return;
     }
     refuse(agent, request, HM_CONTROL_MALFORMED, "unknown operation");

@@ -7,6 +7,8 @@
  * home agent's clock, and the request is sent once more at once. */
 #include "firmware/agent/registrant.h"
 
+#include "firmware/wire/revocation.h"
+
 #define FIRST_REPEAT_MS 1000
 
 static const unsigned MAX_ATTEMPTS[] = {
@@ -46,6 +48,7 @@ static void write_extensions(struct hm_registrant *registrant, const struct hm_v
         hm_extension_write_hold(writer, visitor->handover_id, visitor->epoch);
     else
         hm_extension_write_handover(writer, visitor->handover_id, visitor->epoch);
+    hm_extension_write_revocation(writer, 0, hm_revocation_time(registrant->env->now.ntp));
     hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, peer->config->spi, peer->config->algorithm,
                             &peer->config->key);
 }
@@ -135,6 +138,15 @@ static void resynchronise(struct hm_registrant *registrant, struct hm_visitor *v
     transmit(registrant, visitor, peer);
 }
 
+/* RFC 3543 section 3.5: what the home agent revokes later is after the time of its last reply. */
+static void note_revocation(struct hm_visitor *visitor, const struct hm_registration_reply *reply)
+{
+    if (reply->code > HM_CODE_ACCEPTED_NO_SIMULTANEOUS)
+        return;
+    visitor->is_revocable = reply->ext.has_revocation;
+    visitor->registered_time = reply->ext.revocation_timestamp;
+}
+
 void hm_registrant_receive(struct hm_registrant *registrant, const struct hm_datagram *datagram)
 {
     char text[HM_IP_TEXT_LEN];
@@ -159,6 +171,7 @@ void hm_registrant_receive(struct hm_registrant *registrant, const struct hm_dat
         hm_env_drop(registrant->env, HM_DROP_MIP_AUTH, "reply from %s", text);
         return;
     }
+    note_revocation(visitor, &reply);
     if (reply.code == HM_CODE_HA_IDENTIFICATION && !visitor->registration.resynced)
         resynchronise(registrant, visitor, peer, reply.identification);
     else

@@ -233,3 +233,9 @@ void hm_resolve_search(const struct hm_agent *agent, const struct hm_control_mes
     if (message->addr_count == 0 && message->mac_count > 0)
         hm_neighbour_ask_all(agent->neighbours, agent->env->home_link);
 }
+
+void hm_resolve_home_node(const struct hm_agent *agent, uint32_t addr, const struct hm_mac *mac,
+                          struct hm_resolved *out)
+{
+    add_home_node(agent, addr, mac, out);
+}

@@ -31,4 +31,8 @@ void hm_resolve(const struct hm_agent *agent, const struct hm_control_message *m
  */
 void hm_resolve_search(const struct hm_agent *agent, const struct hm_control_message *message);
 
+/* Adds a node that belongs to this agent's subnet to the nodes of `out`. */
+void hm_resolve_home_node(const struct hm_agent *agent, uint32_t addr, const struct hm_mac *mac,
+                          struct hm_resolved *out);
+
 #endif

@@ -217,6 +217,42 @@ void hm_source_prepare(struct hm_agent *agent, const struct hm_source_plan *plan
     hm_control_call(&agent->calls, plan->destination, &message, plan->wait_ms, on_prepared, pending);
 }
 
+static void on_prepared_again(void *arg, const struct hm_control_message *message)
+{
+    struct pending pending = give_pending(arg);
+    struct hm_handover *handover =
+        hm_handover_lookup(&pending.agent->handovers, pending.handover_id, HM_ROLE_SOURCE);
+    if (message != NULL && message->code != HM_CONTROL_OK && handover != NULL &&
+        hm_handover_is_ahead(handover))
+        hm_source_cancel(pending.agent, handover, NULL, message->text);
+}
+
+static void prepare_again(struct hm_agent *agent, const struct hm_handover *handover, struct hm_peer *peer)
+{
+    struct hm_source_plan plan = {.nodes = handover->nodes, .node_count = handover->node_count};
+    struct hm_control_message message = {.op = HM_OP_PREPARE,
+                                         .handover_id = handover->id,
+                                         .epoch = handover->epoch,
+                                         .lifetime_s = agent->env->config->staged_lifetime_s,
+                                         .node_count = handover->node_count};
+    struct pending *pending = take_pending(agent, handover->id, NULL);
+    if (pending == NULL)
+        return;
+    snprintf(message.vm, sizeof(message.vm), "%s", handover->vm);
+    snprintf(message.host, sizeof(message.host), "%s", handover->host);
+    memcpy(message.nodes, handover->nodes, handover->node_count * sizeof(*handover->nodes));
+    add_neighbours(agent, &plan, &message);
+    hm_control_call(&agent->calls, peer, &message, agent->env->config->wait_ms, on_prepared_again, pending);
+}
+
+void hm_source_repeat(struct hm_agent *agent, uint32_t destination)
+{
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, destination);
+    for (struct hm_handover *at = agent->handovers.newest; at != NULL && peer != NULL; at = at->older)
+        if (at->role == HM_ROLE_SOURCE && at->state == HM_HANDOVER_PREPARED && at->other == destination)
+            prepare_again(agent, at, peer);
+}
+
 /* --- the end ------------------------------------------------------------------------------------------ */
 
 static void let_go(struct hm_agent *agent, const struct hm_handover *handover,

@@ -36,4 +36,7 @@ void hm_source_landed(struct hm_agent *agent, struct hm_handover *handover,
 /* Size of one entry of agent->pendings. */
 size_t hm_source_pending_len(void);
 
+/* The agent has restarted: what is staged there is asked for again. */
+void hm_source_repeat(struct hm_agent *agent, uint32_t destination);
+
 #endif

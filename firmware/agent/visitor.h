@@ -58,9 +58,12 @@ struct hm_visitor {
     unsigned link; /* where it is, or will be */
     uint64_t handover_id;
     uint32_t epoch;
-    uint64_t seen_ms;   /* its last frame */
-    bool undelivered;   /* nothing was delivered yet since it landed */
-    uint64_t delivered; /* packets */
+    uint64_t seen_ms;  /* its last frame */
+    bool awaits_sign;  /* its next frame is waited for: EXPECTED: it was here before this agent restarted */
+    bool is_revocable; /* its home agent's last reply told revocation support, */
+    uint32_t registered_time; /* and this time of its clock (RFC 3543 section 3.2) */
+    bool undelivered;         /* nothing was delivered yet since it landed */
+    uint64_t delivered;       /* packets */
     uint16_t lifetime_s;
     struct hm_timer lifetime; /* EXPECTED: staged lifetime; PRESENT: registration */
     struct hm_timer renewal;

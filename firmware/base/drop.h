@@ -42,6 +42,7 @@
     X(MIP_AUTH, "mip-auth", "registration message with a wrong authenticator")                        \
     X(MIP_REPLAY, "mip-replay", "registration message with an identification that is not acceptable") \
     X(MIP_UNEXPECTED, "mip-unexpected", "registration reply that answers no request")                 \
+    X(MIP_ROLE, "mip-role", "revocation in a role that its sender does not have")                     \
     X(CONTROL_MALFORMED, "control-malformed", "control message with wrong length or field")           \
     X(CONTROL_KEY, "control-key", "control message with an unknown key")                              \
     X(CONTROL_AUTH, "control-auth", "control message with a wrong authenticator")                     \

@@ -31,6 +31,10 @@ const char *hm_control_op_name(enum hm_control_op op)
         return "abort";
     case HM_OP_LAND:
         return "land";
+    case HM_OP_RESTARTED:
+        return "restarted";
+    case HM_OP_RESTORE:
+        return "restore";
     }
     return "unknown operation";
 }
@@ -38,7 +42,7 @@ const char *hm_control_op_name(enum hm_control_op op)
 /* Asked with a number off the wire, which may be none of the enum. */
 static bool is_op(uint8_t op)
 {
-    return (op >= HM_OP_IMMINENT && op <= HM_OP_STATUS) || (op >= HM_OP_PREPARE && op <= HM_OP_LAND);
+    return (op >= HM_OP_IMMINENT && op <= HM_OP_STATUS) || (op >= HM_OP_PREPARE && op <= HM_OP_RESTORE);
 }
 
 const char *hm_control_code_text(enum hm_control_code code)

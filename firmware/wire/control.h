@@ -57,12 +57,14 @@ enum hm_control_op {
     HM_OP_CANCEL = 3,   /* it will not move */
     HM_OP_STATUS = 4,   /* what do you know of it */
     /* agent -> agent */
-    HM_OP_PREPARE = 16, /* S -> D: this VM will come to you */
-    HM_OP_LOCATE = 17,  /* D -> all: who has this VM? */
-    HM_OP_MOVE = 18,    /* relayed imminent: D -> S, or H -> S */
-    HM_OP_ARRIVED = 19, /* D -> S: it has landed here */
-    HM_OP_ABORT = 20,   /* S <-> D: the handover is off */
-    HM_OP_LAND = 21,    /* S -> D: the hypervisor says that it has landed */
+    HM_OP_PREPARE = 16,   /* S -> D: this VM will come to you */
+    HM_OP_LOCATE = 17,    /* D -> all: who has this VM? */
+    HM_OP_MOVE = 18,      /* relayed imminent: D -> S, or H -> S */
+    HM_OP_ARRIVED = 19,   /* D -> S: it has landed here */
+    HM_OP_ABORT = 20,     /* S <-> D: the handover is off */
+    HM_OP_LAND = 21,      /* S -> D: the hypervisor says that it has landed */
+    HM_OP_RESTARTED = 22, /* any -> any: this agent began and has lost what it knew */
+    HM_OP_RESTORE = 23,   /* H -> D: a node of ours is at you, which you have lost */
 };
 const char *hm_control_op_name(enum hm_control_op op);
 

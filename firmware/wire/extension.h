@@ -88,6 +88,8 @@ void hm_extension_write_mac(struct hm_writer *writer, const struct hm_mac *mac);
 void hm_extension_write_hold(struct hm_writer *writer, uint64_t handover_id, uint32_t epoch);
 void hm_extension_write_handover(struct hm_writer *writer, uint64_t handover_id, uint32_t epoch);
 void hm_extension_write_agent_mac(struct hm_writer *writer, const struct hm_mac *mac);
+/* Revocation support; the timestamp is as hm_revocation_time gives it. */
+void hm_extension_write_revocation(struct hm_writer *writer, uint16_t flags, uint32_t timestamp);
 /* Appends an authentication extension of `type` over everything written so far (RFC 5944 section 3.5.1). */
 void hm_extension_write_auth(struct hm_writer *writer, enum hm_extension_type type, uint32_t spi,
                              enum hm_algorithm algorithm, const struct hm_key *key);

@@ -70,6 +70,14 @@ void hm_extension_write_agent_mac(struct hm_writer *writer, const struct hm_mac 
     hm_write_mac(writer, mac);
 }
 
+void hm_extension_write_revocation(struct hm_writer *writer, uint16_t flags, uint32_t timestamp)
+{
+    hm_write_u8(writer, HM_EXT_REVOCATION);
+    hm_write_u8(writer, 2 + 4);
+    hm_write_u16(writer, flags);
+    hm_write_u32(writer, timestamp);
+}
+
 void hm_extension_write_auth(struct hm_writer *writer, enum hm_extension_type type, uint32_t spi,
                              enum hm_algorithm algorithm, const struct hm_key *key)
 {

@@ -68,7 +68,7 @@ struct hm_registration_reply {
     uint32_t home_addr;
     uint32_t home_agent;
     uint64_t identification;
-    struct hm_extensions ext; /* decode only */
+    struct hm_extensions ext; /* decode only, but for has_revocation: to be answered with it */
 };
 
 /* 0, HM_ERR_MALFORMED or HM_ERR_REFUSED (see hm_extensions_decode). The type byte is checked too. */

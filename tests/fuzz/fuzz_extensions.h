@@ -35,6 +35,8 @@ static inline void fuzz_write_extensions(struct hm_writer *writer, const struct 
         hm_extension_write_handover(writer, ext->handover_id, ext->epoch);
     if (ext->has_agent_mac)
         hm_extension_write_agent_mac(writer, &ext->agent_mac);
+    if (ext->has_revocation)
+        hm_extension_write_revocation(writer, ext->revocation_flags, ext->revocation_timestamp);
     hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, 300, HM_ALGORITHM_HMAC_SHA256, &fuzz_key);
     FUZZ_CHECK(!writer->failed);
 }
@@ -46,6 +48,8 @@ static inline void fuzz_check_equal(const struct hm_extensions *a, const struct 
     FUZZ_CHECK(a->has_mac == b->has_mac && hm_mac_equal(&a->mac, &b->mac));
     FUZZ_CHECK(a->has_hold == b->has_hold && a->has_handover == b->has_handover);
     FUZZ_CHECK(a->handover_id == b->handover_id && a->epoch == b->epoch);
+    FUZZ_CHECK(a->has_revocation == b->has_revocation && a->revocation_flags == b->revocation_flags);
+    FUZZ_CHECK(a->revocation_timestamp == b->revocation_timestamp);
     FUZZ_CHECK(a->has_agent_mac == b->has_agent_mac && hm_mac_equal(&a->agent_mac, &b->agent_mac));
 }
 

@@ -62,6 +62,17 @@ def registrations(parser, fixed):
     save(parser, "length", fixed + bytes([131, 200, 65]))
 
 
+def revocations():
+    sent = bytes.fromhex("07008000 0a010005 0a010001 0a020001 12345678")
+    ack = bytes.fromhex("0f000000 0a010005 12345678")
+    save("revocation", "sent", auth(sent, 34, 257, KEY, "sha256"))
+    save("revocation", "acknowledged", auth(ack, 34, 257, KEY, "md5"))
+    save("revocation", "by_foreign_agent", auth(sent[:2] + b"\0\0" + sent[4:], 34, 257, KEY, "md5"))
+    save("revocation", "message", auth(sent + bytes([145, 4, 1]) + b"bye", 34, 257, KEY, "md5"))
+    save("revocation", "fixed", sent)
+    save("revocation", "unknown", sent + bytes([36, 1, 0, 0]))
+
+
 def item(kind, value=b""):
     return bytes([kind, len(value)]) + value
 
@@ -142,6 +153,7 @@ def leases():
 
 registrations("request", FIXED_REQUEST)
 registrations("reply", FIXED_REPLY)
+revocations()
 controls()
 packets("ipv4")
 packets("icmp")

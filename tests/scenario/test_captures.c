@@ -59,7 +59,7 @@ static void test_tshark_finds_nothing_malformed(void **state)
     struct hm_sim_world_options options = {.pcap_folder = NULL};
     char folder[] = "/tmp/hm_captures_XXXXXX";
     struct hm_sim_world *world;
-    long bad = 0, registrations = 0;
+    long bad = 0, registrations = 0, revocations = 0, acknowledgments = 0;
 
     (void)state;
     if (system("command -v tshark >/dev/null") != 0)
@@ -76,6 +76,8 @@ static void test_tshark_finds_nothing_malformed(void **state)
 
         bad += found;
         registrations += packets(folder, FILES[i], "mip");
+        revocations += packets(folder, FILES[i], "mip.type == 7 && mip.rev.a == 1");
+        acknowledgments += packets(folder, FILES[i], "mip.type == 15");
         assert_int_not_equal(found, -1);
         snprintf(path, sizeof(path), "%s/%s.pcap", folder, FILES[i]);
         unlink(path);
@@ -83,6 +85,7 @@ static void test_tshark_finds_nothing_malformed(void **state)
     rmdir(folder);
     assert_int_equal(bad, 0);
     assert_true(registrations >= 10);
+    assert_true(revocations >= 2 && acknowledgments >= 2);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 /* Scenarios: registrations that are lost, doubled, replayed or made by a wrong clock. */
 #include "tests/scenario/scenario.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #define HOUR_US (3600 * (int64_t)HM_SIM_S)
@@ -148,7 +149,8 @@ static void restart_with_clock(struct hm_sim_world *world, enum hm_sim_site_numb
     hm_sim_run_for(&world->sim, HM_SIM_S);
 }
 
-/* Handovers with an agent's clock off: nobody feels it. */
+/* Handovers with an agent's clock off: nobody feels it. The agents have told each other their clocks when
+ * that one began, so that not even a registration is refused. */
 static void with_clock_off(struct hm_sim_world *world, enum hm_sim_site_number site, int64_t offset_us)
 {
     struct probes probes;
@@ -162,7 +164,6 @@ static void with_clock_off(struct hm_sim_world *world, enum hm_sim_site_number s
     probes_check(&probes, world, SCENARIO_PAUSE_US);
     assert_tables_empty(world);
     probes_stop(&probes);
-    assert_true(counter(world, HM_SIM_A, "rrp-denied") + counter(world, HM_SIM_B, "rrp-denied") > 0);
     assert_true(counter(world, HM_SIM_A, "control-resyncs") + counter(world, HM_SIM_B, "control-resyncs") >
                 0);
 }
@@ -197,6 +198,7 @@ static void test_a_clock_that_is_set_during_a_visit(void **state)
     hm_sim_run_for(&world->sim, 100 * HM_SIM_S);
     world->sites[HM_SIM_B].agent.clock_offset_us = -HOUR_US;
     hm_sim_run_for(&world->sim, 100 * HM_SIM_S);
+    assert_true(counter(world, HM_SIM_A, "rrp-denied") > 0);
     probes_check(&probes, world, 0);
     assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
     probes_stop(&probes);
@@ -235,16 +237,20 @@ static void test_visitor_ends_when_its_home_agent_is_gone(void **state)
     hm_sim_world_destroy(world);
 }
 
-/* The agent that the VM left has not heard of it, and renews with a newer identification but an older epoch.
+/* The agent that the VM left has not heard of it, by no way, and renews with a newer identification but an
+ * older epoch.
  */
 static void test_the_left_agents_renewal_does_not_win(void **state)
 {
     const struct hm_sim_world_options options = {.lifetime_s = 30};
     const struct hm_sim_knobs cut = {.loss_ppm = HM_SIM_MILLION};
     struct hm_sim_world *world = scenario_create(&options);
+    struct meddler meddler;
     struct probes probes;
 
     (void)state;
+    meddler_start(&meddler, &world->sites[HM_SIM_B].lan, pattern_registration(HM_MIP_REVOCATION), MEDDLE_DROP,
+                  UINT_MAX);
     handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
     probes_start(&probes, &world->correspondent, &world->vm, SCENARIO_RATE);
     hm_sim_run_for(&world->sim, 17 * HM_SIM_S);
@@ -257,6 +263,8 @@ static void test_the_left_agents_renewal_does_not_win(void **state)
     probes_check(&probes, world, SCENARIO_PAUSE_US);
     hm_sim_run_for(&world->sim, 60 * HM_SIM_S);
     assert_int_equal(hm_sim_agent_rows(&world->sites[HM_SIM_B].agent, "visitors"), 0);
+    assert_true(meddler.seen > 1);
+    meddler_stop(&meddler, &world->sites[HM_SIM_B].lan);
     probes_check(&probes, world, 0);
     probes_stop(&probes);
     hm_sim_world_destroy(world);

@@ -20,6 +20,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     rig_init(&f->rig);
+    f->rig.config.peer_count = 0; /* nobody is told that it began */
     start(f);
     *state = f;
     return 0;
@@ -30,6 +31,7 @@ static int setup_gateway(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     rig_init_gateway(&f->rig);
+    f->rig.config.peer_count = 0;
     start(f);
     *state = f;
     return 0;
@@ -356,6 +358,7 @@ static void test_two_agents_on_one_lan_do_not_go_on_asking_each_other(void **sta
     other->rig.config.links[1].mac = RIG_MAC(0x83);
     other->rig.config.home = other->rig.config.links[0].prefix;
     other->rig.config.home_router = 0x0a020001u;
+    other->rig.config.peer_count = 0;
     other->rig.chance = 99;
     start(other);
     hand_in(f, 0, bytes, write_transit(bytes, HM_IP_PROTO_UDP, 64, 0, 100));

@@ -18,6 +18,17 @@
     "201400000100a97e52c3fbc329d377827c62a51998f2" \
     "221400000101d25be8ffc3783f64d1e97866298b222c"
 
+/* Its revocation by the home agent (HMAC-MD5), and the acknowledgment (HMAC-SHA-256), both with SPI 257. Made
+ * with Python's struct and hmac. */
+#define VECTOR_REVOCATION                          \
+    "07008000 0a010005 0a010001 0a020001 12345678" \
+    "221400000101"                                 \
+    "a232a5fe15af9bd59c5148872671e370"
+#define VECTOR_REVOCATION_ACK    \
+    "0f000000 0a010005 12345678" \
+    "222400000101"               \
+    "c78d00b85207f92173014aee8dad32831002a1ebc0bc5c29bc13eb1588e67f74"
+
 /* What QEMU sends for 52:54:00:11:22:33 after a migration (net/announce.c). */
 #define VECTOR_RARP                                       \
     "ffffffffffff 525400112233 8035 0001 0800 06 04 0003" \

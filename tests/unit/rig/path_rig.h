@@ -46,6 +46,8 @@ static inline void path_rig_start(struct path_rig *f)
     assert_int_equal(hm_neighbours_init(&f->neighbours, &f->env), 0);
     assert_int_equal(hm_path_init(&f->path, &f->env, &f->neighbours, &f->agent), 0);
     assert_int_equal(hm_agent_init(&f->agent, &f->env, &f->neighbours, &hooks), 0);
+    hm_timer_cancel(&f->env.wheel,
+                    &f->agent.begin); /* what it tells its peers at the start is not asked here */
     hm_neighbour_learn(&f->neighbours, f->env.home_link, RIG_ROUTER, &RIG_ROUTER_MAC);
     rig_forget_frames(&f->rig);
 }
