@@ -47,7 +47,8 @@ bool hm_path_is_link_broadcast(const struct hm_path *path, uint32_t addr)
     const struct hm_router_config *config = path->env->config;
     for (unsigned i = 0; i < config->link_count; i++) {
         const struct hm_prefix *prefix = &config->links[i].prefix;
-        if (prefix->len < 31 && (addr == prefix->addr || addr == hm_prefix_broadcast(prefix)))
+        uint32_t host = addr ^ prefix->addr; /* all of it zeros or ones; the network's part is equal */
+        if (prefix->len < 31 && (host == 0 || host == UINT32_MAX >> prefix->len))
             return true;
     }
     return false;

@@ -44,7 +44,7 @@ static struct hm_tunnel_state *choose_slot(struct hm_tunnel_states *states, uint
         struct hm_tunnel_state *state = &states->slots[(first + i) % HM_TUNNEL_STATES];
         if (state->remote_addr == 0)
             return state;
-        if (state->used_ms < oldest->used_ms)
+        if (state->used_us < oldest->used_us)
             oldest = state;
     }
     return oldest;
@@ -53,7 +53,9 @@ static struct hm_tunnel_state *choose_slot(struct hm_tunnel_states *states, uint
 struct hm_tunnel_state *hm_tunnel_state_use(struct hm_tunnel_states *states, uint32_t remote_addr)
 {
     struct hm_route route;
-    struct hm_tunnel_state *state = hm_tunnel_state_find(states, remote_addr);
+    struct hm_tunnel_state *state = states->last;
+    if (state == NULL || state->remote_addr != remote_addr)
+        state = hm_tunnel_state_find(states, remote_addr);
     if (state == NULL) {
         if (!hm_route_find(states->env->config, remote_addr, &route))
             return NULL;
@@ -61,7 +63,8 @@ struct hm_tunnel_state *hm_tunnel_state_use(struct hm_tunnel_states *states, uin
         *state = (struct hm_tunnel_state){
             .remote_addr = remote_addr, .route = route, .next_id = (uint16_t)hm_env_random(states->env)};
     }
-    state->used_ms = hm_env_ms(states->env);
+    state->used_us = states->env->now.mono_us;
+    states->last = state;
     return state;
 }
 

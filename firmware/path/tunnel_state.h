@@ -16,11 +16,12 @@ struct hm_tunnel_state {
     uint16_t largest_len; /* of the outer packets sent so far */
     uint16_t path_mtu;    /* of outer packets, as told by a router on the way; 0: the link's */
     uint64_t lowered_ms;  /* when it was told */
-    uint64_t used_ms;
+    uint64_t used_us;
 };
 
 struct hm_tunnel_states {
     struct hm_env *env;
+    struct hm_tunnel_state *last; /* used last: packets come in trains; NULL: none yet */
     struct hm_tunnel_state slots[HM_TUNNEL_STATES];
 };
 

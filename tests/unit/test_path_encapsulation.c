@@ -264,6 +264,21 @@ static void test_f14_a_visitors_packet_is_checked_and_goes_to_its_home(void **st
     assert_int_equal(path_rig_sent_inner(f, 0).ttl, 32);
 }
 
+/* What comes to a visitor by IP-in-IP from its home agent goes back by the same, addresses exchanged. */
+static void test_r9_the_reverse_tunnel_is_the_forward_one_reversed(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_ethernet ethernet;
+
+    rig_forget_frames(&f->rig);
+    path_rig_tunnelled(f, &(struct rig_packet){.src = RIG_FAR, .dst = RIG_GUEST, .outer_src = RIG_PEER_B});
+    assert_int_equal(path_rig_sent(f, 0, &ethernet).dst, RIG_GUEST);
+    send_up(f, (struct rig_packet){.ttl = 64});
+    struct hm_ipv4 outer = outer_of(f, RIG_PEER_B);
+    assert_int_equal(outer.src, RIG_AGENT);
+    assert_int_equal(outer.header_len, HM_IPV4_LEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +293,7 @@ int main(void)
         TEST(test_i12_identifications_of_fragmentable_packets_differ),
         TEST(test_t2_the_agents_own_packets_reach_an_absent_node),
         TEST(test_f13_what_is_for_no_visitor_is_dropped_without_a_word),
+        TEST(test_r9_the_reverse_tunnel_is_the_forward_one_reversed),
         TEST(test_f14_a_visitors_packet_is_checked_and_goes_to_its_home),
     };
 

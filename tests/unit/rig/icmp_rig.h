@@ -78,4 +78,44 @@ static inline unsigned icmp_rig_mtu(const uint8_t *icmp)
     return (unsigned)(icmp[6] << 8 | icmp[7]);
 }
 
+/* A packet for the node that is away; gives how many frames left for it. */
+static inline unsigned icmp_rig_send_down(struct path_rig *f, size_t len, uint16_t fragment)
+{
+    rig_forget_frames(&f->rig);
+    path_rig_packet(
+        f, 0, &RIG_VM_MAC, &RIG_ROUTER_MAC,
+        &(struct rig_packet){
+            .src = RIG_FAR, .dst = RIG_VM, .payload_len = len - HM_IPV4_LEN, .fragment = fragment});
+    return f->rig.frame_count;
+}
+
+/* Sends such a packet and remembers the outer packet, which must have left. */
+static inline size_t icmp_rig_send_and_keep(struct path_rig *f, size_t len, uint16_t fragment, uint8_t *outer)
+{
+    assert_int_equal(icmp_rig_send_down(f, len, fragment), 1);
+    size_t outer_len = f->rig.frames[0].len - HM_ETHERNET_LEN;
+    assert_int_equal(outer_len, len + HM_IPV4_LEN);
+    memcpy(outer, f->rig.frames[0].bytes + HM_ETHERNET_LEN, outer_len);
+    rig_forget_frames(&f->rig);
+    return outer_len;
+}
+
+static inline void icmp_rig_too_big(struct path_rig *f, const uint8_t *quote, size_t quote_len, uint16_t mtu)
+{
+    icmp_rig_error(f, &(struct rig_error){.type = HM_ICMP_UNREACHABLE,
+                                          .code = HM_ICMP_FRAGMENTATION_NEEDED,
+                                          .mtu = mtu,
+                                          .quote = quote,
+                                          .quote_len = quote_len});
+}
+
+/* The largest packet that may not be cut and enters the tunnel. */
+static inline size_t icmp_rig_tunnel_mtu(struct path_rig *f)
+{
+    struct hm_ipv4 ip;
+
+    icmp_rig_send_down(f, 1480 + 8, HM_IPV4_DF);
+    return icmp_rig_mtu(icmp_rig_sent(f, 0, 0, &ip));
+}
+
 #endif
