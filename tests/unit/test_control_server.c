@@ -263,6 +263,33 @@ static void test_our_own_requests_sent_back_to_us_are_not_handled(void **state)
     assert_int_equal(f->handled, 1);
 }
 
+/* While keys are exchanged the other agent may use the new one already. */
+static void test_a_peer_may_use_any_of_its_keys_and_each_with_its_own_id(void **state)
+{
+    struct fixture *f = *state;
+    struct hm_peer_config *config = &f->rig.peers[0];
+    const struct hm_peer *peer = &f->security.peers[0];
+    struct hm_control_message request = {.kind = HM_CONTROL_REQUEST,
+                                         .op = HM_OP_ABORT,
+                                         .key_id = 1003,
+                                         .timestamp = f->env.now.ntp,
+                                         .request_id = 9,
+                                         .handover_id = 1,
+                                         .agent_addr = config->addr};
+
+    config->more_count = 1;
+    config->more[0] = (struct hm_association_config){.spi = 1003, .key = {.len = 32, .bytes = {7}}};
+    hm_security_fini(&f->security);
+    assert_int_equal(hm_security_init(&f->security, &f->env), 0);
+    peer = &f->security.peers[0];
+    ask_with(f, &request, &peer->control_key);
+    assert_int_equal(f->handled, 0);
+    ask_with(f, &request, &peer->associations[1].control_key);
+    assert_int_equal(f->handled, 1);
+    assert_int_equal(f->last.key_id, 1003);
+    assert_true(hm_control_is_authentic(f->bytes, f->len, &peer->associations[1].control_key));
+}
+
 static void test_hypervisors_and_peers_may_ask_what_is_theirs(void **state)
 {
     struct fixture *f = *state;
@@ -315,6 +342,7 @@ int main(void)
         TEST(test_what_was_sent_before_the_start_is_not_believed),
         TEST(test_no_recorded_request_is_ever_handled_twice),
         TEST(test_our_own_requests_sent_back_to_us_are_not_handled),
+        TEST(test_a_peer_may_use_any_of_its_keys_and_each_with_its_own_id),
         TEST(test_hypervisors_and_peers_may_ask_what_is_theirs),
         TEST(test_open_requests_are_never_pushed_out),
     };

@@ -370,6 +370,19 @@ static void test_refusals_have_their_codes_and_change_nothing(void **state)
     assert_int_equal(f->rig.frame_count, 0);
 }
 
+/* In gateway mode the agent has several addresses; the tunnel ends at one, and that is the home agent's. */
+static void test_h10_h17_only_the_address_of_the_tunnel_is_the_home_agents(void **state)
+{
+    struct fixture *f = *state;
+
+    f->env.agent_addr = RIG_FAR;
+    assert_int_equal(ask(f, &(struct ask){.peer = B, .lifetime_s = 300, .home_agent = RIG_AGENT}),
+                     HM_CODE_HA_UNKNOWN_ADDRESS);
+    assert_int_equal(f->reply.home_agent, RIG_FAR);
+    assert_int_equal(ask(f, &(struct ask){.peer = B, .lifetime_s = 300, .home_agent = RIG_FAR}), 0);
+    assert_int_equal(f->reply.home_agent, RIG_FAR);
+}
+
 static void test_simultaneous_bindings_are_answered_with_code_1(void **state)
 {
     struct fixture *f = *state;
@@ -528,6 +541,7 @@ int main(void)
         TEST(test_another_agent_cannot_deregister_the_node),
         TEST(test_deregistering_an_unknown_node_makes_no_entry),
         TEST(test_refusals_have_their_codes_and_change_nothing),
+        TEST(test_h10_h17_only_the_address_of_the_tunnel_is_the_home_agents),
         TEST(test_simultaneous_bindings_are_answered_with_code_1),
         TEST(test_lifetimes_are_lowered_and_never_raised),
         TEST(test_a_full_table_is_answered_and_keeps_its_bindings),

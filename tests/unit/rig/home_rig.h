@@ -258,7 +258,8 @@ static inline void home_find_reply(const struct home_rig *f, struct home_reply *
             continue;
         assert_int_equal(
             hm_ipv4_decode(frame->bytes + HM_ETHERNET_LEN, frame->len - HM_ETHERNET_LEN, &out->ip), 0);
-        if (out->ip.protocol != HM_IP_PROTO_UDP || (udp[0] << 8 | udp[1]) != HM_MIP_PORT)
+        if (out->ip.protocol != HM_IP_PROTO_UDP || (udp[0] << 8 | udp[1]) != HM_MIP_PORT ||
+            udp[UDP_LEN] != HM_MIP_REPLY)
             continue;
         out->came = true;
         out->src_port = (uint16_t)(udp[0] << 8 | udp[1]);
