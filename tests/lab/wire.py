@@ -125,19 +125,18 @@ class Course:
                                  "mip.ext.pmipv4nonskipext.pernodeauthmethod", "mip.ext.pmipv4skipext.interfaceid",
                                  "mip.ext.cvse.vendor_id", "mip.ext.nvse.vendor_id")
         replies = read_messages(captures["a"], 3, "mip.code")
-        self.lab.equal("what the foreign agent asked for: stage, activate, deregister; their lifetimes",
-                       [request["mip.life"] for request in requests], [str(STAGED_LIFETIME_S), str(LIFETIME_S), "0"])
+        self.lab.equal("what the foreign agent asked for: stage, activate; their lifetimes",
+                       [request["mip.life"] for request in requests], [str(STAGED_LIFETIME_S), str(LIFETIME_S)])
         same = {"ip.src": self.fa, "ip.dst": self.ha, "udp.srcport": "434", "udp.dstport": "434",
                 "mip.homeaddr": MACHINE_IP, "mip.haaddr": self.ha, "mip.coa": self.fa, "mip.nai": "vm1",
                 "mip.auth.spi": SPI, "mip.ext.pmipv4nonskipext.pernodeauthmethod": "1",
                 "mip.ext.pmipv4skipext.interfaceid": MACHINE_MAC.replace(":", "")}
-        for name, handover, request in zip(("stage", "activate", "deregister"),
-                                           (mip.CRITICAL_VENDOR, mip.VENDOR, mip.VENDOR), requests):
+        for name, handover, request in zip(("stage", "activate"), (mip.CRITICAL_VENDOR, mip.VENDOR), requests):
             found = {key: request[key] for key in same}
             self.lab.equal(f"{name}: addresses, ports, name, MAC, SPI", found, same)
             self.lab.equal(f"{name}: of the flags T and no other", int(request["mip.flags"], 0), mip.REVERSE_TUNNEL)
             self.lab.equal(f"{name}: its extensions", [int(kind) for kind in request["mip.ext.type"].split(",")],
-                           [*EXTENSIONS, handover, mip.FA_HA_AUTH])
+                           [*EXTENSIONS, handover, mip.REVOCATION, mip.FA_HA_AUTH])
             vendors = request["mip.ext.cvse.vendor_id"].split(",") + request["mip.ext.nvse.vendor_id"].split(",")
             self.lab.equal(f"{name}: the vendor's number", set(vendors) - {""}, {VENDOR_ID})
         self.lab.equal("each was answered once, and accepted", [reply["mip.code"] for reply in replies],
@@ -147,7 +146,22 @@ class Course:
                            {"ip.src": self.ha, "ip.dst": self.fa, "udp.srcport": "434", "udp.dstport": "434",
                             "mip.code": "0", "mip.life": request["mip.life"], "mip.homeaddr": MACHINE_IP,
                             "mip.haaddr": self.ha, "mip.ident": request["mip.ident"],
-                            "mip.ext.type": f"{mip.PMIP},{mip.FA_HA_AUTH}", "mip.auth.spi": SPI})
+                            "mip.ext.type": f"{mip.PMIP},{mip.REVOCATION},{mip.FA_HA_AUTH}", "mip.auth.spi": SPI})
+
+    def revocations(self, captures):
+        """The machine went home: its home agent revoked the visit before anybody deregistered."""
+        self.lab.part("revocations")
+        sent = read_messages(captures["a"], 7, "mip.rev.a", "mip.rev.hda", "mip.rev.fda", "mip.revid")
+        acknowledged = read_messages(captures["b"], 15, "mip.revid")
+        self.lab.equal("one, by the home agent", len(sent), 1)
+        same = {"udp.srcport": "434", "udp.dstport": "434", "mip.homeaddr": MACHINE_IP, "mip.auth.spi": SPI,
+                "mip.ext.type": str(mip.FA_HA_AUTH)}
+        found = {key: sent[0][key] for key in (*same, "ip.src", "ip.dst", "mip.rev.a", "mip.rev.hda", "mip.rev.fda")}
+        self.lab.equal("its fields", found, {**same, "ip.src": self.ha, "ip.dst": self.fa, "mip.rev.a": "1",
+                                             "mip.rev.hda": self.ha, "mip.rev.fda": self.fa})
+        found = [{key: ack[key] for key in (*same, "ip.src", "ip.dst", "mip.revid")} for ack in acknowledged]
+        self.lab.equal("one acknowledgment of it", found, [{**same, "ip.src": self.fa, "ip.dst": self.ha,
+                                                            "mip.revid": sent[0]["mip.revid"]}])
 
     # --- a foreign agent that is not ours
 
@@ -216,6 +230,7 @@ def course(lab):
     captures = one.travel()
     one.judged_by_tshark(captures)
     one.registrations(captures)
+    one.revocations(captures)
     one.stranger()
 
 
