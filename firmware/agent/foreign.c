@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "firmware/agent/node.h"
 #include "firmware/link/output.h"
 
 #define PROBE_MS 1000
@@ -85,26 +86,12 @@ static bool is_possible_addr(const struct hm_control_node *node)
            node->home_addr != hm_prefix_broadcast(&node->home_prefix) && node->home_addr != node->router;
 }
 
-/* Not a group's, not ours, not that of a router of this LAN. */
-static bool is_possible_mac(const struct hm_foreign *foreign, const struct hm_mac *mac)
-{
-    const struct hm_router_config *config = foreign->env->config;
-    if (hm_mac_is_group(mac) || hm_mac_is_zero(mac))
-        return false;
-    for (unsigned i = 0; i < config->link_count; i++)
-        if (hm_mac_equal(&config->links[i].mac, mac))
-            return false;
-    const struct hm_neighbour *router =
-        hm_neighbour_lookup(foreign->neighbours, foreign->env->home_link, config->home_router);
-    return router == NULL || !hm_mac_equal(&router->mac, mac);
-}
-
 const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node)
 {
     const struct hm_router_config *config = foreign->env->config;
     if (!is_possible_addr(node))
         return "its address is not one of a host of its home";
-    if (!is_possible_mac(foreign, &node->mac))
+    if (!hm_node_mac_is_possible(foreign->env, foreign->neighbours, &node->mac))
         return "its MAC is not one that a visitor may have here";
     if (hm_security_peer_by_addr(foreign->security, node->home_agent) == NULL)
         return "its home agent is not a peer of this agent";

@@ -11,6 +11,8 @@
 
 #include <stdio.h>
 
+#include "firmware/agent/node.h"
+
 /* How long a node that came home is remembered: its last identification keeps old requests out, and frames
  * that it still sends to the foreign agent's MAC are routed meanwhile. */
 #define REMEMBER_MS 60000
@@ -194,6 +196,8 @@ enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_pe
         return HM_CODE_HA_PMIP_DISALLOWED;
     if (!deregisters && !ext->has_mac && binding == NULL)
         return HM_CODE_HA_MALFORMED;
+    if (ext->has_mac && !hm_node_mac_is_possible(home->env, home->neighbours, &ext->mac))
+        return HM_CODE_HA_PROHIBITED;
     /* A late message of an older handover must not win. The place where the node is may go on renewing and
      * deregistering while the next one is staged. */
     if (binding != NULL && ext->has_hold && !deregisters && hm_binding_is_overtaken(binding, ext->epoch))
