@@ -262,11 +262,20 @@ void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, boo
 
 /* --- outcomes ----------------------------------------------------------------------------------------- */
 
+/* A reply may shorten what was asked for, and never lengthen it (RFC 5944 section 3.4). */
 static void on_granted(struct hm_foreign *foreign, struct hm_visitor *visitor, uint16_t lifetime_s)
 {
+    if (lifetime_s > visitor->lifetime_s)
+        lifetime_s = visitor->lifetime_s;
     visitor->lifetime_s = lifetime_s;
     hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, renewal_ms(lifetime_s));
+}
+
+/* RFC 5563 section 8.1: these two will not change; do not ask again. */
+static bool is_final(unsigned code)
+{
+    return code == HM_CODE_HA_PMIP_UNSUPPORTED || code == HM_CODE_HA_PMIP_DISALLOWED;
 }
 
 /* A refused or unanswered registration is asked for again as long as the visitor's lifetime runs. */
@@ -275,7 +284,8 @@ static void on_refused(struct hm_foreign *foreign, struct hm_visitor *visitor, u
     hm_env_log(foreign->env, HM_LOG_ERROR, "visitor %s: registration failed: %s", visitor->vm,
                code == HM_REGISTRATION_SILENT ? "the home agent is silent"
                                               : hm_reply_code_text((uint8_t)code));
-    hm_timer_arm(&foreign->env->wheel, &visitor->renewal, REPEAT_MS);
+    if (!is_final(code))
+        hm_timer_arm(&foreign->env->wheel, &visitor->renewal, REPEAT_MS);
 }
 
 static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,
