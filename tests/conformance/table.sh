@@ -6,6 +6,7 @@
 #   table.sh --log FILE      the same from the output of an earlier `ctest -V`
 #   table.sh --check         runs nothing: fails when a row that applies has no test, unless missing.txt names it, and
 #                            when missing.txt names a row that has one
+#   table.sh --missing       the rows that apply and have no test, one a line: missing.txt as it must be
 #
 # rows.tsv says what each row asks for and whether it applies to a proxying agent. A test carries a row's id in its
 # name: test_h4_..., or test_h4_h5_... for two rows.
@@ -47,6 +48,12 @@ check() {
         }' - "$here/rows.tsv"
 }
 
+missing() {
+    named_tests | awk -F'\t' '
+        FILENAME == "-" { tested[$1] = 1; next }
+        FNR > 1 && $5 == "yes" && !($1 in tested) { print $1 }' - "$here/rows.tsv"
+}
+
 write_table() {
     local log=$1
     awk -F'\t' -v log_file="$log" '
@@ -82,6 +89,9 @@ write_table() {
 case ${1:-} in
 --check)
     check
+    ;;
+--missing)
+    missing
     ;;
 --log)
     write_table "${2:?table.sh --log FILE}"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Conformance, seen on the wire: which packets enter and leave a visitor's tunnel (RFC 3024, RFC 5944
- * section 4.2.2, RFC 5563 section 4.2.1). */
+/* Conformance, seen on the wire: which packets enter and leave a visitor's tunnel, and which do not (RFC
+ * 3024, RFC 5944 section 4.2.2, RFC 5563 section 4.2.1). */
 #include "tests/scenario/forge.h"
 
 #define AGENT_A 0x0a010002u
@@ -62,7 +62,7 @@ static void test_x10_x12_frames_to_any_mac_are_the_visitors(void **state)
     assert_int_equal(watch.seen, 1);
 }
 
-static void test_r9_the_reverse_tunnel_is_of_the_forward_tunnels_kind(void **state)
+static void test_t1_r9_both_tunnels_are_ip_in_ip_with_their_ends_exchanged(void **state)
 {
     struct hm_sim_world *world = *state;
     struct ip_watch forward, reverse;
@@ -191,16 +191,51 @@ static void test_f14_a_visitors_packets_lose_a_hop_each_way_and_wrong_checksums_
     ip_watch_stop(&up, world, HM_SIM_B);
 }
 
+/* Frames on a LAN that carry the VM's MAC or address in an ARP packet that its home agent did not send. */
+struct arp_leak {
+    struct hm_sim_tap tap;
+    const struct hm_sim_port *agent;
+    unsigned seen;
+};
+
+static void see_leak(void *ctx, struct hm_sim_passing *passing)
+{
+    struct arp_leak *leak = ctx;
+
+    if (passing->from != leak->agent && passing->bytes[12] == 8 && passing->bytes[13] == 6)
+        leak->seen += forge_u32(passing->bytes + HM_ETHERNET_LEN + 14) == HM_SIM_VM_ADDR;
+}
+
+/* An unmodified VM goes on asking for its home's hosts, and defends its address: none of it gets home. */
+static void test_p7_an_absent_nodes_arp_does_not_reach_its_home(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct arp_leak leak = {.agent = &world->sites[HM_SIM_A].agent.links[0]};
+
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    leak.tap = (struct hm_sim_tap){.see = see_leak, .ctx = &leak};
+    hm_sim_lan_add_tap(&world->sites[HM_SIM_A].lan, &leak.tap);
+    for (unsigned host = 1; host < 30; host++)
+        hm_sim_iface_ask(&world->vm.iface, HM_SIM_VM_ADDR, world->sites[HM_SIM_A].net + host);
+    hm_sim_iface_ask(&world->vm.iface, HM_SIM_VM_ADDR, HM_SIM_VM_ADDR); /* an announcement */
+    hm_sim_iface_ask(&world->vm.iface, 0, HM_SIM_VM_ADDR);              /* a probe */
+    hm_sim_run_for(&world->sim, HM_SIM_S);
+    hm_sim_lan_remove_tap(&world->sites[HM_SIM_A].lan, &leak.tap);
+    assert_int_equal(leak.seen, 0);
+    assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENARIO(test_r6_f16_x10_the_visitors_packets_enter_the_reverse_tunnel),
         SCENARIO(test_x10_x12_frames_to_any_mac_are_the_visitors),
-        SCENARIO(test_r9_the_reverse_tunnel_is_of_the_forward_tunnels_kind),
+        SCENARIO(test_t1_r9_both_tunnels_are_ip_in_ip_with_their_ends_exchanged),
         SCENARIO(test_r8_a_home_agent_opens_only_the_tunnels_of_its_bindings),
         SCENARIO(test_r10_a_visitors_packet_has_its_mac_and_its_address),
         SCENARIO(test_f13_what_is_for_no_visitor_is_dropped_without_a_word),
         SCENARIO(test_f14_a_visitors_packets_lose_a_hop_each_way_and_wrong_checksums_end),
+        SCENARIO(test_p7_an_absent_nodes_arp_does_not_reach_its_home),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
