@@ -16,8 +16,8 @@ here=tests/conformance
 
 # One line per row and test: id, test, file.
 named_tests() {
-    grep -rnoE --include='test_*.c' --include='*.py' '^(static void|def|[[:space:]]+def) test_([a-z][0-9]+b?_)+[a-z0-9_]*' \
-        tests | awk -F: '{
+    grep -rnoE --include='test_*.c' --include='*.py' \
+        '^(static void|def|[[:space:]]+def) test_([a-z][0-9]+b?_)+[a-z0-9_]*' tests | awk -F: '{
             file = $1; name = $3
             sub(/^.* /, "", name)
             rest = substr(name, 6)
@@ -36,7 +36,8 @@ check() {
         FNR == 1 { next }
         {
             known[$1] = 1
-            if ($5 == "yes" && !($1 in tested) && !($1 in named)) fault($1 ": no test has its id, and missing.txt does not say so")
+            if ($5 == "yes" && !($1 in tested) && !($1 in named))
+                fault($1 ": no test has its id, and missing.txt does not say so")
             if (($1 in tested) && ($1 in named)) fault($1 ": has a test; take it out of missing.txt")
             if ($5 != "yes" && $5 !~ /^no: ./) fault($1 ": neither yes nor no with a reason")
             if ($5 != "yes" && ($1 in tested)) fault($1 ": does not apply, and has a test")
