@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#include "firmware/agent/node.h"
+
 #define ARRIVED_WAIT_MS 30000
 
 static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
@@ -78,6 +80,8 @@ static const char *refusal_of_return(const struct hm_agent *agent, const struct 
     const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
     if (!hm_home_serves(&agent->home, node->home_addr))
         return "it does not belong here";
+    if (!hm_node_mac_is_possible(agent->env, agent->neighbours, &node->mac))
+        return "its MAC is not one that a node may have here";
     return binding != NULL && hm_binding_is_overtaken(binding, epoch) ? "a newer handover is known here"
                                                                       : NULL;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "firmware/agent/node.h"
 #include "firmware/agent/presence.h"
 
 #define REPEAT_MS 5000 /* after a registration that failed */
@@ -83,26 +84,12 @@ static bool is_possible_addr(const struct hm_control_node *node)
            node->home_addr != hm_prefix_broadcast(&node->home_prefix) && node->home_addr != node->router;
 }
 
-/* Not a group's, not ours, not that of a router of this LAN. */
-static bool is_possible_mac(const struct hm_foreign *foreign, const struct hm_mac *mac)
-{
-    const struct hm_router_config *config = foreign->env->config;
-    if (hm_mac_is_group(mac) || hm_mac_is_zero(mac))
-        return false;
-    for (unsigned i = 0; i < config->link_count; i++)
-        if (hm_mac_equal(&config->links[i].mac, mac))
-            return false;
-    const struct hm_neighbour *router =
-        hm_neighbour_lookup(foreign->neighbours, foreign->env->home_link, config->home_router);
-    return router == NULL || !hm_mac_equal(&router->mac, mac);
-}
-
 const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node)
 {
     const struct hm_router_config *config = foreign->env->config;
     if (!is_possible_addr(node))
         return "its address is not one of a host of its home";
-    if (!is_possible_mac(foreign, &node->mac))
+    if (!hm_node_mac_is_possible(foreign->env, foreign->neighbours, &node->mac))
         return "its MAC is not one that a visitor may have here";
     if (hm_security_peer_by_addr(foreign->security, node->home_agent) == NULL)
         return "its home agent is not a peer of this agent";
@@ -286,11 +273,20 @@ static uint64_t renewal_ms(uint16_t lifetime_s)
     return (uint64_t)lifetime_s * 1000 * 2 / 3;
 }
 
+/* A reply may shorten what was asked for, and never lengthen it (RFC 5944 section 3.4). */
 static void on_granted(struct hm_foreign *foreign, struct hm_visitor *visitor, uint16_t lifetime_s)
 {
+    if (lifetime_s > visitor->lifetime_s)
+        lifetime_s = visitor->lifetime_s;
     visitor->lifetime_s = lifetime_s;
     hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, renewal_ms(lifetime_s));
+}
+
+/* RFC 5563 section 8.1: these two will not change; do not ask again. */
+static bool is_final(unsigned code)
+{
+    return code == HM_CODE_HA_PMIP_UNSUPPORTED || code == HM_CODE_HA_PMIP_DISALLOWED;
 }
 
 /* A refused or unanswered registration is asked for again as long as the visitor's lifetime runs. */
@@ -299,7 +295,8 @@ static void on_refused(struct hm_foreign *foreign, struct hm_visitor *visitor, u
     hm_env_log(foreign->env, HM_LOG_ERROR, "visitor %s: registration failed: %s", visitor->vm,
                code == HM_REGISTRATION_SILENT ? "the home agent is silent"
                                               : hm_reply_code_text((uint8_t)code));
-    hm_timer_arm(&foreign->env->wheel, &visitor->renewal, REPEAT_MS);
+    if (!is_final(code))
+        hm_timer_arm(&foreign->env->wheel, &visitor->renewal, REPEAT_MS);
 }
 
 static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,

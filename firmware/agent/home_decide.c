@@ -5,6 +5,7 @@
  * an operator can mend things: what the message is, whether it came to the right place, who may ask for whom,
  * what is asked for, and last whether it comes too late. */
 #include "firmware/agent/home_parts.h"
+#include "firmware/agent/node.h"
 
 bool hm_home_serves(const struct hm_home *home, uint32_t home_addr)
 {
@@ -65,6 +66,8 @@ static enum hm_reply_code check_service(const struct hm_home *home,
         return HM_CODE_HA_REVERSE_MANDATORY;
     if (!request->ext.has_mac && binding == NULL)
         return request->ext.has_pmip_method ? HM_CODE_HA_MALFORMED : HM_CODE_HA_PROHIBITED;
+    if (request->ext.has_mac && !hm_node_mac_is_possible(home->env, home->neighbours, &request->ext.mac))
+        return HM_CODE_HA_PROHIBITED;
     unsigned max = hm_home_max_simultaneous(home);
     if ((request->flags & HM_RRQ_S) && !request->ext.has_hold && max > 1 && binding != NULL &&
         hm_binding_count(binding) >= max && !hm_binding_has_care_of(binding, request->care_of_addr))

@@ -102,6 +102,7 @@ static void relay(struct hm_notice *notice, struct hm_peer *peer, const char *vm
     snprintf(message.host, sizeof(message.host), "%s", asked->host);
     for (unsigned i = 0; i < node_count; i++)
         message.addrs[message.addr_count++] = nodes[i].home_addr;
+    notice->found = true; /* an answer to LOCATE that is still open must not relay it once more */
     hm_timer_cancel(&notice->agent->env->wheel, &notice->timer);
     hm_control_call(&notice->agent->calls, peer, &message, wait_ms + RELAY_MARGIN_MS, on_relayed, notice);
 }

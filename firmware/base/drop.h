@@ -12,7 +12,7 @@
     X(ETHERTYPE, "ethertype", "frame type that the agent does not carry")                             \
     X(OFFLOAD, "offload", "frame that needs an offload which was not agreed")                         \
     X(ARP_MALFORMED, "arp-malformed", "ARP packet with wrong fields or length")                       \
-    X(ARP_GROUP_MAC, "arp-group-mac", "ARP packet that claims a broadcast or multicast MAC")          \
+    X(ARP_GROUP_MAC, "arp-group-mac", "ARP packet that claims a broadcast, multicast or no MAC")      \
     X(IP_HEADER, "ip-header", "bad IPv4 version, header length or total length")                      \
     X(IP_CHECKSUM, "ip-checksum", "wrong IPv4 header checksum")                                       \
     X(IP_MARTIAN, "ip-martian", "impossible source or destination address")                           \

@@ -80,7 +80,7 @@ void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *
         hm_env_drop(path->env, HM_DROP_ARP_MALFORMED, NULL);
         return;
     }
-    if (hm_mac_is_group(&arp.sender_mac)) {
+    if (hm_mac_is_group(&arp.sender_mac) || hm_mac_is_zero(&arp.sender_mac)) {
         hm_env_drop(path->env, HM_DROP_ARP_GROUP_MAC, "%s", hm_ip_text(arp.sender_addr, text));
         return;
     }

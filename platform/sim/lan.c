@@ -55,10 +55,10 @@ static const struct hm_sim_fdb_entry *fdb_find(const struct hm_sim_lan *lan, uin
     for (size_t i = 0; i < FDB_PROBE; i++) {
         const struct hm_sim_fdb_entry *entry = &lan->fdb[fdb_slot(mac, i) % HM_SIM_FDB_LEN];
 
-        if (entry->mac == mac)
-            return entry;
         if (entry->mac == 0)
             return NULL;
+        if (entry->mac == mac)
+            return entry;
     }
     return NULL;
 }
@@ -190,7 +190,7 @@ static void bridge(struct hm_sim_lan *lan, struct hm_sim_port *from, struct hm_s
     const uint8_t *bytes = hm_sim_frame_bytes(frame);
     const struct hm_sim_fdb_entry *entry;
 
-    if ((bytes[6] & 1) == 0)
+    if ((bytes[6] & 1) == 0 && mac_u64(bytes + 6) != 0)
         learn(lan, mac_u64(bytes + 6), from);
     entry = (bytes[0] & 1) != 0 ? NULL : fdb_find(lan, mac_u64(bytes));
     if (entry == NULL || !is_fresh(lan, entry)) {
