@@ -6,29 +6,30 @@
 #include "firmware/base/drop.h"
 
 /* X(symbol, name, what it counts) */
-#define HM_COUNTERS(X)                                                              \
-    X(FRAMES_IN, "frames-in", "frames received")                                    \
-    X(FRAMES_OUT, "frames-out", "frames sent")                                      \
-    X(TUNNEL_OUT, "tunnel-out", "packets put into a tunnel")                        \
-    X(TUNNEL_IN, "tunnel-in", "packets taken out of a tunnel")                      \
-    X(DELIVERED, "delivered", "packets delivered to visitors")                      \
-    X(FRAGMENTED, "fragmented", "packets cut into fragments before the tunnel")     \
-    X(ICMP_TOO_BIG, "icmp-too-big", "ICMP fragmentation needed sent")               \
-    X(ICMP_OTHER, "icmp-other", "other ICMP errors sent")                           \
-    X(ARP_PROXIED, "arp-proxied", "ARP requests answered for others")               \
-    X(ARP_TAKEOVER, "arp-takeover", "announcements sent for absent nodes")          \
-    X(ARP_UPDATES, "arp-updates", "ARP updates sent to mobile nodes")               \
-    X(RRQ_SENT, "rrq-sent", "registration requests sent")                           \
-    X(RRQ_RECEIVED, "rrq-received", "registration requests received")               \
-    X(RRP_SENT, "rrp-sent", "registration replies sent")                            \
-    X(RRP_ACCEPTED, "rrp-accepted", "registration requests accepted")               \
-    X(RRP_DENIED, "rrp-denied", "registration requests denied")                     \
-    X(CONTROL_REQUESTS, "control-requests", "control requests accepted")            \
-    X(CONTROL_REPEATS, "control-repeats", "control requests answered from memory")  \
-    X(CONTROL_RESYNCS, "control-resyncs", "clock resynchronisations offered")       \
-    X(HANDOVERS_STAGED, "handovers-staged", "handovers staged")                     \
-    X(HANDOVERS_DONE, "handovers-done", "handovers completed")                      \
-    X(HANDOVERS_ENDED, "handovers-ended", "handovers cancelled, failed or expired") \
+#define HM_COUNTERS(X)                                                                  \
+    X(FRAMES_IN, "frames-in", "frames received")                                        \
+    X(FRAMES_OUT, "frames-out", "frames sent")                                          \
+    X(TUNNEL_OUT, "tunnel-out", "packets put into a tunnel")                            \
+    X(TUNNEL_IN, "tunnel-in", "packets taken out of a tunnel")                          \
+    X(DELIVERED, "delivered", "packets delivered to visitors")                          \
+    X(FRAGMENTED, "fragmented", "packets cut into fragments before the tunnel")         \
+    X(ICMP_TOO_BIG, "icmp-too-big", "ICMP fragmentation needed sent")                   \
+    X(ICMP_OTHER, "icmp-other", "other ICMP errors sent")                               \
+    X(ARP_PROXIED, "arp-proxied", "ARP requests answered for others")                   \
+    X(ARP_TAKEOVER, "arp-takeover", "announcements sent for absent nodes")              \
+    X(ARP_UPDATES, "arp-updates", "ARP updates sent to mobile nodes")                   \
+    X(DHCP_CARRIED, "dhcp-carried", "DHCP broadcasts carried between visitor and home") \
+    X(RRQ_SENT, "rrq-sent", "registration requests sent")                               \
+    X(RRQ_RECEIVED, "rrq-received", "registration requests received")                   \
+    X(RRP_SENT, "rrp-sent", "registration replies sent")                                \
+    X(RRP_ACCEPTED, "rrp-accepted", "registration requests accepted")                   \
+    X(RRP_DENIED, "rrp-denied", "registration requests denied")                         \
+    X(CONTROL_REQUESTS, "control-requests", "control requests accepted")                \
+    X(CONTROL_REPEATS, "control-repeats", "control requests answered from memory")      \
+    X(CONTROL_RESYNCS, "control-resyncs", "clock resynchronisations offered")           \
+    X(HANDOVERS_STAGED, "handovers-staged", "handovers staged")                         \
+    X(HANDOVERS_DONE, "handovers-done", "handovers completed")                          \
+    X(HANDOVERS_ENDED, "handovers-ended", "handovers cancelled, failed or expired")     \
     X(HOME_AGAIN, "home-again", "frames of an absent node seen on its home LAN")
 
 enum hm_counter {

@@ -134,5 +134,6 @@ void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
         return;
     }
     frame->len = inner.total_len;
-    exit_tunnel(path, &outer, &inner, frame);
+    if (!hm_path_dhcp_of_tunnel(path, outer.src, &inner, frame))
+        exit_tunnel(path, &outer, &inner, frame);
 }
