@@ -123,9 +123,8 @@ static const struct hm_binding *find_sender(const struct hm_path *path, uint32_t
 static void send_at_home(struct hm_path *path, const struct hm_binding *binding, struct hm_frame *frame)
 {
     unsigned link = path->env->home_link;
-    const struct hm_mac *mac = hm_timer_is_armed(&binding->takeover.timer)
-                                   ? hm_takeover_mac(&binding->takeover)
-                                   : &path->env->config->links[link].mac;
+    const struct hm_mac *mac =
+        !binding->takeover.paused ? hm_takeover_mac(&binding->takeover) : &path->env->config->links[link].mac;
     hm_env_count(path->env, HM_COUNT_DHCP_CARRIED);
     hm_output_ethernet(path->env, link, &HM_MAC_BROADCAST, mac, frame);
 }
