@@ -36,6 +36,27 @@ static uint64_t drops_sum(const struct hm_env *env)
     return sum;
 }
 
+/* On a shared bridge their broadcasts and their DHCP are heard by the LAN, and the reverse. */
+static unsigned unshielded_visitors(const struct hm_report_source *source)
+{
+    const struct hm_foreign *foreign = &source->agent->foreign;
+    unsigned count = 0;
+    size_t bucket = 0;
+    struct hm_table_node *at = hm_table_walk(&foreign->visitors.by_home, &bucket, NULL);
+    for (; at != NULL; at = hm_table_walk(&foreign->visitors.by_home, &bucket, at))
+        count += !hm_foreign_is_shielded(foreign, HM_CONTAINER_OF(at, struct hm_visitor, by_home));
+    return count;
+}
+
+static void write_warning(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    char text[HM_CONTROL_TEXT_LEN];
+    unsigned count = unshielded_visitors(source);
+    snprintf(text, sizeof(text), "%u visitor%s without a shield: see notify-migrate shield", count,
+             count == 1 ? "" : "s");
+    sink->text(sink->ctx, "warning", count == 0 ? NULL : text);
+}
+
 static void write_status(const struct hm_report_source *source, const struct hm_report_sink *sink)
 {
     const struct hm_env *env = source->env;
@@ -56,6 +77,7 @@ static void write_status(const struct hm_report_source *source, const struct hm_
     sink->number(sink->ctx, "frames_in", env->counters.events[HM_COUNT_FRAMES_IN]);
     sink->number(sink->ctx, "frames_out", env->counters.events[HM_COUNT_FRAMES_OUT]);
     sink->number(sink->ctx, "dropped", drops_sum(env));
+    write_warning(source, sink);
     sink->end_row(sink->ctx);
 }
 
@@ -92,6 +114,8 @@ static void write_visitor(const struct hm_report_source *source, const struct hm
     write_addr(sink, "home_agent", visitor->node.home_agent);
     sink->text(sink->ctx, "interface", source->env->config->links[visitor->link].name);
     sink->text(sink->ctx, "state", hm_visitor_state_name(visitor->state));
+    sink->text(sink->ctx, "shielded",
+               hm_foreign_is_shielded(&source->agent->foreign, visitor) ? "yes" : "no");
     write_left(source, sink, &visitor->lifetime);
     sink->number(sink->ctx, "delivered", visitor->delivered);
     sink->end_row(sink->ctx);

@@ -7,7 +7,7 @@
 #include "firmware/link/output.h"
 #include "firmware/path/path.h"
 
-static void answer(struct hm_path *path, unsigned link, const struct hm_mac *mac,
+static void answer(struct hm_path *path, unsigned link, const struct hm_mac *source, const struct hm_mac *mac,
                    const struct hm_arp *request)
 {
     struct hm_arp reply = {.op = HM_ARP_REPLY,
@@ -15,7 +15,7 @@ static void answer(struct hm_path *path, unsigned link, const struct hm_mac *mac
                            .sender_addr = request->target_addr,
                            .target_mac = request->sender_mac,
                            .target_addr = request->sender_addr};
-    hm_output_arp(path->env, link, &request->sender_mac, mac, &reply);
+    hm_output_arp(path->env, link, &request->sender_mac, source, &reply);
 }
 
 static bool is_address_of_mac(const struct hm_path *path, const struct hm_mac *mac, uint32_t addr)
@@ -38,7 +38,9 @@ static void from_visitor(struct hm_path *path, unsigned link, const struct hm_vi
     if (!is_host_of(&visitor->node.home_prefix, arp->target_addr) ||
         is_address_of_mac(path, &visitor->node.mac, arp->target_addr))
         return;
-    answer(path, link, hm_foreign_mac_for(&path->agent->foreign, visitor, arp->target_addr), arp);
+    const struct hm_foreign *foreign = &path->agent->foreign;
+    const struct hm_mac *mac = hm_foreign_mac_for(foreign, visitor, arp->target_addr);
+    answer(path, link, hm_foreign_source_for(foreign, visitor, mac), mac, arp);
     hm_env_count(path->env, HM_COUNT_ARP_PROXIED);
 }
 
@@ -118,7 +120,7 @@ void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *
     if (arp.op != HM_ARP_REQUEST)
         return;
     if (arp.target_addr == path->env->config->links[link].addr)
-        answer(path, link, &path->env->config->links[link].mac, &arp);
+        answer(path, link, &path->env->config->links[link].mac, &path->env->config->links[link].mac, &arp);
     else
         answer_for_absent_or_wonder(path, link, &arp);
 }
