@@ -30,6 +30,8 @@ def course(lab):
     network = Twins(lab)
     a, b = network.a, network.b
     machine = network.add_machine()
+    b.agent.set("home", prefix="10.1.0.0/24")
+    b.agent.set("peer agent-a", home=None)
     network.start_agents()
     moves = Moves(network)
     lab.part("without a shield")
