@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "firmware/link/route.h"
+
 const char *const HM_REPORT_NAMES[] = {"status",   "bindings",   "visitors", "handovers",
-                                       "counters", "neighbours", NULL};
+                                       "counters", "neighbours", "peers",    NULL};
 
 static void write_addr(const struct hm_report_sink *sink, const char *field, uint32_t addr)
 {
@@ -211,11 +213,55 @@ static void write_neighbours(const struct hm_report_source *source, const struct
     }
 }
 
+/* By which way the agent would send to the peer, and whether the next hop is known. */
+static void write_way(const struct hm_report_source *source, const struct hm_report_sink *sink, uint32_t addr)
+{
+    struct hm_route route;
+    bool has_route = hm_route_find(source->env->config, addr, &route);
+    const struct hm_neighbour *entry =
+        has_route ? hm_neighbour_lookup(source->neighbours, route.link, route.next_hop) : NULL;
+    sink->text(sink->ctx, "interface", has_route ? source->env->config->links[route.link].name : NULL);
+    write_addr(sink, "next_hop", has_route ? route.next_hop : 0);
+    if (entry != NULL)
+        write_mac(sink, "next_hop_mac", &entry->mac);
+    else
+        sink->text(sink->ctx, "next_hop_mac", NULL);
+}
+
+static void write_peer(const struct hm_report_source *source, const struct hm_report_sink *sink, unsigned i)
+{
+    const struct hm_peer_config *config = source->agent->security.peers[i].config;
+    const struct hm_reach_peer *peer = &source->agent->reach.peers[i];
+    bool is_there = peer->state == HM_REACH_YES;
+    char clock[24];
+    snprintf(clock, sizeof(clock), "%lld", (long long)peer->clock_ms);
+    sink->begin_row(sink->ctx);
+    sink->text(sink->ctx, "peer", config->name);
+    write_addr(sink, "address", config->addr);
+    write_way(source, sink, config->addr);
+    sink->text(sink->ctx, "answers", hm_reach_state_name(peer->state));
+    if (is_there)
+        sink->millis(sink->ctx, "round_trip_ms", peer->round_trip_us);
+    else
+        sink->text(sink->ctx, "round_trip_ms", NULL);
+    sink->text(sink->ctx, "clock_ms", is_there ? clock : NULL);
+    sink->end_row(sink->ctx);
+}
+
+/* Asking for this report asks the peers: their answers are in the next. */
+static void write_peers(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    hm_reach_ask(&source->agent->reach);
+    for (unsigned i = 0; i < source->agent->security.peer_count; i++)
+        write_peer(source, sink, i);
+}
+
 int hm_reports_write(const struct hm_report_source *source, const char *name,
                      const struct hm_report_sink *sink)
 {
     static void (*const WRITERS[])(const struct hm_report_source *, const struct hm_report_sink *) = {
-        write_status, write_bindings, write_visitors, write_handovers, write_counters, write_neighbours};
+        write_status,   write_bindings,   write_visitors, write_handovers,
+        write_counters, write_neighbours, write_peers};
     for (unsigned i = 0; HM_REPORT_NAMES[i] != NULL; i++) {
         if (strcmp(HM_REPORT_NAMES[i], name) == 0) {
             WRITERS[i](source, sink);
