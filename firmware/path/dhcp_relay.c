@@ -62,8 +62,8 @@ bool hm_path_dhcp_of_visitor(struct hm_path *path, struct hm_visitor *visitor, c
                              struct hm_frame *frame)
 {
     struct hm_dhcp dhcp;
-    if (!is_clients(ip, frame) ||
-        (ip->dst != UINT32_MAX && ip->dst != hm_prefix_broadcast(&visitor->node.home_prefix)))
+    if ((ip->dst != UINT32_MAX && ip->dst != hm_prefix_broadcast(&visitor->node.home_prefix)) ||
+        !is_clients(ip, frame))
         return false;
     if (!read_message(path, ip, frame, &dhcp))
         return true;
