@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "firmware/link/route.h"
+
 const char *const HM_REPORT_NAMES[] = {"status",   "bindings",   "visitors", "handovers",
-                                       "counters", "neighbours", NULL};
+                                       "counters", "neighbours", "peers",    NULL};
 
 static void write_addr(const struct hm_report_sink *sink, const char *field, uint32_t addr)
 {
@@ -36,6 +38,27 @@ static uint64_t drops_sum(const struct hm_env *env)
     return sum;
 }
 
+/* On a shared bridge their broadcasts and their DHCP are heard by the LAN, and the reverse. */
+static unsigned unshielded_visitors(const struct hm_report_source *source)
+{
+    const struct hm_foreign *foreign = &source->agent->foreign;
+    unsigned count = 0;
+    size_t bucket = 0;
+    struct hm_table_node *at = hm_table_walk(&foreign->visitors.by_home, &bucket, NULL);
+    for (; at != NULL; at = hm_table_walk(&foreign->visitors.by_home, &bucket, at))
+        count += !hm_foreign_is_shielded(foreign, HM_CONTAINER_OF(at, struct hm_visitor, by_home));
+    return count;
+}
+
+static void write_warning(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    char text[HM_CONTROL_TEXT_LEN];
+    unsigned count = unshielded_visitors(source);
+    snprintf(text, sizeof(text), "%u visitor%s without a shield: see notify-migrate shield", count,
+             count == 1 ? "" : "s");
+    sink->text(sink->ctx, "warning", count == 0 ? NULL : text);
+}
+
 static void write_status(const struct hm_report_source *source, const struct hm_report_sink *sink)
 {
     const struct hm_env *env = source->env;
@@ -56,6 +79,7 @@ static void write_status(const struct hm_report_source *source, const struct hm_
     sink->number(sink->ctx, "frames_in", env->counters.events[HM_COUNT_FRAMES_IN]);
     sink->number(sink->ctx, "frames_out", env->counters.events[HM_COUNT_FRAMES_OUT]);
     sink->number(sink->ctx, "dropped", drops_sum(env));
+    write_warning(source, sink);
     sink->end_row(sink->ctx);
 }
 
@@ -109,6 +133,8 @@ static void write_visitor(const struct hm_report_source *source, const struct hm
     write_addr(sink, "home_agent", visitor->node.home_agent);
     sink->text(sink->ctx, "interface", source->env->config->links[visitor->link].name);
     sink->text(sink->ctx, "state", hm_visitor_state_name(visitor->state));
+    sink->text(sink->ctx, "shielded",
+               hm_foreign_is_shielded(&source->agent->foreign, visitor) ? "yes" : "no");
     write_left(source, sink, &visitor->lifetime);
     sink->number(sink->ctx, "delivered", visitor->delivered);
     sink->end_row(sink->ctx);
@@ -204,11 +230,55 @@ static void write_neighbours(const struct hm_report_source *source, const struct
     }
 }
 
+/* By which way the agent would send to the peer, and whether the next hop is known. */
+static void write_way(const struct hm_report_source *source, const struct hm_report_sink *sink, uint32_t addr)
+{
+    struct hm_route route;
+    bool has_route = hm_route_find(source->env->config, addr, &route);
+    const struct hm_neighbour *entry =
+        has_route ? hm_neighbour_lookup(source->neighbours, route.link, route.next_hop) : NULL;
+    sink->text(sink->ctx, "interface", has_route ? source->env->config->links[route.link].name : NULL);
+    write_addr(sink, "next_hop", has_route ? route.next_hop : 0);
+    if (entry != NULL)
+        write_mac(sink, "next_hop_mac", &entry->mac);
+    else
+        sink->text(sink->ctx, "next_hop_mac", NULL);
+}
+
+static void write_peer(const struct hm_report_source *source, const struct hm_report_sink *sink, unsigned i)
+{
+    const struct hm_peer_config *config = source->agent->security.peers[i].config;
+    const struct hm_reach_peer *peer = &source->agent->reach.peers[i];
+    bool is_there = peer->state == HM_REACH_YES;
+    char clock[24];
+    snprintf(clock, sizeof(clock), "%lld", (long long)peer->clock_ms);
+    sink->begin_row(sink->ctx);
+    sink->text(sink->ctx, "peer", config->name);
+    write_addr(sink, "address", config->addr);
+    write_way(source, sink, config->addr);
+    sink->text(sink->ctx, "answers", hm_reach_state_name(peer->state));
+    if (is_there)
+        sink->millis(sink->ctx, "round_trip_ms", peer->round_trip_us);
+    else
+        sink->text(sink->ctx, "round_trip_ms", NULL);
+    sink->text(sink->ctx, "clock_ms", is_there ? clock : NULL);
+    sink->end_row(sink->ctx);
+}
+
+/* Asking for this report asks the peers: their answers are in the next. */
+static void write_peers(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    hm_reach_ask(&source->agent->reach);
+    for (unsigned i = 0; i < source->agent->security.peer_count; i++)
+        write_peer(source, sink, i);
+}
+
 int hm_reports_write(const struct hm_report_source *source, const char *name,
                      const struct hm_report_sink *sink)
 {
     static void (*const WRITERS[])(const struct hm_report_source *, const struct hm_report_sink *) = {
-        write_status, write_bindings, write_visitors, write_handovers, write_counters, write_neighbours};
+        write_status,   write_bindings,   write_visitors, write_handovers,
+        write_counters, write_neighbours, write_peers};
     for (unsigned i = 0; HM_REPORT_NAMES[i] != NULL; i++) {
         if (strcmp(HM_REPORT_NAMES[i], name) == 0) {
             WRITERS[i](source, sink);

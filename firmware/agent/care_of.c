@@ -97,6 +97,7 @@ bool hm_binding_promote_copy(struct hm_binding *binding)
         uint64_t left_ms = copy->lifetime.due_ms > now_ms ? copy->lifetime.due_ms - now_ms : 0;
         binding->care_of_addr = copy->addr;
         binding->lifetime_s = copy->lifetime_s;
+        binding->is_revocable = false; /* what was agreed was about the other */
         hm_timer_arm(&env->wheel, &binding->lifetime, left_ms);
         drop(copy);
         return true;

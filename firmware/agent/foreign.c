@@ -24,6 +24,8 @@ int hm_foreign_init(struct hm_foreign *foreign, struct hm_env *env, struct hm_se
     *foreign =
         (struct hm_foreign){.env = env, .security = security, .neighbours = neighbours, .updates = updates};
     int err = hm_visitors_init(&foreign->visitors, env);
+    if (err == HM_OK)
+        err = hm_shields_init(&foreign->shields);
     foreign->visitors.arg = foreign;
     hm_registrant_init(&foreign->registrant, env, security, &foreign->visitors);
     foreign->registrant.arg = foreign;
@@ -34,6 +36,7 @@ int hm_foreign_init(struct hm_foreign *foreign, struct hm_env *env, struct hm_se
 void hm_foreign_fini(struct hm_foreign *foreign)
 {
     hm_visitors_fini(&foreign->visitors);
+    hm_shields_fini(&foreign->shields);
 }
 
 static bool is_accepted(unsigned code)
@@ -59,13 +62,16 @@ static void forget(struct hm_foreign *foreign, struct hm_visitor *visitor)
 
 /* --- expected ----------------------------------------------------------------------------------------- */
 
+/* An address may be here twice only where neither of the two is heard by anybody but the agent. */
 static bool has_address_of_other_home(const struct hm_foreign *foreign, const struct hm_control_node *node)
 {
+    bool is_shielded = hm_shield_has(&foreign->shields, &node->mac);
     size_t bucket = 0;
     struct hm_table_node *at = hm_table_walk(&foreign->visitors.by_home, &bucket, NULL);
     for (; at != NULL; at = hm_table_walk(&foreign->visitors.by_home, &bucket, at)) {
         const struct hm_visitor *visitor = HM_CONTAINER_OF(at, struct hm_visitor, by_home);
-        if (visitor->node.home_addr == node->home_addr && visitor->node.home_agent != node->home_agent)
+        if (visitor->node.home_addr == node->home_addr && visitor->node.home_agent != node->home_agent &&
+            !(is_shielded && hm_foreign_is_shielded(foreign, visitor)))
             return true;
     }
     return false;
@@ -84,20 +90,38 @@ static bool is_possible_addr(const struct hm_control_node *node)
            node->home_addr != hm_prefix_broadcast(&node->home_prefix) && node->home_addr != node->router;
 }
 
-const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node)
+/* A home with the addresses of this LAN: what the visitor says must not be heard there, nor the reverse, and
+ * its home agent must be somewhere else. */
+static const char *refusal_of_overlap(const struct hm_foreign *foreign, const struct hm_control_node *node)
 {
     const struct hm_router_config *config = foreign->env->config;
+    for (unsigned i = 0; i < config->link_count; i++) {
+        if (!hm_prefix_overlaps(&config->links[i].prefix, &node->home_prefix))
+            continue;
+        if (hm_prefix_contains(&config->links[i].prefix, node->home_agent))
+            return "its home prefix overlaps a subnet of this agent, and its home agent's address is in "
+                   "there";
+        if (!hm_shield_has(&foreign->shields, &node->mac))
+            return "its home prefix overlaps a subnet of this agent, and its port here is not shielded "
+                   "(notify-migrate shield)";
+    }
+    return NULL;
+}
+
+const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node)
+{
     if (!is_possible_addr(node))
         return "its address is not one of a host of its home";
     if (!hm_node_mac_is_possible(foreign->env, foreign->neighbours, &node->mac))
         return "its MAC is not one that a visitor may have here";
     if (hm_security_peer_by_addr(foreign->security, node->home_agent) == NULL)
         return "its home agent is not a peer of this agent";
-    for (unsigned i = 0; i < config->link_count; i++)
-        if (hm_prefix_overlaps(&config->links[i].prefix, &node->home_prefix))
-            return "its home prefix overlaps a subnet of this agent";
+    const char *overlap = refusal_of_overlap(foreign, node);
+    if (overlap != NULL)
+        return overlap;
     if (has_address_of_other_home(foreign, node))
-        return "a visitor from another home has this address here";
+        return "a visitor from another home has this address here, and not both ports are shielded "
+               "(notify-migrate shield)";
     if (has_mac_of_other_home(foreign, node))
         return "a visitor from another home has this MAC here";
     return NULL;
@@ -182,11 +206,19 @@ const struct hm_mac *hm_foreign_mac_for(const struct hm_foreign *foreign, const 
                                         uint32_t addr)
 {
     const struct hm_mac *mac = home_mac(visitor, addr);
-    if (mac == NULL || hm_mac_is_group(mac) || hm_mac_is_zero(mac) ||
-        hm_neighbour_has_mac(foreign->neighbours, visitor->link, mac) ||
+    bool is_usable = mac != NULL && !hm_mac_is_group(mac) && !hm_mac_is_zero(mac);
+    if (is_usable && hm_foreign_is_shielded(foreign, visitor))
+        return mac;
+    if (!is_usable || hm_neighbour_has_mac(foreign->neighbours, visitor->link, mac) ||
         hm_visitor_of_mac(&foreign->visitors, mac, NULL) != NULL)
         return &foreign->env->config->links[visitor->link].mac;
     return mac;
+}
+
+const struct hm_mac *hm_foreign_source_for(const struct hm_foreign *foreign, const struct hm_visitor *visitor,
+                                           const struct hm_mac *mac)
+{
+    return hm_foreign_is_shielded(foreign, visitor) ? &foreign->env->config->links[visitor->link].mac : mac;
 }
 
 /* Confirms the home's MACs to the visitor and teaches the bridges of this LAN where they are now. */
@@ -195,7 +227,7 @@ static void tell_macs(struct hm_foreign *foreign, const struct hm_visitor *visit
     struct hm_arp_update_plan plan = {.link = visitor->link,
                                       .vm_addr = visitor->node.home_addr,
                                       .vm_mac = visitor->node.mac,
-                                      .teach_bridges = true};
+                                      .teach_bridges = !hm_foreign_is_shielded(foreign, visitor)};
     uint32_t router = visitor->node.router;
     hm_arp_update_plan_add(&plan, router, hm_foreign_mac_for(foreign, visitor, router));
     for (unsigned i = 0; i < visitor->neighbour_count; i++) {

@@ -5,6 +5,7 @@
 #define HM_AGENT_FOREIGN_H
 
 #include "firmware/agent/registrant.h"
+#include "firmware/agent/shield.h"
 #include "firmware/link/arp_update.h"
 #include "firmware/wire/revocation.h"
 
@@ -14,6 +15,7 @@ struct hm_foreign {
     struct hm_neighbours *neighbours;
     struct hm_arp_updates *updates;
     struct hm_visitors visitors;
+    struct hm_shields shields;
     struct hm_registrant registrant;
     void *arg;
     /* A visitor's staging has ended: code 0 or 1, a refusal, or HM_REGISTRATION_SILENT. */
@@ -39,9 +41,21 @@ struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm
 /* The MAC by which the visitor is told an address of its home LAN. It is the one that it knew there, wherever
  * that is safe: then nothing changes for it, neither when it lands nor when it returns, and no packet of it
  * takes another way in the middle of a flow. It is the agent's own when the home MAC is not known, or when
- * somebody on this LAN has it (a VRRP router, another visitor). */
+ * somebody on this LAN has it (a VRRP router, another visitor). What a shielded visitor sends reaches the
+ * agent whatever its destination: it keeps what it knew. */
 const struct hm_mac *hm_foreign_mac_for(const struct hm_foreign *foreign, const struct hm_visitor *visitor,
                                         uint32_t addr);
+
+/* The source MAC of a frame that tells the visitor `mac`. It is the same MAC, so that bridges learn it at the
+ * agent's port; but the shield lets only frames with the agent's own pass. */
+const struct hm_mac *hm_foreign_source_for(const struct hm_foreign *foreign, const struct hm_visitor *visitor,
+                                           const struct hm_mac *mac);
+
+/* Has the hypervisor closed the visitor's port to everybody but this agent? */
+static inline bool hm_foreign_is_shielded(const struct hm_foreign *foreign, const struct hm_visitor *visitor)
+{
+    return hm_shield_has(&foreign->shields, &visitor->node.mac);
+}
 
 /* The visitor is here: it is served from now on, and registered; `activated` tells the outcome. */
 void hm_foreign_landed(struct hm_foreign *foreign, struct hm_visitor *visitor, const char *reason);

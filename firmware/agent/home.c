@@ -307,13 +307,10 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
                          uint32_t epoch, uint32_t lifetime_s)
 {
     struct hm_binding *binding = hm_binding_lookup(&home->bindings, node->home_addr);
-    if (binding == NULL) { /* lost by a restart, or expired: it comes home all the same */
+    if (binding == NULL) /* lost by a restart, or expired: it comes home all the same */
         binding = add_entry(home, node->home_addr, &node->mac);
-        if (binding == NULL)
-            return HM_ERR_FULL;
-        /* Nothing was accepted for it yet: whatever is timely is newer. */
-        binding->identification = hm_ntp_add_ms(home->env->now.ntp, -2000 * home->env->config->tolerance_s);
-    }
+    if (binding == NULL)
+        return HM_ERR_FULL;
     if (hm_binding_is_overtaken(binding, epoch))
         return HM_ERR_REPLAY;
     hm_binding_set_staged(binding, home->env->agent_addr, handover_id, epoch);

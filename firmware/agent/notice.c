@@ -406,6 +406,12 @@ void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request
     case HM_OP_STATUS:
         handle_known(agent, request);
         return;
+    case HM_OP_SHIELD:
+        hm_shield_notice(agent, request);
+        return;
+    case HM_OP_HELLO: /* the answer's time stamp is our clock */
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "%s", agent->env->config->name);
+        return;
     case HM_OP_PREPARE:
         hm_destination_prepare(agent, request);
         return;

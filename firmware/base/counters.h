@@ -18,7 +18,9 @@
     X(TUNNEL_ERRORS, "tunnel-errors", "ICMP errors from inside a tunnel")                    \
     X(ARP_PROXIED, "arp-proxied", "ARP requests answered for others")                        \
     X(ARP_TAKEOVER, "arp-takeover", "announcements sent for absent nodes")                   \
+    X(ARP_CONFLICTS, "arp-conflicts", "address conflicts of absent nodes, defended")         \
     X(ARP_UPDATES, "arp-updates", "ARP updates sent to mobile nodes")                        \
+    X(DHCP_CARRIED, "dhcp-carried", "DHCP broadcasts carried between visitor and home")      \
     X(RRQ_SENT, "rrq-sent", "registration requests sent")                                    \
     X(RRQ_RECEIVED, "rrq-received", "registration requests received")                        \
     X(RRP_SENT, "rrp-sent", "registration replies sent")                                     \

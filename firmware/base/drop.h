@@ -52,6 +52,7 @@
     X(CONTROL_FULL, "control-full", "too many control requests at once")                              \
     X(EARLY_FRAME, "early-frame", "frame of an expected visitor before its move")                     \
     X(DHCP_MALFORMED, "dhcp-malformed", "DHCP message with wrong fields or length")                   \
+    X(DHCP_RELAY, "dhcp-relay", "DHCP message of a client that is no visitor or binding there")       \
     X(STACK_FULL, "stack-full", "no buffer for a packet to the agent itself")                         \
     X(SEND_FAILED, "send-failed", "the interface did not take the frame")
 

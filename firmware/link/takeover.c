@@ -11,7 +11,8 @@
 #define REFRESH_MS 60000
 #define PAUSE_MS \
     10000 /* a node that is back is heard again by then; a forged frame must not do lasting harm */
-#define STALE_MS 1000 /* a frame that the node sent before it left may still be under way */
+#define STALE_MS 1000   /* a frame that the node sent before it left may still be under way */
+#define DEFEND_MS 10000 /* RFC 5227 section 1.1: DEFEND_INTERVAL */
 static const uint64_t REPEAT_MS[] = {200, 1800}; /* RFC 5227 section 2.3: at least two, 2 s apart */
 #define REPEAT_COUNT (sizeof(REPEAT_MS) / sizeof(REPEAT_MS[0]))
 
@@ -123,4 +124,17 @@ void hm_takeover_answer(struct hm_takeover *takeover, uint32_t asker_addr, const
                          .target_addr = asker_addr};
     hm_output_arp(takeover->env, takeover->link, asker_mac, mac, &arp);
     hm_env_count(takeover->env, HM_COUNT_ARP_PROXIED);
+}
+
+bool hm_takeover_defend(struct hm_takeover *takeover)
+{
+    uint64_t now_ms = hm_env_ms(takeover->env);
+    bool is_due = takeover->defended_ms == 0 || now_ms - takeover->defended_ms >= DEFEND_MS;
+    if (takeover->paused || takeover->restoring || !is_due)
+        return false;
+    takeover->defended_ms = now_ms;
+    unsigned sent = takeover->sent;
+    announce(takeover);
+    takeover->sent = sent; /* none of its schedule */
+    return true;
 }

@@ -17,6 +17,7 @@ struct hm_takeover {
     struct hm_mac mac; /* the node's */
     unsigned sent;
     uint64_t started_ms;
+    uint64_t defended_ms; /* when the address was last defended; 0: never */
     bool paused;
     bool restoring; /* announcing the node's own MAC after its return (takeover = own) */
 };
@@ -45,5 +46,9 @@ const struct hm_mac *hm_takeover_mac(const struct hm_takeover *takeover);
 
 /* Answers an ARP request for the absent node, unless it was seen at home again. */
 void hm_takeover_answer(struct hm_takeover *takeover, uint32_t asker_addr, const struct hm_mac *asker_mac);
+
+/* Somebody else uses the absent node's address: one more announcement, at most one in 10 s (RFC 5227 section
+ * 2.4 c), none when the node was seen at home again. True when it was sent. */
+bool hm_takeover_defend(struct hm_takeover *takeover);
 
 #endif

@@ -7,7 +7,7 @@
 #include "firmware/link/output.h"
 #include "firmware/path/path.h"
 
-static void answer(struct hm_path *path, unsigned link, const struct hm_mac *mac,
+static void answer(struct hm_path *path, unsigned link, const struct hm_mac *source, const struct hm_mac *mac,
                    const struct hm_arp *request)
 {
     struct hm_arp reply = {.op = HM_ARP_REPLY,
@@ -15,12 +15,18 @@ static void answer(struct hm_path *path, unsigned link, const struct hm_mac *mac
                            .sender_addr = request->target_addr,
                            .target_mac = request->sender_mac,
                            .target_addr = request->sender_addr};
-    hm_output_arp(path->env, link, &request->sender_mac, mac, &reply);
+    hm_output_arp(path->env, link, &request->sender_mac, source, &reply);
 }
 
 static bool is_address_of_mac(const struct hm_path *path, const struct hm_mac *mac, uint32_t addr)
 {
     return hm_visitor_by_source(&path->agent->foreign.visitors, mac, addr) != NULL;
+}
+
+static bool is_host_of(const struct hm_prefix *prefix, uint32_t addr)
+{
+    return hm_prefix_contains(prefix, addr) &&
+           (prefix->len >= 31 || (addr != prefix->addr && addr != hm_prefix_broadcast(prefix)));
 }
 
 /* A visitor's ARP never reaches the tables of this LAN. */
@@ -29,19 +35,35 @@ static void from_visitor(struct hm_path *path, unsigned link, const struct hm_vi
 {
     if (arp->op != HM_ARP_REQUEST || hm_arp_is_probe(arp) || visitor->state != HM_VISITOR_PRESENT)
         return;
-    if (!hm_prefix_contains(&visitor->node.home_prefix, arp->target_addr) ||
+    if (!is_host_of(&visitor->node.home_prefix, arp->target_addr) ||
         is_address_of_mac(path, &visitor->node.mac, arp->target_addr))
         return;
-    answer(path, link, hm_foreign_mac_for(&path->agent->foreign, visitor, arp->target_addr), arp);
+    const struct hm_foreign *foreign = &path->agent->foreign;
+    const struct hm_mac *mac = hm_foreign_mac_for(foreign, visitor, arp->target_addr);
+    answer(path, link, hm_foreign_source_for(foreign, visitor, mac), mac, arp);
     hm_env_count(path->env, HM_COUNT_ARP_PROXIED);
 }
 
 /* Somebody else on the home LAN uses the address of a node that is away: not believed. */
-static bool is_conflict(const struct hm_path *path, unsigned link, const struct hm_arp *arp)
+static struct hm_binding *claimed_binding(const struct hm_path *path, unsigned link, const struct hm_arp *arp)
 {
-    const struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, arp->sender_addr);
-    return binding != NULL && link == path->env->home_link && hm_binding_is_absent(binding) &&
-           !hm_mac_equal(&binding->mac, &arp->sender_mac);
+    struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, arp->sender_addr);
+    bool is_claimed = binding != NULL && link == path->env->home_link && hm_binding_is_absent(binding) &&
+                      !hm_mac_equal(&binding->mac, &arp->sender_mac);
+    return is_claimed ? binding : NULL;
+}
+
+/* The agent is the defender of an absent node's address (RFC 5227 section 2.4). */
+static void defend(struct hm_path *path, struct hm_binding *binding, const struct hm_arp *arp)
+{
+    char addr[HM_IP_TEXT_LEN], mac[HM_MAC_TEXT_LEN];
+    hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "ARP by another host for %s",
+                hm_ip_text(binding->home_addr, addr));
+    if (!hm_takeover_defend(&binding->takeover))
+        return;
+    hm_env_count(path->env, HM_COUNT_ARP_CONFLICTS);
+    hm_env_log(path->env, HM_LOG_WARNING, "%s: address conflict: %s uses %s, which is away", binding->vm,
+               hm_mac_text(&arp->sender_mac, mac), hm_ip_text(binding->home_addr, addr));
 }
 
 static void answer_for_absent_or_wonder(struct hm_path *path, unsigned link, const struct hm_arp *arp)
@@ -89,16 +111,16 @@ void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *
         from_visitor(path, link, visitor, &arp);
         return;
     }
-    if (is_conflict(path, link, &arp)) {
-        hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "ARP by another host for %s",
-                    hm_ip_text(arp.sender_addr, text));
+    struct hm_binding *claimed = claimed_binding(path, link, &arp);
+    if (claimed != NULL) {
+        defend(path, claimed, &arp);
         return;
     }
     hm_neighbour_learn(path->neighbours, link, arp.sender_addr, &arp.sender_mac);
     if (arp.op != HM_ARP_REQUEST)
         return;
     if (arp.target_addr == path->env->config->links[link].addr)
-        answer(path, link, &path->env->config->links[link].mac, &arp);
+        answer(path, link, &path->env->config->links[link].mac, &path->env->config->links[link].mac, &arp);
     else
         answer_for_absent_or_wonder(path, link, &arp);
 }

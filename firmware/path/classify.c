@@ -86,6 +86,8 @@ static void from_visitor(struct hm_path *path, struct hm_visitor *visitor, const
         hm_env_drop(path->env, HM_DROP_NOT_OURS, NULL);
         return;
     }
+    if (hm_path_dhcp_of_visitor(path, visitor, ip, frame))
+        return;
     if (hm_mac_is_group(&ethernet->dst) || is_group_addr(&visitor->node.home_prefix, ip->dst)) {
         hm_env_drop(path->env, HM_DROP_MOBILE_BROADCAST, "%s", visitor->vm);
         return;
@@ -175,6 +177,19 @@ static const struct hm_binding *absent_target(const struct hm_path *path, unsign
     return link == path->env->home_link && hm_mac_equal(&ethernet->dst, &binding->mac) ? binding : NULL;
 }
 
+/* A packet with another source address than the visitor's: only a client without address may do that. */
+static void from_unaddressed(struct hm_path *path, const struct hm_ethernet *ethernet,
+                             const struct hm_ipv4 *ip, unsigned link, struct hm_visitor *first,
+                             struct hm_frame *frame)
+{
+    const struct hm_visitors *visitors = &path->agent->foreign.visitors;
+    struct hm_visitor *visitor = first;
+    while (visitor != NULL && (visitor->link != link || visitor->state != HM_VISITOR_PRESENT))
+        visitor = hm_visitor_of_mac(visitors, &ethernet->src, visitor);
+    if (ip->src != 0 || visitor == NULL || !hm_path_dhcp_of_visitor(path, visitor, ip, frame))
+        hm_env_drop(path->env, HM_DROP_VISITOR_SOURCE, "%s", first->vm);
+}
+
 static void classify_ipv4(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                           const struct hm_ipv4 *ip, struct hm_frame *frame)
 {
@@ -187,13 +202,15 @@ static void classify_ipv4(struct hm_path *path, unsigned link, const struct hm_e
         }
         visitor = hm_visitor_of_mac(visitors, &ethernet->src, NULL);
         if (visitor != NULL && visitor->link == link) {
-            hm_env_drop(path->env, HM_DROP_VISITOR_SOURCE, "%s", visitor->vm);
+            from_unaddressed(path, ethernet, ip, link, visitor, frame);
             return;
         }
     }
     const struct hm_binding *binding = absent_target(path, link, ethernet, ip);
     if (binding != NULL)
         to_absent(path, link, ethernet, binding, ip, frame);
+    else if (hm_path_dhcp_of_server(path, link, ethernet, ip, frame))
+        return;
     else if (is_misdirected(path, link, ethernet, ip))
         hm_path_forward(path, frame);
     else

@@ -7,6 +7,7 @@
  *   tunnel       into and out of the tunnel
  *   tunnel_state what is known about each tunnel: route, path MTU
  *   tunnel_error ICMP errors from inside a tunnel
+ *   dhcp_relay   DHCP broadcasts between a visitor and its home
  *   forward      a packet out of the tunnel, or of our own making, to where it belongs
  *   copies       a packet for a node that is away, to each of its care-of addresses
  *   fragment     what does not fit: cut, or told to its sender
@@ -82,6 +83,18 @@ bool hm_path_output(void *arg, uint32_t dst, struct hm_frame *frame);
 /* Takes one TTL off; false (and the packet dropped, its sender told) when there is none left. visitor: who
  * sent it, NULL when it came from elsewhere. */
 bool hm_path_lower_ttl(struct hm_path *path, struct hm_visitor *visitor, struct hm_frame *frame);
+
+/* dhcp_relay: each looks at a checked packet (frame->data is its header), and is true when it was a DHCP
+ * message that it carried, or refused: the frame is consumed then. of_visitor: a broadcast of a visitor
+ * that is present. */
+bool hm_path_dhcp_of_visitor(struct hm_path *path, struct hm_visitor *visitor, const struct hm_ipv4 *ip,
+                             struct hm_frame *frame);
+/* dhcp_relay: a server's message to a node that is away, by broadcast or to its MAC. */
+bool hm_path_dhcp_of_server(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                            const struct hm_ipv4 *ip, struct hm_frame *frame);
+/* dhcp_relay: either of them as it comes out of the tunnel from remote_addr. */
+bool hm_path_dhcp_of_tunnel(struct hm_path *path, uint32_t remote_addr, const struct hm_ipv4 *ip,
+                            struct hm_frame *frame);
 
 /* fragment: what is to be done with each piece. */
 typedef void (*hm_path_emit)(struct hm_path *path, void *arg, struct hm_frame *piece);

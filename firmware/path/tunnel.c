@@ -96,8 +96,10 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
     bool is_present = visitor != NULL && visitor->state == HM_VISITOR_PRESENT;
     const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, inner->src);
     bool is_reverse = binding != NULL && hm_binding_is_at(binding, outer->src);
-    if (hm_env_is_own_addr(path->env, inner->src) ||
-        (inner->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, inner->dst))) {
+    /* In a shielded visitor's home somebody else may have the address that is ours here. */
+    bool is_own = hm_env_is_own_addr(path->env, inner->src) &&
+                  !(is_present && hm_foreign_is_shielded(&agent->foreign, visitor));
+    if (is_own || (inner->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, inner->dst))) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "by %s", hm_ip_text(outer->src, text));
     } else if (visitor == NULL && !is_reverse) {
         refuse(path, outer, inner, binding);
@@ -134,5 +136,6 @@ void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
     frame->len = inner.total_len;
     if (inner.header_len != HM_IPV4_LEN && !hm_path_admit_options(path, &inner, frame))
         return;
-    exit_tunnel(path, &outer, &inner, frame);
+    if (!hm_path_dhcp_of_tunnel(path, outer.src, &inner, frame))
+        exit_tunnel(path, &outer, &inner, frame);
 }

@@ -25,7 +25,7 @@ static bool is_nodes_tunnel(struct hm_path *path, struct tunnel_quote *quote)
     quote->sender = hm_visitor_by_home(&agent->foreign.visitors, quote->outer.dst, quote->inner.src);
     if (quote->sender != NULL)
         return quote->sender->state == HM_VISITOR_PRESENT;
-    return binding != NULL && hm_binding_is_absent(binding) && binding->care_of_addr == quote->outer.dst;
+    return binding != NULL && hm_binding_has_care_of(binding, quote->outer.dst);
 }
 
 /* Finds the inner packet behind quote->outer; false: it is none that we sent. */

@@ -19,6 +19,10 @@ const char *hm_control_op_name(enum hm_control_op op)
         return "cancel";
     case HM_OP_STATUS:
         return "status";
+    case HM_OP_SHIELD:
+        return "shield";
+    case HM_OP_HELLO:
+        return "hello";
     case HM_OP_PREPARE:
         return "prepare";
     case HM_OP_LOCATE:
@@ -42,7 +46,8 @@ const char *hm_control_op_name(enum hm_control_op op)
 /* Asked with a number off the wire, which may be none of the enum. */
 static bool is_op(uint8_t op)
 {
-    return (op >= HM_OP_IMMINENT && op <= HM_OP_STATUS) || (op >= HM_OP_PREPARE && op <= HM_OP_RESTORE);
+    return (op >= HM_OP_IMMINENT && op <= HM_OP_SHIELD) || (op >= HM_OP_PREPARE && op <= HM_OP_RESTORE) ||
+           op == HM_OP_HELLO;
 }
 
 const char *hm_control_code_text(enum hm_control_code code)

@@ -56,6 +56,7 @@ enum hm_control_op {
     HM_OP_LANDED = 2,   /* it runs at the destination */
     HM_OP_CANCEL = 3,   /* it will not move */
     HM_OP_STATUS = 4,   /* what do you know of it */
+    HM_OP_SHIELD = 5,   /* its port lets only the agent pass; the answer has the agent's MAC */
     /* agent -> agent */
     HM_OP_PREPARE = 16,   /* S -> D: this VM will come to you */
     HM_OP_LOCATE = 17,    /* D -> all: who has this VM? */
@@ -65,6 +66,7 @@ enum hm_control_op {
     HM_OP_LAND = 21,      /* S -> D: the hypervisor says that it has landed */
     HM_OP_RESTARTED = 22, /* any -> any: this agent began and has lost what it knew */
     HM_OP_RESTORE = 23,   /* H -> D: a node of ours is at you, which you have lost */
+    HM_OP_HELLO = 32,     /* any -> any: are you there, and what is your clock? */
 };
 const char *hm_control_op_name(enum hm_control_op op);
 

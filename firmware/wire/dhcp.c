@@ -66,5 +66,6 @@ int hm_dhcp_decode(const uint8_t *bytes, size_t len, struct hm_dhcp *out)
     if (type < HM_DHCP_DISCOVER || type > HM_DHCP_INFORM)
         return HM_ERR_MALFORMED;
     out->type = (enum hm_dhcp_type)type;
+    out->is_reply = op == OP_REPLY;
     return HM_OK;
 }

@@ -21,6 +21,7 @@ enum hm_dhcp_type {
 
 struct hm_dhcp {
     enum hm_dhcp_type type;
+    bool is_reply; /* sent by a server */
     struct hm_mac client_mac;
     uint32_t client_addr; /* ciaddr */
     uint32_t your_addr;   /* yiaddr */

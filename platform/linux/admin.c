@@ -56,6 +56,8 @@ static void answer(struct hm_admin_client *client)
     uv_read_stop((uv_stream_t *)&client->pipe);
     hm_clock_read(&now);
     client->reply = hm_json_report(client->admin->router, client->admin->agent, client->line, &now);
+    if (client->admin->reported != NULL)
+        client->admin->reported(client->admin->arg);
     if (client->reply == NULL) {
         close_client(client);
         return;

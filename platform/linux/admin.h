@@ -30,6 +30,8 @@ struct hm_admin {
     const char *agent;
     uv_pipe_t pipe;
     bool is_open;
+    void (*reported)(void *arg); /* after each report, if set: it may have armed the router's timers */
+    void *arg;
     struct hm_admin_client clients[HM_ADMIN_CLIENTS];
 };
 

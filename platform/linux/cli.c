@@ -14,9 +14,13 @@
 bool hm_cli_parse(int argc, char **argv, const char *allowed, struct hm_cli_options *options)
 {
     static const struct option LONG[] = {
-        {"config", required_argument, NULL, 'c'}, {"socket", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},         {"man", no_argument, NULL, 'm'},
-        {"notify", no_argument, NULL, 'n'},       {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"socket", required_argument, NULL, 's'},
+        {"json", no_argument, NULL, 'j'},
+        {"man", no_argument, NULL, 'm'},
+        {"notify", no_argument, NULL, 'n'},
+        {"live", no_argument, NULL, 'l'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -40,6 +44,7 @@ bool hm_cli_parse(int argc, char **argv, const char *allowed, struct hm_cli_opti
         options->json = options->json || option == 'j';
         options->man = options->man || option == 'm';
         options->notify = options->notify || option == 'n';
+        options->live = options->live || option == 'l';
     }
     if (optind < argc) {
         fprintf(stderr, "hypermip %s: unexpected argument %s (see hypermip --help)\n", argv[0], argv[optind]);

@@ -17,16 +17,23 @@ struct hm_cli_options {
     bool json;          /* -j */
     bool man;           /* --man */
     bool notify;        /* --notify */
+    bool live;          /* --live */
 };
 
-/* Parses the options that `allowed` names ("cs" allows -c and -s; 'm' --man, 'n' --notify). False after
- * telling what is wrong. No command takes other arguments. */
+/* Parses the options that `allowed` names ("cs" allows -c and -s; 'm' --man, 'n' --notify, 'l' --live). False
+ * after telling what is wrong. No command takes other arguments. */
 bool hm_cli_parse(int argc, char **argv, const char *allowed, struct hm_cli_options *options);
 
 /* Loads the file and prints faults and warnings to stderr. True when it is good; then config is to be
  * ended by hm_config_fini. */
 bool hm_cli_load(const char *path, enum hm_config_secrets secrets, struct hm_config *config,
                  unsigned *warnings);
+
+/* What the agent at the socket answers, to be freed; NULL after telling why there is nothing. */
+char *hm_cli_ask(const char *socket, const char *report);
+
+/* check --live: what the network around the agent does not allow. 0: all is well, 1: warnings, 2: faults. */
+int hm_cli_live(const struct hm_config *config);
 
 int hm_cli_run(int argc, char **argv);
 int hm_cli_check(int argc, char **argv);

@@ -140,7 +140,7 @@ static char *read_all(int fd, const char *path)
     return text;
 }
 
-static char *ask(const char *path, const char *report)
+char *hm_cli_ask(const char *path, const char *report)
 {
     char line[64];
     char *text = NULL;
@@ -170,7 +170,7 @@ int hm_cli_report(int argc, char **argv)
     code = choose_socket(&options, path);
     if (code != HM_EXIT_FINE)
         return code;
-    text = ask(path, argv[0]);
+    text = hm_cli_ask(path, argv[0]);
     if (text == NULL)
         return HM_EXIT_FAILED;
     if (options.json)

@@ -38,7 +38,7 @@ int hm_cli_check(int argc, char **argv)
     unsigned warnings;
     int code = HM_EXIT_USAGE;
 
-    if (!hm_cli_parse(argc, argv, "c", &options))
+    if (!hm_cli_parse(argc, argv, "cl", &options))
         return HM_EXIT_USAGE;
     config = calloc(1, sizeof(*config));
     if (config == NULL)
@@ -50,7 +50,7 @@ int hm_cli_check(int argc, char **argv)
                hm_router_config_is_one_armed(&config->router) ? "one-armed" : "gateway", config->router.name,
                config->router.peer_count, config->router.peer_count == 1 ? "" : "s",
                config->router.hypervisor_count, config->router.hypervisor_count == 1 ? "" : "s");
-        code = HM_EXIT_FINE;
+        code = options.live ? hm_cli_live(config) : HM_EXIT_FINE;
         hm_config_fini(config);
     }
     free(config);

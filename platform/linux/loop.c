@@ -117,6 +117,11 @@ static void tick(struct loop *loop)
     set_timer(loop, &now);
 }
 
+static void on_reported(void *arg)
+{
+    tick(arg);
+}
+
 static void on_rest(uv_idle_t *rest)
 {
     tick(rest->data);
@@ -266,6 +271,8 @@ static int start(struct loop *loop)
     init_handles(loop);
     if ((err = open_links(loop)) != 0 || (err = open_sockets(loop)) != 0 || (err = create_router(loop)) != 0)
         return err;
+    loop->admin.reported = on_reported;
+    loop->admin.arg = loop;
     if ((err = hm_admin_serve(&loop->admin, loop->router, config->router.name)) != 0)
         return err;
     err = hm_privileges_drop(config->platform.user);

@@ -14,12 +14,15 @@ struct command {
 
 static const struct command COMMANDS[] = {
     {"run", "[-c FILE]", "be the agent that the file describes, until SIGINT or SIGTERM", hm_cli_run},
-    {"check", "[-c FILE]", "tell all faults of a file", hm_cli_check},
+    {"check", "[--live] [-c FILE]", "tell all faults of a file; --live: and what the network does not allow",
+     hm_cli_check},
     {"status", "[-j] [-s SOCKET | -c FILE]", "the running agent in a few lines", hm_cli_report},
     {"bindings", "[-j] [-s SOCKET | -c FILE]", "VMs of this subnet that are away", hm_cli_report},
     {"visitors", "[-j] [-s SOCKET | -c FILE]", "VMs of other subnets that are here", hm_cli_report},
     {"handovers", "[-j] [-s SOCKET | -c FILE]", "migrations, with the times of their steps", hm_cli_report},
     {"neighbours", "[-j] [-s SOCKET | -c FILE]", "pairs of Ethernet and IPv4 address seen in the subnet",
+     hm_cli_report},
+    {"peers", "[-j] [-s SOCKET | -c FILE]", "other agents, as the last question found them; asks them anew",
      hm_cli_report},
     {"counters", "[-j] [-s SOCKET | -c FILE]", "packets and messages, and why some were dropped",
      hm_cli_report},

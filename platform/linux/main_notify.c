@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "platform/linux/notify_report.h"
+#include "platform/linux/notify_shield.h"
 
 #define DEFAULT_WAIT_MS 10000
 #define MAX_WAIT_MS 600000
@@ -18,6 +18,7 @@ struct arguments {
     uint64_t wait_ms;
     const char *vm;
     const char *host;
+    struct hm_notify_shield shield;
     struct hm_control_message request;
 };
 
@@ -33,6 +34,8 @@ static const struct command COMMANDS[] = {
     {"landed", HM_OP_LANDED, "VM             the VM runs at its destination"},
     {"cancel", HM_OP_CANCEL, "VM             the VM does not move; all is undone"},
     {"status", HM_OP_STATUS, "VM             what the agent knows of the VM"},
+    {"shield", HM_OP_SHIELD,
+     "[VM] --dev TAP [--remove]   only the agent may talk with the VM at this port of a bridge"},
 };
 
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
@@ -50,6 +53,9 @@ static void print_help(FILE *out)
           "  --ip ADDRESS         an address of the VM; may be repeated\n"
           "  --mac ADDRESS        an Ethernet address of the VM; may be repeated\n"
           "  --wait SECONDS       how long to try, 10 by default\n"
+          "  --dev TAP            the VM's port, of shield\n"
+          "  --agent-mac ADDRESS  the agent's Ethernet address, of shield; else the agent is asked\n"
+          "  --remove             the shield is taken away\n"
           "  --dry-run            only tell whether it could be done\n"
           "  --config FILE        " HM_NOTIFY_FILE_PATH " by default\n"
           "  --agent IP[:PORT]    another agent than the file's\n"
@@ -183,6 +189,15 @@ static bool parse_option(struct arguments *arguments, int option)
         return parse_ip(arguments, optarg);
     case 'm':
         return parse_mac(arguments, optarg);
+    case 'D':
+        arguments->shield.device = optarg;
+        return true;
+    case 'A':
+        arguments->shield.has_agent_mac = hm_mac_parse(optarg, &arguments->shield.agent_mac);
+        return arguments->shield.has_agent_mac || complain("--agent-mac", optarg, "an Ethernet address");
+    case 'R':
+        arguments->shield.remove = true;
+        return true;
     case 'w':
         return parse_wait(arguments, optarg);
     default:
@@ -193,15 +208,12 @@ static bool parse_option(struct arguments *arguments, int option)
 static bool parse_options(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option LONG[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"agent", required_argument, NULL, 'a'},
-        {"json", no_argument, NULL, 'j'},
-        {"dry-run", no_argument, NULL, 'd'},
-        {"to", required_argument, NULL, 't'},
-        {"ip", required_argument, NULL, 'i'},
-        {"mac", required_argument, NULL, 'm'},
-        {"wait", required_argument, NULL, 'w'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'}, {"agent", required_argument, NULL, 'a'},
+        {"json", no_argument, NULL, 'j'},         {"dry-run", no_argument, NULL, 'd'},
+        {"to", required_argument, NULL, 't'},     {"ip", required_argument, NULL, 'i'},
+        {"mac", required_argument, NULL, 'm'},    {"wait", required_argument, NULL, 'w'},
+        {"dev", required_argument, NULL, 'D'},    {"agent-mac", required_argument, NULL, 'A'},
+        {"remove", no_argument, NULL, 'R'},       {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -218,6 +230,18 @@ static bool parse_options(int argc, char **argv, struct arguments *arguments)
     return true;
 }
 
+/* A device is what a shield is about, and nothing else is. */
+static bool is_shield_right(const struct arguments *arguments, const char *command)
+{
+    const struct hm_notify_shield *shield = &arguments->shield;
+
+    if (arguments->request.op == HM_OP_SHIELD)
+        return shield->device != NULL || complain("--dev", "", "the VM's port of the bridge");
+    if (shield->device == NULL && !shield->has_agent_mac && !shield->remove)
+        return true;
+    return complain("--dev, --agent-mac or --remove", command, "only with shield");
+}
+
 /* COMMAND VM, and what goes with them. */
 static bool parse_words(int argc, char **argv, struct arguments *arguments)
 {
@@ -228,15 +252,20 @@ static bool parse_words(int argc, char **argv, struct arguments *arguments)
             command = &COMMANDS[i];
     }
     if (command == NULL)
-        return complain("COMMAND", argc > 0 ? argv[0] : "", "imminent, landed, cancel or status");
+        return complain("COMMAND", argc > 0 ? argv[0] : "", "imminent, landed, cancel, status or shield");
     arguments->request.op = command->op;
+    if (!is_shield_right(arguments, argv[0]))
+        return false;
+    if (command->op == HM_OP_SHIELD && argc < 2)
+        return true;
     if (argc < 2)
         return complain("VM", "", "a name, an Ethernet address or an IPv4 address");
     if (argc > 2)
         return complain("argument", argv[2], "nothing more (a name with blanks must be quoted)");
     if (command->op == HM_OP_IMMINENT && arguments->host == NULL)
         return complain("--to", "", "the host that the VM goes to");
-    if (command->op != HM_OP_IMMINENT && (arguments->host != NULL || arguments->request.dry_run))
+    if (command->op != HM_OP_IMMINENT &&
+        (arguments->host != NULL || (arguments->request.dry_run && command->op != HM_OP_SHIELD)))
         return complain(arguments->host != NULL ? "--to" : "--dry-run", argv[0], "only with imminent");
     return parse_vm(arguments, argv[1]);
 }
@@ -296,10 +325,13 @@ int main(int argc, char **argv)
         return HM_NOTIFY_EXIT_USAGE;
     /* the agent gives up a little before us, so that its reason still arrives */
     arguments.request.wait_ms = (uint32_t)(arguments.wait_ms - arguments.wait_ms / 10);
-    hm_notify_ask(&target, &arguments.request, arguments.wait_ms, &result);
+    if (arguments.request.op != HM_OP_SHIELD)
+        hm_notify_ask(&target, &arguments.request, arguments.wait_ms, &result);
+    else if (!hm_notify_shield(&target, &arguments.shield, &arguments.request, arguments.wait_ms, &result))
+        return HM_NOTIFY_EXIT_INTERNAL;
     question = (struct hm_notify_question){
         .op = arguments.request.op,
-        .vm = arguments.vm,
+        .vm = arguments.vm != NULL ? arguments.vm : arguments.shield.device,
         .host = arguments.host,
         .dry_run = arguments.request.dry_run,
         .wait_ms = arguments.wait_ms,

@@ -53,6 +53,8 @@ static const char *done_word(const struct hm_notify_question *question)
         return "landed";
     case HM_OP_CANCEL:
         return "cancelled";
+    case HM_OP_SHIELD:
+        return "told";
     default:
         return "known";
     }

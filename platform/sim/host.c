@@ -208,7 +208,8 @@ static bool is_acceptable(struct hm_sim_host *host, const uint8_t *packet, size_
         host->corrupt++;
         return false;
     }
-    if (!hm_sim_iface_has_addr(&host->iface, ip->dst)) {
+    bool is_broadcast = ip->dst == UINT32_MAX && ip->protocol == HM_IP_PROTO_UDP;
+    if (!is_broadcast && !hm_sim_iface_has_addr(&host->iface, ip->dst)) {
         host->strange += ip->dst != UINT32_MAX && ip->dst != hm_prefix_broadcast(&host->iface.prefix) &&
                          !hm_ip_is_multicast(ip->dst);
         return false;

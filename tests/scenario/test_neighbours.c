@@ -54,7 +54,7 @@ static void test_takeover_outlives_the_bridges_ageing(void **state)
     assert_ping(world, &home->neighbour, HM_SIM_VM_ADDR);
 }
 
-static void test_visitors_arp_is_answered(void **state)
+static void test_x12_visitors_arp_is_answered(void **state)
 {
     struct hm_sim_world *world = *state;
     uint32_t neighbour = hm_sim_host_addr(&world->sites[HM_SIM_A].neighbour);
@@ -76,7 +76,7 @@ static void let_home_agent_hear(struct hm_sim_world *world)
     assert_ping(world, &world->correspondent, home->agent_addr);
 }
 
-static void test_visitor_keeps_the_macs_of_its_home(void **state)
+static void test_l11_x12_visitor_keeps_the_macs_of_its_home(void **state)
 {
     struct hm_sim_world *world = *state;
     struct hm_sim_site *home = &world->sites[HM_SIM_A], *foreign = &world->sites[HM_SIM_B];
@@ -98,7 +98,7 @@ static void test_visitor_keeps_the_macs_of_its_home(void **state)
     }
 }
 
-static void test_visitor_is_told_the_agents_mac_where_the_homes_is_taken(void **state)
+static void test_l11_visitor_is_told_the_agents_mac_where_the_homes_is_taken(void **state)
 {
     const struct hm_sim_world_options options = {.same_router_mac = true};
     struct hm_sim_world *world = scenario_create(&options);
@@ -124,15 +124,77 @@ static void test_visitor_is_told_the_agents_mac_where_the_homes_is_taken(void **
     hm_sim_world_destroy(world);
 }
 
+/* Frames of the foreign LAN's agent that speak of the VM's address. */
+struct leak {
+    struct hm_sim_tap tap;
+    const struct hm_sim_port *agent;
+    unsigned broadcasts;
+};
+
+static void watch_broadcasts(void *ctx, struct hm_sim_passing *passing)
+{
+    struct leak *leak = ctx;
+
+    leak->broadcasts += passing->from == leak->agent && (passing->bytes[0] & 1) != 0;
+}
+
+static void test_l10_a_gratuitous_arp_lands_the_vm_and_is_not_passed_on(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_lan *lan = &world->sites[HM_SIM_B].lan;
+    struct leak leak = {.agent = &world->sites[HM_SIM_B].agent.links[0]};
+
+    world->vm.is_silent = true;
+    stage(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    leak.tap = (struct hm_sim_tap){.see = watch_broadcasts, .ctx = &leak};
+    move_vm(world, &world->vm, HM_SIM_B);
+    hm_sim_lan_add_tap(lan, &leak.tap);
+    hm_sim_iface_ask(&world->vm.iface, HM_SIM_VM_ADDR, HM_SIM_VM_ADDR);
+    hm_sim_run_for(&world->sim, HM_SIM_S);
+    hm_sim_lan_remove_tap(lan, &leak.tap);
+    assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
+    assert_int_equal(leak.broadcasts, 0);
+    assert_int_equal(counter(world, HM_SIM_B, "arp-conflicts"), 0);
+    assert_int_equal(world->vm.iface.conflicts, 0);
+    assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
+}
+
+static void test_l9_a_rarp_broadcast_lands_the_vm(void **state)
+{
+    struct hm_sim_world *world = *state;
+
+    stage(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    move_vm(world, &world->vm, HM_SIM_B); /* QEMU's announcement is all that is heard of it */
+    hm_sim_run_for(&world->sim, 20 * HM_SIM_MS);
+    assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
+}
+
+/* The home LAN's neighbour takes the address of the VM while that is away. Whose cache locks against the
+ * defence, because the claim came just before, is set right by the next refresh. */
+static void test_l5_a_claim_of_the_absent_vms_address_does_not_last(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *home = &world->sites[HM_SIM_A];
+
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    hm_sim_iface_ask(&home->neighbour.iface, HM_SIM_VM_ADDR, HM_SIM_VM_ADDR);
+    hm_sim_run_for(&world->sim, 61 * HM_SIM_S);
+    assert_int_equal(counter(world, HM_SIM_A, "arp-conflicts"), 1);
+    assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENARIO(test_home_neighbour_keeps_reaching_the_vm),
         SCENARIO(test_nothing_is_announced_while_the_vm_runs_at_home),
         SCENARIO(test_takeover_outlives_the_bridges_ageing),
-        SCENARIO(test_visitors_arp_is_answered),
-        SCENARIO(test_visitor_keeps_the_macs_of_its_home),
-        cmocka_unit_test(test_visitor_is_told_the_agents_mac_where_the_homes_is_taken),
+        SCENARIO(test_x12_visitors_arp_is_answered),
+        SCENARIO(test_l10_a_gratuitous_arp_lands_the_vm_and_is_not_passed_on),
+        SCENARIO(test_l9_a_rarp_broadcast_lands_the_vm),
+        SCENARIO(test_l5_a_claim_of_the_absent_vms_address_does_not_last),
+        SCENARIO(test_l11_x12_visitor_keeps_the_macs_of_its_home),
+        cmocka_unit_test(test_l11_visitor_is_told_the_agents_mac_where_the_homes_is_taken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,7 +228,7 @@ static void test_wrong_headers_are_malformed(void **state)
     }
     bytes[4] = HM_CONTROL_REQUEST;
     for (unsigned op = 0; op <= UINT8_MAX; op++) {
-        bool is_known = (op >= 1 && op <= 4) || (op >= 16 && op <= 23);
+        bool is_known = (op >= 1 && op <= 5) || (op >= 16 && op <= 23) || op == 32;
         bytes[5] = (uint8_t)op;
         assert_int_equal(hm_control_decode(bytes, len, &message), is_known ? HM_OK : HM_ERR_MALFORMED);
         assert_true(message.request_id == 77);

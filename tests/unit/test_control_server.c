@@ -296,7 +296,7 @@ static void test_hypervisors_and_peers_may_ask_what_is_theirs(void **state)
     const struct hm_peer *peer = &f->security.peers[0];
 
     for (unsigned op = HM_OP_IMMINENT; op <= HM_OP_LAND; op++) {
-        if (op > HM_OP_STATUS && op < HM_OP_PREPARE)
+        if (op > HM_OP_SHIELD && op < HM_OP_PREPARE)
             continue;
         for (unsigned by = BY_HYPERVISOR; by <= BY_PEER; by++) {
             struct hm_control_message request = status_request(f, op * 2 + by + 100);

@@ -102,7 +102,7 @@ static void test_impossible_pairs_are_not_learnt(void **state)
     assert_int_equal(f->neighbours.entries.used, 0);
 }
 
-static void test_packets_wait_for_the_answer_and_leave_in_order(void **state)
+static void test_l8_packets_wait_for_the_answer_and_leave_in_order(void **state)
 {
     struct fixture *f = *state;
 
@@ -231,7 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_impossible_pairs_are_not_learnt),
-        TEST(test_packets_wait_for_the_answer_and_leave_in_order),
+        TEST(test_l8_packets_wait_for_the_answer_and_leave_in_order),
         TEST(test_one_who_never_answers_is_asked_thrice_and_forgotten),
         TEST(test_broadcast_and_multicast_need_no_question),
         TEST(test_a_full_table_forgets_whom_it_heard_longest_ago),

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Unit tests of shields: what a shielded port permits at staging, and how the agent speaks to it. */
+#include "firmware/path/path.h"
+
+#include "tests/unit/rig/path_rig.h"
+
+#define LAN_TWIN 0x0a010063u /* 10.1.0.99, an address of this LAN's prefix, at home at B */
+
+static int setup(void **state)
+{
+    struct path_rig *f = calloc(1, sizeof(*f));
+
+    rig_init(&f->rig);
+    path_rig_start(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    path_rig_stop(*state);
+    free(*state);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+static struct hm_control_node node_of(uint32_t addr, struct hm_mac mac, uint32_t home_agent)
+{
+    return (struct hm_control_node){.home_addr = addr,
+                                    .mac = mac,
+                                    .home_agent = home_agent,
+                                    .home_prefix = {.addr = addr & 0xffffff00u, .len = 24},
+                                    .router = (addr & 0xffffff00u) + 1};
+}
+
+static const char *refusal(struct path_rig *f, const struct hm_control_node *node)
+{
+    return hm_foreign_refusal(&f->agent.foreign, node);
+}
+
+static void test_a_home_with_this_lans_addresses_is_taken_only_with_a_shield(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_control_node node = node_of(LAN_TWIN, RIG_GUEST_MAC, RIG_PEER_B);
+
+    assert_non_null(strstr(refusal(f, &node), "not shielded"));
+    assert_int_equal(hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC), 0);
+    assert_null(refusal(f, &node));
+    hm_shield_remove(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    assert_non_null(refusal(f, &node));
+}
+
+static void test_a_home_agent_with_an_address_of_this_lan_is_refused_also_with_a_shield(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_control_node node = node_of(LAN_TWIN, RIG_GUEST_MAC, RIG_PEER_B);
+
+    hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    node.home_prefix = (struct hm_prefix){.addr = 0x0a000000u, .len = 8};
+    assert_null(refusal(f, &node));
+    f->agent.security.peers[0].config = &f->rig.peers[0];
+    f->rig.peers[0].addr = 0x0a010042u;
+    node.home_agent = 0x0a010042u;
+    assert_non_null(refusal(f, &node));
+}
+
+static void test_two_visitors_with_one_address_need_two_shields(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_control_node node = node_of(RIG_GUEST, RIG_VM2_MAC, RIG_PEER_C);
+
+    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC); /* B's */
+    assert_non_null(strstr(refusal(f, &node), "not both ports are shielded"));
+    hm_shield_add(&f->agent.foreign.shields, &RIG_VM2_MAC);
+    assert_non_null(refusal(f, &node));
+    hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    assert_null(refusal(f, &node));
+}
+
+/* Each by its own home agent, both ways: they are told apart by MAC and by the tunnel's other end. */
+static void test_two_shielded_visitors_with_one_address_are_told_apart(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_control_node node = node_of(RIG_GUEST, RIG_VM2_MAC, RIG_PEER_C);
+    struct hm_ethernet ethernet;
+
+    hm_shield_add(&f->agent.foreign.shields, &RIG_VM2_MAC);
+    hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
+    struct hm_visitor *other = hm_visitor_add(&f->agent.foreign.visitors, &node, 0);
+    hm_visitor_apply(other, HM_VISITOR_LAND, "test");
+    rig_forget_frames(&f->rig);
+    path_rig_packet(f, 0, &RIG_AGENT_MAC, &RIG_GUEST_MAC,
+                    &(struct rig_packet){.src = RIG_GUEST, .dst = RIG_FAR});
+    path_rig_packet(f, 0, &RIG_AGENT_MAC, &RIG_VM2_MAC,
+                    &(struct rig_packet){.src = RIG_GUEST, .dst = RIG_FAR});
+    assert_int_equal(path_rig_sent(f, 0, &ethernet).dst, RIG_PEER_B);
+    assert_int_equal(path_rig_sent(f, 1, &ethernet).dst, RIG_PEER_C);
+    rig_forget_frames(&f->rig);
+    path_rig_tunnelled(f, &(struct rig_packet){.src = RIG_FAR, .dst = RIG_GUEST, .outer_src = RIG_PEER_B});
+    path_rig_tunnelled(f, &(struct rig_packet){.src = RIG_FAR, .dst = RIG_GUEST, .outer_src = RIG_PEER_C});
+    assert_int_equal(path_rig_sent(f, 0, &ethernet).dst, RIG_GUEST);
+    assert_memory_equal(&ethernet.dst, &RIG_GUEST_MAC, 6);
+    assert_int_equal(path_rig_sent(f, 1, &ethernet).dst, RIG_GUEST);
+    assert_memory_equal(&ethernet.dst, &RIG_VM2_MAC, 6);
+}
+
+/* The shield lets only frames from the agent's MAC pass; what they say may be the home's. */
+static void test_a_shielded_visitor_keeps_its_homes_macs_in_frames_of_the_agent(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_visitor *visitor = path_rig_expected(f, RIG_GUEST, &RIG_GUEST_MAC);
+    const struct hm_arp question = {.op = HM_ARP_REQUEST,
+                                    .sender_mac = RIG_GUEST_MAC,
+                                    .sender_addr = RIG_GUEST,
+                                    .target_addr = 0x0a020001u};
+    struct hm_arp sent;
+
+    visitor->node.router_mac = RIG_ROUTER_MAC; /* as this LAN's own router has it */
+    hm_visitor_apply(visitor, HM_VISITOR_LAND, "test");
+    rig_forget_frames(&f->rig);
+    path_rig_arp(f, 0, &HM_MAC_BROADCAST, &question);
+    assert_true(rig_arp(&f->rig.frames[0], &sent));
+    assert_memory_equal(&sent.sender_mac, &RIG_AGENT_MAC, 6);
+    hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    rig_forget_frames(&f->rig);
+    path_rig_arp(f, 0, &RIG_AGENT_MAC, &question);
+    assert_int_equal(f->rig.frame_count, 1);
+    assert_true(rig_arp(&f->rig.frames[0], &sent));
+    assert_memory_equal(&sent.sender_mac, &RIG_ROUTER_MAC, 6);
+    assert_memory_equal(f->rig.frames[0].bytes + 6, &RIG_AGENT_MAC, 6);
+}
+
+static void test_a_full_table_takes_no_more(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_mac mac = RIG_MAC(0);
+
+    for (unsigned i = 0; i < HM_SHIELDS_MAX; i++) {
+        mac.b[3] = (uint8_t)(i >> 8);
+        mac.b[4] = (uint8_t)i;
+        assert_int_equal(hm_shield_add(&f->agent.foreign.shields, &mac), HM_OK);
+    }
+    assert_int_equal(hm_shield_add(&f->agent.foreign.shields, &mac), HM_OK); /* once more */
+    assert_int_equal(hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC), HM_ERR_FULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_home_with_this_lans_addresses_is_taken_only_with_a_shield),
+        TEST(test_a_home_agent_with_an_address_of_this_lan_is_refused_also_with_a_shield),
+        TEST(test_two_visitors_with_one_address_need_two_shields),
+        TEST(test_two_shielded_visitors_with_one_address_are_told_apart),
+        TEST(test_a_shielded_visitor_keeps_its_homes_macs_in_frames_of_the_agent),
+        TEST(test_a_full_table_takes_no_more),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
