@@ -19,8 +19,8 @@ static void probe(struct hm_foreign *foreign, const struct hm_visitor *visitor)
                          .sender_addr = visitor->node.router,
                          .target_mac = visitor->node.mac,
                          .target_addr = visitor->node.home_addr};
-    hm_output_arp(foreign->env, visitor->link, &visitor->node.mac, hm_foreign_source_for(foreign, visitor, mac),
-                  &arp);
+    hm_output_arp(foreign->env, visitor->link, &visitor->node.mac,
+                  hm_foreign_source_for(foreign, visitor, mac), &arp);
 }
 
 /* Its time to renew: when it was seen just now; else ask it and look again in a second. */

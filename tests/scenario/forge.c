@@ -32,7 +32,7 @@ static void write_request(struct hm_sim_world *world, const struct forged_reques
     hm_registration_write_request(writer, &request);
     hm_extension_write_nai(writer, "vm");
     if (!what->no_method)
-        hm_extension_write_pmip_method(writer, HM_PMIP_METHOD_FA_HA);
+        hm_extension_write_pmip_method(writer, what->method != 0 ? what->method : HM_PMIP_METHOD_FA_HA);
     if (!what->no_mac)
         hm_extension_write_mac(writer, what->mac != NULL ? what->mac : &world->vm.iface.mac);
     if (what->hold != 0)
@@ -131,7 +131,7 @@ void forge_reply(struct hm_sim_world *world, uint8_t code, uint16_t lifetime_s, 
 
     hm_writer_init(&writer, mip, sizeof(mip));
     hm_registration_write_reply(&writer, &reply);
-    hm_extension_write_pmip_method(&writer, what->method != 0 ? what->method : HM_PMIP_METHOD_FA_HA);
+    hm_extension_write_pmip_method(&writer, HM_PMIP_METHOD_FA_HA);
     hm_extension_write_auth(&writer, HM_EXT_FA_HA_AUTH, peer->spi, peer->algorithm, &peer->key);
     forge_udp(world, peer->addr, world->sites[HM_SIM_B].agent_peer_addr, HM_MIP_PORT, mip, writer.len);
 }

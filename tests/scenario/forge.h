@@ -28,7 +28,7 @@ struct forged_request {
     uint64_t hold, handover; /* ids */
     uint32_t epoch;
     bool no_method, no_mac;
-    uint8_t method; /* of extension 47; 0: the right one */
+    uint8_t method;           /* of extension 47; 0: the right one */
     const struct hm_mac *mac; /* NULL: the VM's */
     const uint8_t *extra;     /* bytes before the authenticator */
     size_t extra_len;

@@ -253,8 +253,8 @@ static void test_x6_unsupported_and_disallowed_proxies_are_told(void **state)
 {
     struct hm_sim_world *world = *state;
 
-    assert_int_equal(
-        forge_request(world, &(struct forged_request){.lifetime_s = 60, .method = 2}, NULL), 149);
+    assert_int_equal(forge_request(world, &(struct forged_request){.lifetime_s = 60, .method = 2}, NULL),
+                     149);
     assert_int_equal(
         forge_request(world, &(struct forged_request){.lifetime_s = 60, .care_of_addr = AGENT_C}, NULL), 150);
     assert_int_equal(hm_sim_agent_rows(&world->sites[HM_SIM_A].agent, "bindings"), 0);
