@@ -315,6 +315,7 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
         return HM_ERR_REPLAY;
     hm_binding_set_staged(binding, home->env->agent_addr, handover_id, epoch);
     hm_binding_apply(binding, HM_BINDING_STAGE, "return announced");
+    hm_takeover_settle(&binding->takeover);
     hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)lifetime_s * 1000);
     return HM_OK;
 }

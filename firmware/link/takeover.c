@@ -91,6 +91,14 @@ void hm_takeover_pause(struct hm_takeover *takeover)
         pause_again(takeover);
 }
 
+void hm_takeover_settle(struct hm_takeover *takeover)
+{
+    if (takeover->paused || takeover->restoring || !hm_timer_is_armed(&takeover->timer))
+        return;
+    takeover->sent = REPEAT_COUNT + 1;
+    hm_timer_arm(&takeover->env->wheel, &takeover->timer, REFRESH_MS);
+}
+
 void hm_takeover_resume(struct hm_takeover *takeover)
 {
     if (takeover->paused)

@@ -31,6 +31,10 @@ void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t add
  * has been silent for ten seconds. */
 void hm_takeover_pause(struct hm_takeover *takeover);
 
+/* Its return is announced: it may be back at any moment, and an announcement that crosses its first frame
+ * would lead the bridges astray. No quick repetitions any more; the refresh goes on. */
+void hm_takeover_settle(struct hm_takeover *takeover);
+
 /* It is away after all: refreshes go on, if they were paused. */
 void hm_takeover_resume(struct hm_takeover *takeover);
 

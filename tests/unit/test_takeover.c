@@ -129,6 +129,20 @@ static void test_a_pause_ends_the_announcements_while_the_node_is_heard(void **s
     assert_true(f->rig.frame_count > 0);
 }
 
+/* An announcement that crosses the first frame of the returning node would take its place once more. */
+static void test_no_quick_repetition_once_the_return_is_announced(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f);
+    hm_takeover_settle(&f->takeover);
+    rig_forget_frames(&f->rig);
+    pass_s(f, 59);
+    assert_int_equal(f->rig.frame_count, 0);
+    pass_s(f, 2);
+    assert_announced(f, &RIG_VM_MAC, &RIG_VM_MAC);
+}
+
 /* One forged frame must not make the node unreachable for long. */
 static void test_a_pause_ends_when_the_node_is_silent(void **state)
 {
@@ -225,6 +239,7 @@ int main(void)
         OWN_TEST(test_announcements_are_repeated_and_then_refreshed_within_the_ageing_time),
         TEST(test_a_pause_ends_the_announcements_while_the_node_is_heard),
         TEST(test_a_pause_ends_when_the_node_is_silent),
+        TEST(test_no_quick_repetition_once_the_return_is_announced),
         TEST(test_a_paused_takeover_does_not_answer),
         TEST(test_answers_go_to_the_asker_with_the_mac_that_was_announced),
         OWN_TEST(test_answers_go_to_the_asker_with_the_mac_that_was_announced),
