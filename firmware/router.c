@@ -66,6 +66,8 @@ void hm_router_destroy(struct hm_router *router)
 /* Timers that a frame or a datagram arms count from its time, not from the last tick. */
 static void enter(struct hm_router *router, const struct hm_time *now)
 {
+    if (now->mono_us == router->env.now.mono_us) /* the next frame of one batch */
+        return;
     hm_env_set_time(&router->env, now);
     if (now->mono_us / 1000 != router->env.wheel.now_ms)
         hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, TIMERS_PER_TICK);

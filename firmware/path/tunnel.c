@@ -97,9 +97,10 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
     const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, inner->src);
     bool is_reverse = binding != NULL && hm_binding_is_at(binding, outer->src);
     /* In a shielded visitor's home somebody else may have the address that is ours here. */
-    bool is_twin = is_present && hm_foreign_is_shielded(&agent->foreign, visitor);
-    bool is_own = hm_env_is_own_addr(path->env, inner->src) && !is_twin;
-    if (is_own || (inner->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, inner->dst))) {
+    bool is_own = hm_env_is_own_addr(path->env, inner->src);
+    bool is_twin = is_own && is_present && hm_foreign_is_shielded(&agent->foreign, visitor);
+    if ((is_own && !is_twin) ||
+        (inner->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, inner->dst))) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "by %s", hm_ip_text(outer->src, text));
     } else if (visitor == NULL && !is_reverse) {
         refuse(path, outer, inner, binding);
