@@ -47,7 +47,6 @@
     X(CONTROL_KEY, "control-key", "control message with an unknown key")                              \
     X(CONTROL_AUTH, "control-auth", "control message with a wrong authenticator")                     \
     X(CONTROL_CLOCK, "control-clock", "control message with a time stamp outside the window")         \
-    X(CONTROL_REPLAY, "control-replay", "control message that was seen before")                       \
     X(CONTROL_UNEXPECTED, "control-unexpected", "control reply that answers no request")              \
     X(CONTROL_FULL, "control-full", "too many control requests at once")                              \
     X(EARLY_FRAME, "early-frame", "frame of an expected visitor before its move")                     \
