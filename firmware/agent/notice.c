@@ -433,6 +433,16 @@ void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request
     case HM_OP_RESTORE:
         hm_restart_restore(agent, request);
         return;
+    case HM_OP_STOPPED:
+    case HM_OP_SALVAGE:
+    case HM_OP_ATTACH:
+    case HM_OP_FETCH:
+    case HM_OP_STOP:
+    case HM_OP_SALVAGED:
+    case HM_OP_DIVERT:
+    case HM_OP_UNDIVERT:
+    case HM_OP_END:
+        break;
     }
     refuse(agent, request, HM_CONTROL_MALFORMED, "unknown operation");
 }

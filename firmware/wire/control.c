@@ -21,6 +21,24 @@ const char *hm_control_op_name(enum hm_control_op op)
         return "status";
     case HM_OP_SHIELD:
         return "shield";
+    case HM_OP_STOPPED:
+        return "stopped";
+    case HM_OP_SALVAGE:
+        return "salvage";
+    case HM_OP_ATTACH:
+        return "attach";
+    case HM_OP_FETCH:
+        return "fetch";
+    case HM_OP_STOP:
+        return "stop";
+    case HM_OP_SALVAGED:
+        return "salvaged";
+    case HM_OP_DIVERT:
+        return "divert";
+    case HM_OP_UNDIVERT:
+        return "undivert";
+    case HM_OP_END:
+        return "end marker";
     case HM_OP_HELLO:
         return "hello";
     case HM_OP_PREPARE:
@@ -46,8 +64,16 @@ const char *hm_control_op_name(enum hm_control_op op)
 /* Asked with a number off the wire, which may be none of the enum. */
 static bool is_op(uint8_t op)
 {
-    return (op >= HM_OP_IMMINENT && op <= HM_OP_SHIELD) || (op >= HM_OP_PREPARE && op <= HM_OP_RESTORE) ||
+    return (op >= HM_OP_IMMINENT && op <= HM_OP_FETCH) || (op >= HM_OP_PREPARE && op <= HM_OP_END) ||
            op == HM_OP_HELLO;
+}
+
+static const char *const CUT_NAMES[] = {"none", "exact", "counted", "estimated"};
+_Static_assert(sizeof(CUT_NAMES) / sizeof(CUT_NAMES[0]) == HM_CUT_COUNT, "a name for each way");
+
+const char *hm_cut_name(enum hm_cut cut)
+{
+    return CUT_NAMES[cut];
 }
 
 const char *hm_control_code_text(enum hm_control_code code)

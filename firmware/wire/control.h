@@ -43,6 +43,7 @@
 #define HM_CONTROL_MAX_NODES 16      /* addresses of one VM */
 #define HM_CONTROL_MAX_NEIGHBOURS 24 /* home neighbours told along */
 #define HM_CONTROL_TEXT_LEN 192      /* of a message to a person, with the zero */
+#define HM_CONTROL_DATA_LEN 1275     /* bytes of a stream of frames in one message */
 
 enum hm_control_kind {
     HM_CONTROL_REQUEST = 1,
@@ -57,6 +58,10 @@ enum hm_control_op {
     HM_OP_CANCEL = 3,   /* it will not move */
     HM_OP_STATUS = 4,   /* what do you know of it */
     HM_OP_SHIELD = 5,   /* its port lets only the agent pass; the answer has the agent's MAC */
+    HM_OP_STOPPED = 6,  /* it has run its last instruction here; the answer has the handover's id */
+    HM_OP_SALVAGE = 7,  /* frames that its TAP was given and it never got: a piece of their stream */
+    HM_OP_ATTACH = 8,   /* at the destination: what waits for it will be fetched, and written to its TAP */
+    HM_OP_FETCH = 9,    /* at the destination: a piece of that stream */
     /* agent -> agent */
     HM_OP_PREPARE = 16,   /* S -> D: this VM will come to you */
     HM_OP_LOCATE = 17,    /* D -> all: who has this VM? */
@@ -66,6 +71,11 @@ enum hm_control_op {
     HM_OP_LAND = 21,      /* S -> D: the hypervisor says that it has landed */
     HM_OP_RESTARTED = 22, /* any -> any: this agent began and has lost what it knew */
     HM_OP_RESTORE = 23,   /* H -> D: a node of ours is at you, which you have lost */
+    HM_OP_STOP = 24,      /* S -> D: it has stopped; what comes from now on waits at D */
+    HM_OP_SALVAGED = 25,  /* S -> D: SALVAGE of S's hypervisor */
+    HM_OP_DIVERT = 26,    /* S -> H, by the tunnel: it has stopped; the end of its old way up */
+    HM_OP_UNDIVERT = 27,  /* S -> H: it goes on at S */
+    HM_OP_END = 28,       /* by the tunnel: an end marker: nothing more of this handover comes by this way */
     HM_OP_HELLO = 32,     /* any -> any: are you there, and what is your clock? */
 };
 const char *hm_control_op_name(enum hm_control_op op);
@@ -91,6 +101,16 @@ struct hm_control_node {
     uint32_t router;          /* the VM's default router */
     struct hm_mac router_mac; /* zero: not known */
 };
+
+/* How it was found which frames the VM had got when it stopped (design: the exact cut). */
+enum hm_cut {
+    HM_CUT_NONE,      /* nothing was salvaged */
+    HM_CUT_EXACT,     /* by the guest's own counter, or because all had been read before the stop */
+    HM_CUT_COUNTED,   /* by the TAP's counter: one frame may be doubled */
+    HM_CUT_ESTIMATED, /* by time */
+    HM_CUT_COUNT,
+};
+const char *hm_cut_name(enum hm_cut cut);
 
 /* What a message carries. Counts and empty texts say what is absent. */
 struct hm_control_message {
@@ -123,6 +143,27 @@ struct hm_control_message {
     char state[HM_NAME_LEN]; /* 13: text */
     char text[HM_CONTROL_TEXT_LEN]; /* 14: text: for a person */
     bool relayed;                   /* 15: no value: must not be relayed again */
+
+    /* Frames travel as a stream of bytes: for each its length (2 bytes) and the frame. SALVAGE and SALVAGED:
+     * this piece begins at `offset`; the answer's `offset` is the one expected next, and an empty piece asks
+     * for it. FETCH: a piece from `offset` on is asked for, and everything before `confirmed` was written;
+     * the answer has the piece (perhaps empty, after a wait of at most wait_ms) and, as `limit`, where the
+     * stream ends so far. */
+    uint64_t offset;                   /* 16: 8 bytes */
+    uint64_t confirmed;                /* 17: 8 bytes */
+    uint64_t limit;                    /* 18: 8 bytes */
+    uint8_t data[HM_CONTROL_DATA_LEN]; /* 19: up to 255 bytes each; several are one after the other */
+    unsigned data_len;
+    bool has_salvage; /* 20: no value. STOPPED, STOP: SALVAGE will follow, also when there is nothing to
+                         salvage */
+    bool is_last;     /* 21: no value. SALVAGE: the stream ends with this piece. FETCH's answer: it ends at
+                         `limit`,     and what comes later the agent delivers itself */
+    bool is_ready;    /* 22: no value. FETCH's answer: the ways that are to be waited for are closed, and all
+                         that    waited ends at `limit`: once that is written, the VM may run */
+    bool has_stop_notice; /* 23: no value. IMMINENT, MOVE, PREPARE: STOPPED will come before the VM lands */
+    bool has_old_path;    /* 24: no value. STOP: an end marker will close the way from S to D */
+    enum hm_cut cut;      /* 25: 1 byte. SALVAGE that is last */
+    uint32_t tap_dropped; /* 26: 4 bytes. SALVAGE that is last: frames that the VM's TAP had no room for */
 };
 
 /* Decodes header and items; the authenticator is not looked at. 0 or HM_ERR_MALFORMED. Texts are

@@ -24,6 +24,17 @@ enum item_type {
     ITEM_STATE = 13,
     ITEM_TEXT = 14,
     ITEM_RELAYED = 15,
+    ITEM_OFFSET = 16,
+    ITEM_CONFIRMED = 17,
+    ITEM_LIMIT = 18,
+    ITEM_DATA = 19,
+    ITEM_HAS_SALVAGE = 20,
+    ITEM_IS_LAST = 21,
+    ITEM_IS_READY = 22,
+    ITEM_HAS_STOP_NOTICE = 23,
+    ITEM_HAS_OLD_PATH = 24,
+    ITEM_CUT = 25,
+    ITEM_TAP_DROPPED = 26,
     ITEM_FIRST_SKIPPABLE = 128,
 };
 
@@ -35,7 +46,8 @@ enum item_type {
 /* Items that a message may have more than once. */
 static bool is_repeatable(uint8_t type)
 {
-    return type == ITEM_MAC || type == ITEM_ADDR || type == ITEM_NODE || type == ITEM_NEIGHBOURS;
+    return type == ITEM_MAC || type == ITEM_ADDR || type == ITEM_NODE || type == ITEM_NEIGHBOURS ||
+           type == ITEM_DATA;
 }
 
 /* A reader of one kind of value has the whole value to itself; all must be used up. */
@@ -116,6 +128,58 @@ static int read_neighbours(struct hm_reader *value, struct hm_control_message *o
     return finish(value);
 }
 
+static int read_data(struct hm_reader *value, struct hm_control_message *out)
+{
+    size_t len = value->left;
+
+    if (len == 0 || len > sizeof(out->data) - out->data_len)
+        return HM_ERR_MALFORMED;
+    hm_read_bytes(value, out->data + out->data_len, len);
+    out->data_len += (unsigned)len;
+    return finish(value);
+}
+
+static int read_cut(struct hm_reader *value, enum hm_cut *out)
+{
+    uint8_t cut = hm_read_u8(value);
+
+    if (cut == HM_CUT_NONE || cut >= HM_CUT_COUNT)
+        return HM_ERR_MALFORMED;
+    *out = (enum hm_cut)cut;
+    return finish(value);
+}
+
+/* Items of frames' streams, and of what precedes and follows them. */
+static int read_stream_item(uint8_t type, struct hm_reader *value, struct hm_control_message *out)
+{
+    switch (type) {
+    case ITEM_OFFSET:
+        return read_u64(value, &out->offset);
+    case ITEM_CONFIRMED:
+        return read_u64(value, &out->confirmed);
+    case ITEM_LIMIT:
+        return read_u64(value, &out->limit);
+    case ITEM_DATA:
+        return read_data(value, out);
+    case ITEM_HAS_SALVAGE:
+        return read_flag(value, &out->has_salvage);
+    case ITEM_IS_LAST:
+        return read_flag(value, &out->is_last);
+    case ITEM_IS_READY:
+        return read_flag(value, &out->is_ready);
+    case ITEM_HAS_STOP_NOTICE:
+        return read_flag(value, &out->has_stop_notice);
+    case ITEM_HAS_OLD_PATH:
+        return read_flag(value, &out->has_old_path);
+    case ITEM_CUT:
+        return read_cut(value, &out->cut);
+    case ITEM_TAP_DROPPED:
+        return read_u32(value, &out->tap_dropped);
+    default:
+        return type >= ITEM_FIRST_SKIPPABLE ? HM_OK : HM_ERR_MALFORMED;
+    }
+}
+
 static int read_item(uint8_t type, struct hm_reader *value, struct hm_control_message *out)
 {
     switch (type) {
@@ -150,7 +214,7 @@ static int read_item(uint8_t type, struct hm_reader *value, struct hm_control_me
     case ITEM_RELAYED:
         return read_flag(value, &out->relayed);
     default:
-        return type >= ITEM_FIRST_SKIPPABLE ? HM_OK : HM_ERR_MALFORMED;
+        return read_stream_item(type, value, out);
     }
 }
 
@@ -206,6 +270,15 @@ static void write_u32(struct hm_writer *writer, enum item_type type, uint32_t va
     hm_write_u32(writer, value);
 }
 
+/* Zero: absent. */
+static void write_u64(struct hm_writer *writer, enum item_type type, uint64_t value)
+{
+    if (value == 0)
+        return;
+    write_head(writer, type, 8);
+    hm_write_u64(writer, value);
+}
+
 static void write_flag(struct hm_writer *writer, enum item_type type, bool is_set)
 {
     if (is_set)
@@ -247,16 +320,43 @@ static void write_lists(struct hm_writer *writer, const struct hm_control_messag
     }
 }
 
+static void write_data(struct hm_writer *writer, const struct hm_control_message *message)
+{
+    assert(message->data_len <= sizeof(message->data));
+    for (unsigned at = 0; at < message->data_len;) {
+        unsigned left = message->data_len - at, len = left < UINT8_MAX ? left : UINT8_MAX;
+
+        write_head(writer, ITEM_DATA, len);
+        hm_write_bytes(writer, message->data + at, len);
+        at += len;
+    }
+}
+
+static void write_stream(struct hm_writer *writer, const struct hm_control_message *message)
+{
+    write_u64(writer, ITEM_OFFSET, message->offset);
+    write_u64(writer, ITEM_CONFIRMED, message->confirmed);
+    write_u64(writer, ITEM_LIMIT, message->limit);
+    write_data(writer, message);
+    write_flag(writer, ITEM_HAS_SALVAGE, message->has_salvage);
+    write_flag(writer, ITEM_IS_LAST, message->is_last);
+    write_flag(writer, ITEM_IS_READY, message->is_ready);
+    write_flag(writer, ITEM_HAS_STOP_NOTICE, message->has_stop_notice);
+    write_flag(writer, ITEM_HAS_OLD_PATH, message->has_old_path);
+    if (message->cut != HM_CUT_NONE) {
+        write_head(writer, ITEM_CUT, 1);
+        hm_write_u8(writer, (uint8_t)message->cut);
+    }
+    write_u32(writer, ITEM_TAP_DROPPED, message->tap_dropped);
+}
+
 void hm_control_item_encode_all(struct hm_writer *writer, const struct hm_control_message *message)
 {
     _Static_assert(HM_CONTROL_MAX_NEIGHBOURS * NEIGHBOUR_LEN <= UINT8_MAX, "the neighbours fit one item");
     write_text(writer, ITEM_VM, message->vm, sizeof(message->vm));
     write_text(writer, ITEM_HOST, message->host, sizeof(message->host));
     write_lists(writer, message);
-    if (message->handover_id != 0) {
-        write_head(writer, ITEM_HANDOVER_ID, 8);
-        hm_write_u64(writer, message->handover_id);
-    }
+    write_u64(writer, ITEM_HANDOVER_ID, message->handover_id);
     write_u32(writer, ITEM_EPOCH, message->epoch);
     write_u32(writer, ITEM_LIFETIME, message->lifetime_s);
     write_u32(writer, ITEM_WAIT, message->wait_ms);
@@ -265,4 +365,5 @@ void hm_control_item_encode_all(struct hm_writer *writer, const struct hm_contro
     write_text(writer, ITEM_STATE, message->state, sizeof(message->state));
     write_text(writer, ITEM_TEXT, message->text, sizeof(message->text));
     write_flag(writer, ITEM_RELAYED, message->relayed);
+    write_stream(writer, message);
 }

@@ -10,6 +10,7 @@
 #define HM_ETHERTYPE_ARP 0x0806
 #define HM_ETHERTYPE_RARP 0x8035
 #define HM_ETHERTYPE_IPV6 0x86dd
+#define HM_ETHERTYPE_MARKER 0x88b5 /* IEEE's for local experiments: wire/marker.h */
 
 struct hm_ethernet {
     struct hm_mac dst;

@@ -31,7 +31,7 @@ static void test_unknown_items_are_refused_below_128_and_skipped_above(void **st
     (void)state;
     for (unsigned type = 0; type <= UINT8_MAX; type++) {
         char hex[40];
-        if (type >= 1 && type <= 15)
+        if (type >= 1 && type <= 26)
             continue;
         snprintf(hex, sizeof(hex), "0103766d31 %02x020102 %02x00 0804 00000001", type, type);
         assert_int_equal(decode_items(hex), type < 128 ? HM_ERR_MALFORMED : HM_OK);
@@ -69,6 +69,21 @@ static void test_wrong_items_are_malformed(void **state)
         "051e 0a010005 525400112233 0a010001 0a010000 18 0a010001 525400112233 00",
         "051d 0a010005 525400112233 0a010001 0a010000 21 0a010001 525400112233", /* a prefix of 33 bits */
         "051d 0a010005 525400112233 0a010001 0a010005 18 0a010001 525400112233", /* host bits */
+        "1007 00000000000000",
+        "1009 000000000000000000",
+        "1007 00000000000000",
+        "1207 00000000000000",
+        "1300", /* an empty piece */
+        "1401 00",
+        "1501 00",
+        "1601 00",
+        "1701 00",
+        "1801 00",
+        "1900",
+        "1901 00", /* no way to find the cut */
+        "1901 04",
+        "1902 0101",
+        "1a03 000000",
         "80",
         "8001",
     };
