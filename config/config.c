@@ -123,6 +123,12 @@ static void assemble_mobility(const struct hm_document *document, struct hm_rout
     router->lifetime_s = (uint16_t)foreign->lifetime_s;
     router->staged_lifetime_s = (uint16_t)handover->staged_lifetime_s;
     router->wait_ms = handover->wait_ms;
+    router->buffer_len = (size_t)handover->buffer_kib * 1024;
+    router->buffers_len = (size_t)handover->buffers_mib * 1024 * 1024;
+    router->drain_burst = handover->drain_burst;
+    router->drain_per_s = handover->drain_per_s;
+    router->marker_wait_ms = handover->marker_wait_ms;
+    router->reorder_wait_ms = handover->reorder_wait_ms;
 }
 
 static void assemble_control(const struct hm_control_section *control, struct hm_config *config)

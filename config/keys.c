@@ -101,6 +101,19 @@ static const struct hm_key_spec HANDOVER_KEYS[] = {
      .fallback = "300", .help = "How long a staged move waits for its landing before all is undone, in seconds."},
     {.key = "wait_ms", .type = HM_VALUE_NUMBER, AT(wait_ms), .min = 100, .max = 600000, .fallback = "5000",
      .help = "How long a notice may take when the hypervisor does not say, in milliseconds."},
+    {.key = "buffer_kib", .type = HM_VALUE_NUMBER, AT(buffer_kib), .min = 64, .max = 1048576, .fallback = "8192",
+     .help = "How much may wait for one VM while it moves, in KiB; what comes beyond that is dropped and counted."},
+    {.key = "buffers_mib", .type = HM_VALUE_NUMBER, AT(buffers_mib), .min = 1, .max = 65536, .fallback = "128",
+     .help = "How much may wait for all VMs together, in MiB. The memory is taken when it is first used."},
+    {.key = "drain_burst", .type = HM_VALUE_NUMBER, AT(drain_burst), .min = 1, .max = 1000, .fallback = "256",
+     .help = "How many packets are delivered at once to a VM that has landed: fewer than its TAP's queue holds."},
+    {.key = "drain_per_s", .type = HM_VALUE_NUMBER, AT(drain_per_s), .min = 1000, .max = 10000000, .fallback = "20000",
+     .help = "How many more are then delivered in a second, until nothing waits."},
+    {.key = "marker_wait_ms", .type = HM_VALUE_NUMBER, AT(marker_wait_ms), .min = 10, .max = 60000,
+     .fallback = "1000",
+     .help = "How long what waits for a VM that has landed waits for the marker that ends an older path."},
+    {.key = "reorder_wait_ms", .type = HM_VALUE_NUMBER, AT(reorder_wait_ms), .min = 0, .max = 10000, .fallback = "250",
+     .help = "How long the home agent holds a VM's first packets by its new path for the end of the old one."},
 };
 #undef AT
 

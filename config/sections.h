@@ -78,6 +78,12 @@ struct hm_foreign_section {
 struct hm_handover_section {
     uint32_t staged_lifetime_s;
     uint32_t wait_ms;
+    uint32_t buffer_kib;
+    uint32_t buffers_mib;
+    uint32_t drain_burst;
+    uint32_t drain_per_s;
+    uint32_t marker_wait_ms;
+    uint32_t reorder_wait_ms;
 };
 
 struct hm_control_section {

@@ -29,7 +29,10 @@ int hm_router_create(const struct hm_router_config *config, const struct hm_port
     struct hm_router *router = calloc(1, sizeof(*router));
     if (router == NULL)
         return HM_ERR_MEMORY;
-    struct hm_stack_path hooks = {.arg = &router->path, .tunnel = on_tunnel, .output = hm_path_output};
+    struct hm_stack_path hooks = {.arg = &router->path,
+                                  .tunnel = on_tunnel,
+                                  .output = hm_path_output,
+                                  .tunnel_output = hm_path_tunnel_output};
     hm_env_init(&router->env, config, port, now);
     router->started_us = now->mono_us;
     int err = hm_neighbours_init(&router->neighbours, &router->env);
@@ -41,6 +44,8 @@ int hm_router_create(const struct hm_router_config *config, const struct hm_port
     err = hm_agent_init(&router->agent, &router->env, &router->neighbours, &hooks);
     if (err != HM_OK)
         goto fini_path;
+    router->agent.deliveries.send_arg = &router->path;
+    router->agent.deliveries.send = hm_path_send_waiting;
     *out = router;
     return HM_OK;
 

@@ -6,7 +6,9 @@
 #include "firmware/agent/notice.h"
 #include "firmware/agent/presence.h"
 #include "firmware/agent/restart.h"
+#include "firmware/agent/rollback.h"
 #include "firmware/agent/source.h"
+#include "firmware/agent/waiting.h"
 #include "firmware/link/output.h"
 
 #define MAX_NOTICES 64
@@ -39,7 +41,7 @@ static void send_answer(void *arg, const struct hm_control_from *to, const void 
     send_datagram(agent, &datagram);
 }
 
-static void send_call(void *arg, uint32_t to_addr, const void *bytes, size_t len)
+static void send_call(void *arg, uint32_t to_addr, bool by_tunnel, const void *bytes, size_t len)
 {
     struct hm_agent *agent = arg;
     uint16_t port = agent->env->config->control_port;
@@ -47,6 +49,7 @@ static void send_call(void *arg, uint32_t to_addr, const void *bytes, size_t len
                                    .local_port = port,
                                    .remote_addr = to_addr,
                                    .remote_port = port,
+                                   .by_tunnel = by_tunnel,
                                    .bytes = bytes,
                                    .len = len};
     send_datagram(agent, &datagram);
@@ -135,6 +138,9 @@ static void connect_modules(struct hm_agent *agent)
     agent->foreign.activated = on_activated;
     agent->foreign.registrant.send = send_datagram;
     agent->foreign.registrant.send_arg = agent;
+    agent->deliveries.arg = agent;
+    agent->deliveries.done = hm_waiting_done;
+    agent->deliveries.changed = hm_waiting_changed;
     agent->handovers.arg = agent;
     agent->handovers.on_lifetime = on_handover_lifetime;
     agent->server.arg = agent;
@@ -158,6 +164,8 @@ static int init_modules(struct hm_agent *agent)
         err = hm_foreign_init(&agent->foreign, env, &agent->security, agent->neighbours, &agent->updates);
     if (err == HM_OK)
         err = hm_handovers_init(&agent->handovers, env);
+    if (err == HM_OK)
+        err = hm_deliveries_init(&agent->deliveries, env);
     if (err == HM_OK)
         err = hm_control_server_init(&agent->server, env, &agent->security);
     if (err == HM_OK)
@@ -199,6 +207,7 @@ void hm_agent_fini(struct hm_agent *agent)
     hm_slab_fini(&agent->pendings);
     hm_control_calls_fini(&agent->calls);
     hm_control_server_fini(&agent->server);
+    hm_deliveries_fini(&agent->deliveries);
     hm_handovers_fini(&agent->handovers);
     hm_foreign_fini(&agent->foreign);
     hm_home_fini(&agent->home);
@@ -277,21 +286,27 @@ void hm_agent_kernel_datagram(struct hm_agent *agent, const struct hm_endpoint *
 static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
 {
     hm_presence_seen(&agent->foreign, visitor);
-    if (visitor->state != HM_VISITOR_EXPECTED && visitor->state != HM_VISITOR_BUFFERING)
+    bool is_ahead = visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING;
+    if (!is_ahead && visitor->delivery == NULL)
         return;
     struct hm_handover *handover =
         hm_handover_lookup(&agent->handovers, visitor->handover_id, HM_ROLE_DESTINATION);
     if (handover != NULL)
-        hm_destination_landed(agent, handover, "first frame");
+        hm_destination_seen(agent, handover);
 }
 
+/* The handover that brings the node home, or that it has not left by. */
 static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
 {
     struct hm_handover *handover = NULL;
     if (binding->staged_care_of_addr == agent->env->agent_addr)
         handover = hm_handover_lookup(&agent->handovers, binding->staged_handover_id, HM_ROLE_DESTINATION);
+    else if (binding->state == HM_BINDING_HOME && binding->handover_id != 0)
+        handover = hm_handover_lookup(&agent->handovers, binding->handover_id, HM_ROLE_DESTINATION);
     if (handover != NULL)
-        hm_destination_landed(agent, handover, "first frame");
+        hm_destination_seen(agent, handover);
+    else if (binding->delivery != NULL && ((struct hm_handover *)binding->delivery->of)->is_returning)
+        hm_rollback_seen(agent, binding->delivery->of);
     else if (hm_binding_is_absent(binding))
         hm_home_seen_again(&agent->home, binding);
 }

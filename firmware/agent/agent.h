@@ -24,6 +24,7 @@ struct hm_agent {
     struct hm_home home;
     struct hm_foreign foreign;
     struct hm_handovers handovers;
+    struct hm_deliveries deliveries;
     struct hm_control_server server;
     struct hm_control_calls calls;
     struct hm_reach reach;

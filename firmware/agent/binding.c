@@ -2,7 +2,7 @@
 /* Mobility bindings at a home agent: the table and the state machine. */
 #include "firmware/agent/binding.h"
 
-static const char *const STATE_NAMES[] = {"home", "staged", "switching", "away"};
+static const char *const STATE_NAMES[] = {"home", "staged", "switching", "diverted", "away"};
 _Static_assert(sizeof(STATE_NAMES) / sizeof(STATE_NAMES[0]) == HM_BINDING_STATE_COUNT,
                "a name for each state");
 
@@ -10,13 +10,15 @@ _Static_assert(sizeof(STATE_NAMES) / sizeof(STATE_NAMES[0]) == HM_BINDING_STATE_
 #define HOME HM_BINDING_HOME
 #define STAGED HM_BINDING_STAGED
 #define SWITCHING HM_BINDING_SWITCHING
+#define DIVERTED HM_BINDING_DIVERTED
 #define AWAY HM_BINDING_AWAY
 static const enum hm_binding_state NEXT[HM_BINDING_STATE_COUNT][HM_BINDING_EVENT_COUNT] = {
-    /*              STAGE      UNSTAGE  ACTIVATE  RETURN  EXPIRE */
-    [HOME]      = {STAGED,    HOME,    AWAY,     HOME,   HOME},
-    [STAGED]    = {STAGED,    HOME,    AWAY,     HOME,   STAGED},
-    [SWITCHING] = {SWITCHING, AWAY,    AWAY,     HOME,   STAGED},
-    [AWAY]      = {SWITCHING, AWAY,    AWAY,     HOME,   HOME},
+    /*              STAGE      UNSTAGE   ACTIVATE  RETURN  EXPIRE    DIVERT    STAY_HOME  STAY_AWAY */
+    [HOME]      = {STAGED,    HOME,     AWAY,     HOME,   HOME,     DIVERTED, HOME,      HOME},
+    [STAGED]    = {STAGED,    HOME,     AWAY,     HOME,   STAGED,   DIVERTED, STAGED,    STAGED},
+    [SWITCHING] = {SWITCHING, AWAY,     AWAY,     HOME,   STAGED,   DIVERTED, SWITCHING, SWITCHING},
+    [DIVERTED]  = {DIVERTED,  DIVERTED, AWAY,     HOME,   DIVERTED, DIVERTED, HOME,      AWAY},
+    [AWAY]      = {SWITCHING, AWAY,     AWAY,     HOME,   HOME,     AWAY,     AWAY,      AWAY},
 };
 /* clang-format on */
 
@@ -119,6 +121,8 @@ void hm_binding_remove(struct hm_binding *binding)
     hm_timer_cancel(&bindings->env->wheel, &binding->lifetime);
     hm_timer_cancel(&bindings->env->wheel, &binding->staged);
     hm_binding_drop_copies(binding);
+    if (binding->upward != NULL)
+        hm_delivery_remove(binding->upward);
     hm_takeover_fini(&binding->takeover);
     hm_table_remove(&bindings->by_addr, &binding->by_addr);
     hm_table_remove(&bindings->by_mac, &binding->by_mac);
@@ -163,6 +167,13 @@ bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch)
     if (binding->staged_handover_id != 0 && (int32_t)(epoch - binding->staged_epoch) < 0)
         return true;
     return hm_binding_is_older(binding, epoch);
+}
+
+uint32_t hm_binding_target(const struct hm_binding *binding)
+{
+    if (binding->delivery != NULL)
+        return 0;
+    return binding->state == HM_BINDING_DIVERTED ? binding->staged_care_of_addr : binding->care_of_addr;
 }
 
 bool hm_binding_is_at(const struct hm_binding *binding, uint32_t care_of_addr)

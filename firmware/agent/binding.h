@@ -4,6 +4,7 @@
 #ifndef HM_AGENT_BINDING_H
 #define HM_AGENT_BINDING_H
 
+#include "firmware/agent/delivery.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
 #include "firmware/link/takeover.h"
@@ -13,16 +14,21 @@ enum hm_binding_state {
     HM_BINDING_STAGED,    /* at home, and a care-of address is prepared */
     HM_BINDING_SWITCHING, /* away, and another place (perhaps home) is prepared; traffic goes to the old one
                            */
+    HM_BINDING_DIVERTED,  /* it has stopped where it was: what comes for it goes to the prepared place, and
+                             waits there */
     HM_BINDING_AWAY,      /* away: what comes for it goes through the tunnel to care_of_addr */
     HM_BINDING_STATE_COUNT,
 };
 
 enum hm_binding_event {
-    HM_BINDING_STAGE,    /* another place was prepared */
-    HM_BINDING_UNSTAGE,  /* the prepared place is off: cancelled, or its lifetime is over */
-    HM_BINDING_ACTIVATE, /* the node has landed at a foreign agent */
-    HM_BINDING_RETURN,   /* it is home, or deregistered */
-    HM_BINDING_EXPIRE,   /* its lifetime is over */
+    HM_BINDING_STAGE,     /* another place was prepared */
+    HM_BINDING_UNSTAGE,   /* the prepared place is off: cancelled, or its lifetime is over */
+    HM_BINDING_ACTIVATE,  /* the node has landed at a foreign agent */
+    HM_BINDING_RETURN,    /* it is home, or deregistered */
+    HM_BINDING_EXPIRE,    /* its lifetime is over */
+    HM_BINDING_DIVERT,    /* it has stopped where it was, and goes to the prepared place */
+    HM_BINDING_STAY_HOME, /* it goes on where it was: at home, */
+    HM_BINDING_STAY_AWAY, /* or away */
     HM_BINDING_EVENT_COUNT,
 };
 
@@ -63,6 +69,10 @@ struct hm_binding {
     struct hm_timer lifetime; /* of the active binding; at home: how long the entry is remembered */
     struct hm_timer staged;   /* of the prepared place */
     struct hm_takeover takeover;
+    struct hm_delivery
+        *delivery; /* what comes for it waits there (a handover's of this agent); NULL: nothing does */
+    struct hm_delivery
+        *upward; /* what it sends by its new way waits there for the end of the old; NULL: nothing */
     struct hm_bindings *owner;
 };
 
@@ -118,10 +128,13 @@ void hm_binding_init_copies(struct hm_binding *binding);
 /* May packets of the node come from this agent: where it is, or where it may land at any moment? */
 bool hm_binding_is_at(const struct hm_binding *binding, uint32_t care_of_addr);
 
+/* The agent that gets what comes for it: 0 when none does (it waits in `delivery`). */
+uint32_t hm_binding_target(const struct hm_binding *binding);
+
 /* Is what comes for it intercepted? */
 static inline bool hm_binding_is_absent(const struct hm_binding *binding)
 {
-    return binding->state == HM_BINDING_AWAY || binding->state == HM_BINDING_SWITCHING;
+    return binding->state >= HM_BINDING_SWITCHING;
 }
 
 #endif

@@ -17,6 +17,7 @@ struct hm_control_call {
     struct hm_control_calls *owner;
     struct hm_peer *peer;
     struct hm_control_message message;
+    bool by_tunnel;
     hm_control_done done;
     void *arg;
     struct hm_timer timer;
@@ -44,7 +45,7 @@ static void transmit(struct hm_control_call *call)
     call->message.timestamp = hm_ntp_add_ms(calls->env->now.ntp, call->peer->clock_offset_ms);
     size_t len = hm_control_encode(&call->message, &call->peer->control_key, bytes);
     assert(len > 0);
-    calls->send(calls->arg, call->peer->config->addr, bytes, len);
+    calls->send(calls->arg, call->peer->config->addr, call->by_tunnel, bytes, len);
 }
 
 static void finish(struct hm_control_call *call, const struct hm_control_message *answer)
@@ -75,9 +76,8 @@ static void on_timer(void *arg)
     hm_timer_arm(&call->owner->env->wheel, &call->timer, call->pause_ms < left_ms ? call->pause_ms : left_ms);
 }
 
-void hm_control_call(struct hm_control_calls *calls, struct hm_peer *peer,
-                     const struct hm_control_message *message, uint32_t wait_ms, hm_control_done done,
-                     void *arg)
+static void begin(struct hm_control_calls *calls, struct hm_peer *peer, bool by_tunnel,
+                  const struct hm_control_message *message, uint32_t wait_ms, hm_control_done done, void *arg)
 {
     struct hm_control_call *call = hm_slab_take(&calls->slab);
     if (call == NULL) {
@@ -95,12 +95,27 @@ void hm_control_call(struct hm_control_calls *calls, struct hm_peer *peer,
     call->message.key_id = peer->config->spi;
     call->message.request_id = hm_env_random(calls->env);
     call->message.agent_addr = calls->env->agent_addr;
+    call->by_tunnel = by_tunnel;
     call->done = done;
     call->arg = arg;
     call->deadline_ms = hm_env_ms(calls->env) + wait_ms;
     call->pause_ms = FIRST_REPEAT_MS / 2;
     hm_timer_init(&call->timer, on_timer, call);
     on_timer(call);
+}
+
+void hm_control_call(struct hm_control_calls *calls, struct hm_peer *peer,
+                     const struct hm_control_message *message, uint32_t wait_ms, hm_control_done done,
+                     void *arg)
+{
+    begin(calls, peer, false, message, wait_ms, done, arg);
+}
+
+void hm_control_call_by_tunnel(struct hm_control_calls *calls, struct hm_peer *peer,
+                               const struct hm_control_message *message, uint32_t wait_ms,
+                               hm_control_done done, void *arg)
+{
+    begin(calls, peer, true, message, wait_ms, done, arg);
 }
 
 static struct hm_control_call *find(struct hm_control_calls *calls, const struct hm_control_message *answer)

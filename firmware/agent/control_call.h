@@ -18,7 +18,8 @@ struct hm_control_calls {
     struct hm_slab slab;
     struct hm_control_call *first;
     void *arg;
-    void (*send)(void *arg, uint32_t to_addr, const void *bytes, size_t len);
+    /* by_tunnel: as the payload of a tunnelled packet to that agent */
+    void (*send)(void *arg, uint32_t to_addr, bool by_tunnel, const void *bytes, size_t len);
 };
 
 int hm_control_calls_init(struct hm_control_calls *calls, struct hm_env *env, struct hm_security *security);
@@ -29,6 +30,11 @@ void hm_control_calls_fini(struct hm_control_calls *calls);
 void hm_control_call(struct hm_control_calls *calls, struct hm_peer *peer,
                      const struct hm_control_message *message, uint32_t wait_ms, hm_control_done done,
                      void *arg);
+
+/* The same, by the path of the tunnel to the peer: behind all data that was sent there before. */
+void hm_control_call_by_tunnel(struct hm_control_calls *calls, struct hm_peer *peer,
+                               const struct hm_control_message *message, uint32_t wait_ms,
+                               hm_control_done done, void *arg);
 
 /* A datagram of kind REPLY came in. */
 void hm_control_calls_receive(struct hm_control_calls *calls, const struct hm_control_message *message,

@@ -240,6 +240,14 @@ void hm_control_answer(struct hm_control_server *server, struct hm_control_reque
     server->send(server->arg, &slot->from, slot->answer, slot->answer_len);
 }
 
+void hm_control_defer(struct hm_control_server *server, struct hm_control_request *request)
+{
+    struct hm_control_slot *slot = (struct hm_control_slot *)request;
+    (void)server;
+    assert(slot->state == SLOT_OPEN);
+    slot->state = SLOT_FREE;
+}
+
 void hm_control_answer_text(struct hm_control_server *server, struct hm_control_request *request,
                             enum hm_control_code code, const char *format, ...)
 {

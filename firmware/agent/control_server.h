@@ -51,6 +51,8 @@ void hm_control_server_receive(struct hm_control_server *server, const struct hm
 /* Answers. `answer` gives code and items; the rest is filled in here. The request is gone after that. */
 void hm_control_answer(struct hm_control_server *server, struct hm_control_request *request,
                        struct hm_control_message *answer);
+/* Leaves it unanswered, as if it had not come: its sender repeats it. The request is gone after that. */
+void hm_control_defer(struct hm_control_server *server, struct hm_control_request *request);
 /* Answers with a code and a text. */
 void hm_control_answer_text(struct hm_control_server *server, struct hm_control_request *request,
                             enum hm_control_code code, const char *format, ...)

@@ -8,9 +8,13 @@
 
 #include <stdio.h>
 
+#include "firmware/agent/call.h"
 #include "firmware/agent/node.h"
+#include "firmware/agent/rollback.h"
+#include "firmware/agent/waiting.h"
 
 #define ARRIVED_WAIT_MS 30000
+#define RUNS_HERE_MS 10000
 
 static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
 {
@@ -27,7 +31,8 @@ static void undo_node(struct hm_agent *agent, const struct hm_handover *handover
     }
     struct hm_visitor *visitor =
         hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-    if (visitor != NULL && visitor->handover_id == handover->id && visitor->state == HM_VISITOR_EXPECTED)
+    if (visitor != NULL && visitor->handover_id == handover->id &&
+        (visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING))
         hm_foreign_withdraw(&agent->foreign, visitor, reason);
 }
 
@@ -35,6 +40,11 @@ static void undo(struct hm_agent *agent, const struct hm_handover *handover, con
 {
     for (unsigned i = 0; i < handover->node_count; i++)
         undo_node(agent, handover, &handover->nodes[i], reason);
+}
+
+void hm_destination_undo(struct hm_agent *agent, struct hm_handover *handover)
+{
+    undo(agent, handover, handover->reason);
 }
 
 static void answer(struct hm_agent *agent, struct hm_handover *handover, enum hm_control_code code,
@@ -50,6 +60,7 @@ static void fail(struct hm_agent *agent, struct hm_handover *handover, enum hm_c
                  const char *text)
 {
     hm_handover_apply(handover, HM_HANDOVER_FAIL, text);
+    hm_waiting_end(agent, handover);
     undo(agent, handover, "staged all or none");
     answer(agent, handover, code, text);
 }
@@ -61,6 +72,7 @@ static void conclude(struct hm_agent *agent, struct hm_handover *handover)
     if (!hm_handover_is_ahead(handover)) /* it has landed meanwhile: that is better than staged */
         answer(agent, handover, HM_CONTROL_OK, "landed");
     else if (!handover->refused) {
+        handover->is_staged = true;
         hm_handover_apply(handover, HM_HANDOVER_STAGED, "all addresses registered");
         answer(agent, handover, HM_CONTROL_OK, "staged");
     } else if (handover->refusal == HM_REGISTRATION_SILENT)
@@ -127,17 +139,26 @@ static bool stage_node(struct hm_agent *agent, struct hm_handover *handover,
     if (belongs_here(agent, node))
         return hm_home_stage_return(&agent->home, node, handover->id, handover->epoch, lifetime_s) == HM_OK;
     handover->awaited++;
-    if (hm_foreign_expect(&agent->foreign, node, handover->vm, handover->id, handover->epoch,
-                          message->neighbours, message->neighbour_count, lifetime_s) != NULL)
-        return true;
-    handover->awaited--;
-    return false;
+    struct hm_visitor *visitor =
+        hm_foreign_expect(&agent->foreign, node, handover->vm, handover->id, handover->epoch,
+                          message->neighbours, message->neighbour_count, lifetime_s);
+    if (visitor == NULL) {
+        handover->awaited--;
+        return false;
+    }
+    visitor->delivery = handover->delivery;
+    return true;
 }
 
 static void stage(struct hm_agent *agent, struct hm_handover *handover,
                   const struct hm_control_message *message)
 {
     handover->awaited = 1; /* this function: outcomes that come from within must not conclude */
+    handover->nodes[0] = message->nodes[0];
+    if (!hm_waiting_begin(agent, handover)) {
+        fail(agent, handover, HM_CONTROL_REFUSED, "too many handovers at once");
+        return;
+    }
     for (unsigned i = 0; i < message->node_count; i++) {
         handover->nodes[handover->node_count++] = message->nodes[i];
         if (!stage_node(agent, handover, &message->nodes[i], message)) {
@@ -191,6 +212,7 @@ void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *r
     snprintf(handover->vm, sizeof(handover->vm), "%s", message->vm);
     snprintf(handover->host, sizeof(handover->host), "%s", message->host);
     handover->other = request->peer->config->addr;
+    handover->has_stop_notice = message->has_stop_notice;
     handover->request = request;
     stage(agent, handover, message);
 }
@@ -239,7 +261,8 @@ static void land_node(struct hm_agent *agent, struct hm_handover *handover,
     }
     struct hm_visitor *visitor =
         hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-    if (visitor == NULL || visitor->handover_id != handover->id || visitor->state != HM_VISITOR_EXPECTED)
+    if (visitor == NULL || visitor->handover_id != handover->id ||
+        (visitor->state != HM_VISITOR_EXPECTED && visitor->state != HM_VISITOR_BUFFERING))
         return;
     handover->awaited++;
     hm_foreign_landed(&agent->foreign, visitor, reason);
@@ -251,16 +274,34 @@ static void finish(struct hm_handover *handover)
     hm_handover_apply(handover, HM_HANDOVER_FINISH, "landed");
 }
 
-void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
+/* The VM runs here: what waits for it goes out, once its bridges know where it is. */
+static void deliver(struct hm_agent *agent, struct hm_handover *handover)
 {
-    if (!hm_handover_is_ahead(handover))
+    struct hm_delivery *delivery = handover->delivery;
+    if (delivery == NULL)
         return;
+    if (!handover->is_stopped && !handover->has_stop_notice) { /* nobody will tell what came before */
+        hm_delivery_close(delivery, HM_WAY_SALVAGE);
+        hm_delivery_close(delivery, HM_WAY_OLD);
+    }
+    hm_delivery_be_patient(delivery);
+    if (delivery->is_fetched)
+        hm_delivery_be_fetched(delivery);
+    if (handover->is_seen)
+        hm_delivery_drain(delivery);
+    else
+        hm_call_start(agent, handover);
+}
+
+static void land(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
+{
     hm_handover_apply(handover, HM_HANDOVER_LAND, reason);
     handover->awaited = 1;
     for (unsigned i = 0; i < handover->node_count; i++)
         land_node(agent, handover, &handover->nodes[i], reason);
     answer(agent, handover, HM_CONTROL_OK, "landed");
     tell_source(agent, handover);
+    deliver(agent, handover);
     if (--handover->awaited == 0)
         finish(handover);
     else
@@ -268,12 +309,49 @@ void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover,
                      (uint64_t)agent->env->config->lifetime_s * 1000);
 }
 
-void hm_destination_expire(struct hm_agent *agent, struct hm_handover *handover)
+void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
 {
     if (hm_handover_is_ahead(handover))
+        land(agent, handover, reason);
+}
+
+void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover)
+{
+    bool is_ahead = hm_handover_is_ahead(handover);
+    if (handover->is_returning || (!is_ahead && handover->is_seen))
+        return;
+    if (is_ahead && handover->has_stop_notice && !handover->is_stopped) {
+        handover->early++;
+        handover->early_ms = hm_env_ms(agent->env);
+        return;
+    }
+    handover->is_seen = true;
+    hm_call_stop(agent, handover);
+    if (is_ahead)
+        land(agent, handover, "first frame");
+    else if (handover->delivery != NULL)
+        hm_delivery_drain(handover->delivery);
+}
+
+/* It was seen to run here though nobody told its stop: rather that than nowhere. */
+static bool runs_here(const struct hm_agent *agent, const struct hm_handover *handover)
+{
+    return handover->early > 0 && hm_env_ms(agent->env) - handover->early_ms < RUNS_HERE_MS;
+}
+
+void hm_destination_expire(struct hm_agent *agent, struct hm_handover *handover)
+{
+    if (hm_handover_is_ahead(handover) && runs_here(agent, handover)) {
+        handover->is_seen = true;
+        land(agent, handover, "it runs here, and its stop was never told");
+    } else if (hm_handover_is_ahead(handover)) {
+        bool was_stopped = handover->is_stopped;
         hm_destination_cancel(agent, handover, "staged lifetime over");
-    else
+        if (was_stopped)
+            hm_destination_abort_source(agent, handover);
+    } else {
         hm_handover_apply(handover, HM_HANDOVER_FAIL, "no registration after the landing");
+    }
 }
 
 void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code)
@@ -288,11 +366,34 @@ void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor
         finish(handover);
 }
 
+static void on_source_told(void *arg, const struct hm_control_message *message)
+{
+    struct hm_agent *agent = arg;
+    if (message == NULL)
+        hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not reached after a cancel");
+}
+
+void hm_destination_abort_source(struct hm_agent *agent, const struct hm_handover *handover)
+{
+    struct hm_control_message message = {
+        .op = HM_OP_ABORT, .handover_id = handover->id, .epoch = handover->epoch};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
+    if (peer != NULL)
+        hm_control_call(&agent->calls, peer, &message, agent->env->config->wait_ms, on_source_told, agent);
+}
+
 void hm_destination_cancel(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
 {
     if (!hm_handover_is_ahead(handover))
         return;
+    uint32_t home_agent = handover->nodes[0].home_agent;
+    bool is_one_way = home_agent == handover->other || hm_env_is_own_addr(agent->env, home_agent);
     hm_handover_apply(handover, HM_HANDOVER_CANCEL, reason);
-    undo(agent, handover, reason);
     answer(agent, handover, HM_CONTROL_REFUSED, reason);
+    if (handover->is_stopped || (handover->delivery != NULL && !hm_delivery_is_empty(handover->delivery))) {
+        hm_rollback_return(agent, handover, is_one_way);
+        return;
+    }
+    hm_waiting_end(agent, handover);
+    undo(agent, handover, reason);
 }

@@ -13,11 +13,18 @@ void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *r
 void hm_destination_staged(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code);
 void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code);
 
-/* The VM is here: by its frame, or by a hypervisor's word. */
+/* The VM is here, by a hypervisor's word. */
 void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
+/* A frame of the VM was seen here: it lands, unless its stop is still to be told. */
+void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover);
 
 /* Its staged lifetime is over, or, after the landing, the time for its registrations. */
 void hm_destination_expire(struct hm_agent *agent, struct hm_handover *handover);
+
+/* Tells the source that the handover is off. */
+void hm_destination_abort_source(struct hm_agent *agent, const struct hm_handover *handover);
+/* Takes back what is staged, once what waited has gone back. */
+void hm_destination_undo(struct hm_agent *agent, struct hm_handover *handover);
 
 /* The handover is off: everything that it staged here is undone. */
 void hm_destination_cancel(struct hm_agent *agent, struct hm_handover *handover, const char *reason);

@@ -13,7 +13,8 @@
 #include "firmware/agent/node.h"
 #include "firmware/agent/presence.h"
 
-#define REPEAT_MS 5000 /* after a registration that failed */
+#define REPEAT_MS 5000   /* after a registration that failed */
+#define REDIRECT_MS 3000 /* how long what still comes for a visitor that has left is sent after it */
 
 static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,
                           unsigned code, uint16_t lifetime_s);
@@ -262,6 +263,18 @@ bool hm_foreign_restore(struct hm_foreign *foreign, const struct hm_control_mess
 
 /* --- leaving ------------------------------------------------------------------------------------------ */
 
+/* What is under way to it still gets there. */
+static void forget_later(struct hm_foreign *foreign, struct hm_visitor *visitor)
+{
+    if (visitor->next_addr == 0) {
+        forget(foreign, visitor);
+        return;
+    }
+    visitor->registration.open = false;
+    hm_timer_cancel(&foreign->env->wheel, &visitor->renewal);
+    hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, REDIRECT_MS);
+}
+
 void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, bool deregister,
                      const char *reason)
 {
@@ -273,7 +286,7 @@ void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, boo
     if (deregister)
         hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_DEREGISTER, 0);
     else
-        forget(foreign, visitor);
+        forget_later(foreign, visitor);
 }
 
 /* Is the time one that the home agent can have told just now? */
@@ -294,7 +307,8 @@ int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
     if (!visitor->is_revocable || !hm_revocation_is_after(revocation->id, visitor->registered_time))
         return HM_ERR_REPLAY;
     hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "revoked by its home agent");
-    forget(foreign, visitor);
+    give_up_activation(foreign, visitor);
+    forget_later(foreign, visitor);
     return HM_OK;
 }
 

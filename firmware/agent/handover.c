@@ -8,7 +8,8 @@
 static const char *const ROLE_NAMES[] = {"source", "destination"};
 static const char *const STATE_NAMES[] = {"preparing", "prepared",  "stopped", "forwarding",
                                           "done",      "cancelled", "failed"};
-static const char *const STEP_NAMES[] = {"imminent", "staged", "landed", "registered", "delivered", "ended"};
+static const char *const STEP_NAMES[] = {"imminent",   "staged",    "stopped", "landed",
+                                         "registered", "delivered", "ended"};
 _Static_assert(sizeof(ROLE_NAMES) / sizeof(ROLE_NAMES[0]) == HM_ROLE_COUNT, "a name for each role");
 _Static_assert(sizeof(STATE_NAMES) / sizeof(STATE_NAMES[0]) == HM_HANDOVER_STATE_COUNT,
                "a name for each state");
@@ -80,7 +81,7 @@ static void fire_lifetime(void *arg)
 static void make_room(struct hm_handovers *handovers)
 {
     struct hm_handover *handover = handovers->oldest;
-    while (handover != NULL && hm_handover_is_ahead(handover))
+    while (handover != NULL && (hm_handover_is_ahead(handover) || handover->delivery != NULL))
         handover = handover->newer;
     if (handover == NULL)
         return;
@@ -88,6 +89,8 @@ static void make_room(struct hm_handovers *handovers)
     *(handover->newer != NULL ? &handover->newer->older : &handovers->newest) = handover->older;
     hm_table_remove(&handovers->by_id, &handover->by_id);
     hm_timer_cancel(&handovers->env->wheel, &handover->lifetime);
+    hm_timer_cancel(&handovers->env->wheel, &handover->call);
+    hm_timer_cancel(&handovers->env->wheel, &handover->fetch_end);
     hm_slab_give(&handovers->slab, handover);
 }
 
@@ -152,6 +155,11 @@ struct hm_handover *hm_handover_named(const struct hm_handovers *handovers,
     return NULL;
 }
 
+const struct hm_delivery_counts *hm_handover_counts(const struct hm_handover *handover)
+{
+    return handover->delivery != NULL ? &handover->delivery->counts : &handover->counts;
+}
+
 void hm_handover_stamp(struct hm_handover *handover, enum hm_handover_step step)
 {
     if (handover->step_us[step] == 0)
@@ -166,6 +174,9 @@ static void stamp_state(struct hm_handover *handover)
         hm_handover_stamp(handover, HM_STEP_STAGED);
         hm_env_count(env, HM_COUNT_HANDOVERS_STAGED);
         break;
+    case HM_HANDOVER_STOPPED:
+        hm_handover_stamp(handover, HM_STEP_STOPPED);
+        break;
     case HM_HANDOVER_FORWARDING:
         hm_handover_stamp(handover, HM_STEP_LANDED);
         break;
@@ -177,7 +188,6 @@ static void stamp_state(struct hm_handover *handover)
         hm_env_count(env, HM_COUNT_HANDOVERS_ENDED);
         break;
     case HM_HANDOVER_PREPARING:
-    case HM_HANDOVER_STOPPED:
     case HM_HANDOVER_STATE_COUNT:
         break;
     }
@@ -198,4 +208,22 @@ void hm_handover_apply(struct hm_handover *handover, enum hm_handover_event even
     hm_env_log(handover->owner->env, HM_LOG_INFO, "handover %016llx %s (%s): %s -> %s (%s)",
                (unsigned long long)handover->id, handover->vm, hm_handover_role_name(handover->role),
                hm_handover_state_name(before), hm_handover_state_name(handover->state), reason);
+}
+
+void hm_handover_log(const struct hm_handover *handover)
+{
+    const struct hm_delivery_counts *counts = hm_handover_counts(handover);
+    const uint64_t *step_us = handover->step_us;
+    bool has_pause = step_us[HM_STEP_STOPPED] != 0 && step_us[HM_STEP_LANDED] != 0;
+    hm_env_log(
+        handover->owner->env, HM_LOG_INFO,
+        "handover %016llx %s (%s): %s after %llu ms from stop to landing; waited: %llu salvaged, %llu by the "
+        "old path, "
+        "%llu by the new; sent after it: %llu; dropped: %llu; markers missed: %u; cut: %s",
+        (unsigned long long)handover->id, handover->vm, hm_handover_role_name(handover->role),
+        hm_handover_state_name(handover->state),
+        (unsigned long long)(has_pause ? (step_us[HM_STEP_LANDED] - step_us[HM_STEP_STOPPED]) / 1000 : 0),
+        (unsigned long long)counts->waited[HM_WAY_SALVAGE], (unsigned long long)counts->waited[HM_WAY_OLD],
+        (unsigned long long)counts->waited[HM_WAY_NEW], (unsigned long long)handover->redirected,
+        (unsigned long long)counts->dropped, counts->timeouts, hm_cut_name(handover->cut));
 }

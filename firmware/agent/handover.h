@@ -5,6 +5,7 @@
 #define HM_AGENT_HANDOVER_H
 
 #include "firmware/agent/control_server.h"
+#include "firmware/agent/delivery.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
 
@@ -39,6 +40,7 @@ enum hm_handover_event {
 enum hm_handover_step {
     HM_STEP_IMMINENT,   /* this agent heard of it */
     HM_STEP_STAGED,     /* acknowledged */
+    HM_STEP_STOPPED,    /* the VM's stop was told */
     HM_STEP_LANDED,     /* first frame, or notice, at the destination; the destination's word at the source */
     HM_STEP_REGISTERED, /* the home agent has answered (destination), or was told (return home) */
     HM_STEP_DELIVERED,  /* the first packet was delivered to the VM */
@@ -73,6 +75,26 @@ struct hm_handover {
     unsigned awaited;                   /* destination: registrations whose outcome is open */
     unsigned refusal;                   /* destination: the first code that was not a success, else 0 */
     bool refused;
+
+    bool is_staged;       /* it was PREPARED once: the destination is ready */
+    bool has_stop_notice; /* a stop notice is to come: no frame lands the VM before it */
+    bool is_stopped;      /* it has come */
+    bool has_salvage;     /* frames that the VM had not got will come from its hypervisor */
+    bool is_seen; /* a frame of the VM was seen here after that, or after a hypervisor said that it runs here
+                   */
+    bool is_returning;                /* the stop is being undone */
+    bool is_old_path_over;            /* source: the home agent's marker has come */
+    struct hm_delivery *delivery;     /* what waits here for the VM; NULL: nothing */
+    struct hm_control_request *fetch; /* destination: waits for more; NULL: none */
+    struct hm_timer fetch_end;        /* when that is answered though nothing came */
+    struct hm_timer call;             /* asks the VM for a sign of life */
+    uint64_t call_end_ms;
+    struct hm_delivery_counts counts; /* of its delivery, when that was done */
+    uint64_t redirected; /* source: packets that came for it after the stop, and were sent after it */
+    uint64_t early_ms;
+    uint64_t early; /* destination: frames of the VM before its stop */
+    enum hm_cut cut;
+    uint32_t tap_dropped;
 };
 
 struct hm_handovers {
@@ -103,6 +125,10 @@ struct hm_handover *hm_handover_named(const struct hm_handovers *handovers,
 /* The one writer of the state: logs the change and its reason, stamps times, stops the lifetime at the end.
  * Nothing happens when the event leads nowhere. */
 void hm_handover_apply(struct hm_handover *handover, enum hm_handover_event event, const char *reason);
+/* The counts of its delivery, which may be going on. */
+const struct hm_delivery_counts *hm_handover_counts(const struct hm_handover *handover);
+/* One line for a person: what became of it and of its packets. */
+void hm_handover_log(const struct hm_handover *handover);
 /* Stamps a step, the first time. */
 void hm_handover_stamp(struct hm_handover *handover, enum hm_handover_step step);
 

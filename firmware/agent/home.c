@@ -48,6 +48,8 @@ static void go_home(struct hm_home *home, struct hm_binding *binding, const char
     binding->care_of_addr = 0;
     hm_binding_drop_copies(binding);
     hm_binding_set_staged(binding, 0, 0, 0);
+    binding->delivery = NULL;
+    hm_home_end_old_way(binding);
     if (was_absent)
         hm_takeover_hand_back(&binding->takeover);
     remember(home, binding);
@@ -65,6 +67,10 @@ static void revoke(struct hm_home *home, const struct hm_binding *binding)
 
 static void unstage(struct hm_home *home, struct hm_binding *binding, const char *reason)
 {
+    if (binding->state == HM_BINDING_DIVERTED) {
+        hm_home_stay(home, binding, reason);
+        return;
+    }
     hm_binding_apply(binding, HM_BINDING_UNSTAGE, reason);
     hm_timer_cancel(&home->env->wheel, &binding->staged);
     hm_binding_set_staged(binding, 0, 0, 0);
@@ -161,6 +167,7 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
         return;
     bool was_absent = hm_binding_is_absent(binding);
     bool is_renewal = was_absent && binding->care_of_addr == request->care_of_addr;
+    hm_home_end_old_way(binding);
     if (!is_renewal)
         revoke(home, binding);
     binding->is_revocable = request->ext.has_revocation;
@@ -299,6 +306,52 @@ void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram)
         reply.home_agent = home->env->agent_addr;
     reply.lifetime_s = request.lifetime_s;
     hm_home_send_reply(home, datagram, &request, &proof, &reply);
+}
+
+/* --- the stop ----------------------------------------------------------------------------------------- */
+
+void hm_home_end_old_way(struct hm_binding *binding)
+{
+    if (binding->upward != NULL)
+        hm_delivery_close(binding->upward, HM_WAY_OLD);
+}
+
+int hm_home_divert(struct hm_home *home, const struct hm_control_node *node, uint64_t handover_id,
+                   struct hm_delivery *delivery)
+{
+    struct hm_binding *binding = hm_binding_lookup(&home->bindings, node->home_addr);
+    bool is_staged = binding != NULL && binding->staged_handover_id == handover_id;
+    if (delivery == NULL && !is_staged)
+        return HM_ERR_UNKNOWN;
+    if (binding == NULL)
+        binding = add_entry(home, node->home_addr, &node->mac);
+    if (binding == NULL)
+        return HM_ERR_FULL;
+    bool was_absent = hm_binding_is_absent(binding);
+    binding->delivery = delivery;
+    hm_home_end_old_way(binding);
+    if (binding->state == HM_BINDING_DIVERTED)
+        return HM_OK;
+    hm_binding_apply(binding, HM_BINDING_DIVERT, "stopped");
+    hm_arp_updates_stop(home->updates, binding->home_addr, &binding->mac);
+    if (!was_absent) {
+        hm_timer_cancel(&home->env->wheel, &binding->lifetime);
+        hm_takeover_start(&binding->takeover, home->env->home_link, binding->home_addr, &binding->mac);
+    }
+    return HM_OK;
+}
+
+void hm_home_stay(struct hm_home *home, struct hm_binding *binding, const char *reason)
+{
+    hm_timer_cancel(&home->env->wheel, &binding->staged);
+    hm_binding_set_staged(binding, 0, 0, 0);
+    if (binding->care_of_addr != 0) {
+        hm_binding_apply(binding, HM_BINDING_STAY_AWAY, reason);
+        return;
+    }
+    hm_binding_apply(binding, HM_BINDING_STAY_HOME, reason);
+    hm_takeover_hand_back(&binding->takeover);
+    remember(home, binding);
 }
 
 /* --- the return home ---------------------------------------------------------------------------------- */

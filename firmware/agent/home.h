@@ -53,6 +53,16 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
 /* The return of this handover is off. */
 void hm_home_unstage(struct hm_home *home, uint32_t home_addr, uint64_t handover_id, const char *reason);
 
+/* The node has stopped where it was. What comes for it waits in the delivery, or, when that is NULL, goes to
+ * the place that this handover has staged; without either nothing changes. HM_OK, HM_ERR_UNKNOWN when it is
+ * not staged, HM_ERR_FULL when there is no room for it. */
+int hm_home_divert(struct hm_home *home, const struct hm_control_node *node, uint64_t handover_id,
+                   struct hm_delivery *delivery);
+/* What the node has sent by its old way has come: what came by the new one goes on. */
+void hm_home_end_old_way(struct hm_binding *binding);
+/* It goes on where it was. */
+void hm_home_stay(struct hm_home *home, struct hm_binding *binding, const char *reason);
+
 /* The node has landed at home. */
 void hm_home_landed(struct hm_home *home, struct hm_binding *binding, const char *reason);
 

@@ -11,9 +11,14 @@
 #include <string.h>
 
 #include "firmware/agent/destination.h"
+#include "firmware/agent/divert.h"
+#include "firmware/agent/end_marker.h"
+#include "firmware/agent/fetch.h"
 #include "firmware/agent/resolve.h"
 #include "firmware/agent/restart.h"
+#include "firmware/agent/salvage.h"
 #include "firmware/agent/source.h"
+#include "firmware/agent/stop.h"
 
 #define SEARCH_MS 1000      /* for answers on the LAN */
 #define MAX_WAIT_MS 60000   /* what an asker may ask for */
@@ -96,8 +101,11 @@ static void relay(struct hm_notice *notice, struct hm_peer *peer, const char *vm
 {
     const struct hm_control_message *asked = &notice->request->message;
     uint32_t wait_ms = left_ms(notice);
-    struct hm_control_message message = {
-        .op = HM_OP_MOVE, .dry_run = asked->dry_run, .relayed = true, .wait_ms = wait_ms};
+    struct hm_control_message message = {.op = HM_OP_MOVE,
+                                         .dry_run = asked->dry_run,
+                                         .has_stop_notice = asked->has_stop_notice,
+                                         .relayed = true,
+                                         .wait_ms = wait_ms};
     snprintf(message.vm, sizeof(message.vm), "%s", vm);
     snprintf(message.host, sizeof(message.host), "%s", asked->host);
     for (unsigned i = 0; i < node_count; i++)
@@ -135,6 +143,7 @@ static void proceed(struct hm_notice *notice, const struct hm_resolved *resolved
                                   .nodes = resolved->nodes,
                                   .node_count = resolved->node_count,
                                   .wait_ms = left_ms(notice),
+                                  .has_stop_notice = asked->has_stop_notice,
                                   .dry_run = asked->dry_run};
     hm_source_prepare(agent, &plan, end(notice));
 }
@@ -296,23 +305,11 @@ static void handle_landed(struct hm_agent *agent, struct hm_control_request *req
     }
 }
 
-/* At the destination: undo here, and tell the source, whose answer does not matter for ours. */
-static void on_source_told(void *arg, const struct hm_control_message *message)
-{
-    struct hm_agent *agent = arg;
-    if (message == NULL)
-        hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not reached after a cancel");
-}
-
 static void cancel_at_destination(struct hm_agent *agent, struct hm_control_request *request,
                                   struct hm_handover *handover)
 {
-    struct hm_control_message message = {
-        .op = HM_OP_ABORT, .handover_id = handover->id, .epoch = handover->epoch};
-    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
     hm_destination_cancel(agent, handover, "cancelled");
-    if (peer != NULL)
-        hm_control_call(&agent->calls, peer, &message, agent->env->config->wait_ms, on_source_told, agent);
+    hm_destination_abort_source(agent, handover);
     answer_state(agent, request, handover, HM_CONTROL_OK, "cancelled");
 }
 
@@ -343,10 +340,50 @@ static void handle_unmoved(struct hm_agent *agent, struct hm_control_request *re
         refuse(agent, request, HM_CONTROL_OK, "it is in this subnet, and no handover of it is known");
 }
 
+/* What a hypervisor says of a handover that is known, by its id or its VM's name. */
+static void answer_known(struct hm_agent *agent, struct hm_control_request *request,
+                         struct hm_handover *handover)
+{
+    switch (request->message.op) {
+    case HM_OP_LANDED:
+        handle_landed(agent, request, handover);
+        return;
+    case HM_OP_CANCEL:
+        handle_cancel(agent, request, handover);
+        return;
+    case HM_OP_STOPPED:
+        hm_stop_notice(agent, request, handover);
+        return;
+    case HM_OP_SALVAGE:
+        hm_salvage_notice(agent, request, handover);
+        return;
+    case HM_OP_ATTACH:
+        hm_fetch_attach(agent, request, handover);
+        return;
+    case HM_OP_FETCH:
+        hm_fetch_notice(agent, request, handover);
+        return;
+    default:
+        answer_state(agent, request, handover, HM_CONTROL_OK, handover->reason);
+    }
+}
+
+static struct hm_handover *find_known(const struct hm_agent *agent, const struct hm_control_message *message)
+{
+    enum hm_handover_role role = message->op == HM_OP_FETCH ? HM_ROLE_DESTINATION : HM_ROLE_SOURCE;
+    if (message->handover_id != 0)
+        return hm_handover_lookup(&agent->handovers, message->handover_id, role);
+    return hm_handover_named(&agent->handovers, message);
+}
+
 static void handle_known(struct hm_agent *agent, struct hm_control_request *request)
 {
     char text[HM_CONTROL_TEXT_LEN];
-    struct hm_handover *handover = hm_handover_named(&agent->handovers, &request->message);
+    struct hm_handover *handover = find_known(agent, &request->message);
+    if (handover == NULL && request->message.op >= HM_OP_STOPPED) {
+        refuse(agent, request, HM_CONTROL_UNKNOWN_VM, "no handover of this VM is known here");
+        return;
+    }
     if (handover == NULL) {
         handle_unmoved(agent, request);
         return;
@@ -355,12 +392,7 @@ static void handle_known(struct hm_agent *agent, struct hm_control_request *requ
         refuse(agent, request, HM_CONTROL_REFUSED, text);
         return;
     }
-    if (request->message.op == HM_OP_LANDED)
-        handle_landed(agent, request, handover);
-    else if (request->message.op == HM_OP_CANCEL)
-        handle_cancel(agent, request, handover);
-    else
-        answer_state(agent, request, handover, HM_CONTROL_OK, handover->reason);
+    answer_known(agent, request, handover);
 }
 
 /* --- from the other agent of a handover --------------------------------------------------------------- */
@@ -374,7 +406,7 @@ static void handle_abort(struct hm_agent *agent, struct hm_control_request *requ
         hm_destination_cancel(agent, handover, "cancelled by the source");
     else if ((handover = hm_handover_lookup(&agent->handovers, id, HM_ROLE_SOURCE)) != NULL &&
              handover->other == peer_addr)
-        hm_handover_apply(handover, HM_HANDOVER_CANCEL, "cancelled at the destination");
+        hm_source_undo(agent, handover, "cancelled at the destination");
     else {
         refuse(agent, request, HM_CONTROL_OK, "nothing is known of it");
         return;
@@ -404,6 +436,10 @@ void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request
     case HM_OP_LANDED:
     case HM_OP_CANCEL:
     case HM_OP_STATUS:
+    case HM_OP_STOPPED:
+    case HM_OP_SALVAGE:
+    case HM_OP_ATTACH:
+    case HM_OP_FETCH:
         handle_known(agent, request);
         return;
     case HM_OP_SHIELD:
@@ -433,16 +469,21 @@ void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request
     case HM_OP_RESTORE:
         hm_restart_restore(agent, request);
         return;
-    case HM_OP_STOPPED:
-    case HM_OP_SALVAGE:
-    case HM_OP_ATTACH:
-    case HM_OP_FETCH:
     case HM_OP_STOP:
+        hm_stop_told(agent, request);
+        return;
     case HM_OP_SALVAGED:
+        hm_salvage_told(agent, request);
+        return;
     case HM_OP_DIVERT:
+        hm_divert_told(agent, request);
+        return;
     case HM_OP_UNDIVERT:
+        hm_divert_undo(agent, request);
+        return;
     case HM_OP_END:
-        break;
+        hm_end_marker_receive(agent, request);
+        return;
     }
     refuse(agent, request, HM_CONTROL_MALFORMED, "unknown operation");
 }

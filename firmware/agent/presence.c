@@ -11,7 +11,7 @@
 #define PROBE_MS 1000
 #define FRESH_MS 5000 /* a sign of life that suffices for a renewal */
 
-static void probe(struct hm_foreign *foreign, const struct hm_visitor *visitor)
+void hm_presence_ask(const struct hm_foreign *foreign, const struct hm_visitor *visitor)
 {
     const struct hm_mac *mac = hm_foreign_mac_for(foreign, visitor, visitor->node.router);
     struct hm_arp arp = {.op = HM_ARP_REQUEST,
@@ -38,7 +38,7 @@ static void on_renewal(void *arg)
         return;
     }
     visitor->awaits_sign = true;
-    probe(foreign, visitor);
+    hm_presence_ask(foreign, visitor);
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, PROBE_MS);
 }
 

@@ -11,6 +11,9 @@ void hm_presence_init(struct hm_visitor *visitor);
 /* Only a frame that comes from now on shows that it is (still) here; it is asked in in_ms. */
 void hm_presence_seek(struct hm_foreign *foreign, struct hm_visitor *visitor, uint64_t in_ms);
 
+/* Asks it once, as its home router would. */
+void hm_presence_ask(const struct hm_foreign *foreign, const struct hm_visitor *visitor);
+
 /* A frame of the visitor came. One that was sought is present with that, or its registration is renewed. */
 void hm_presence_seen(struct hm_foreign *foreign, struct hm_visitor *visitor);
 

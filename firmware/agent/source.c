@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "firmware/agent/rollback.h"
+#include "firmware/agent/stop.h"
+
 #define ABORT_WAIT_MS 3000
 
 /* What an answer of the destination needs to find its way back. Handover records may be reused meanwhile,
@@ -34,6 +37,18 @@ static struct pending give_pending(struct pending *pending)
     struct pending copy = *pending;
     hm_slab_give(&copy.agent->pendings, pending);
     return copy;
+}
+
+void *hm_source_take_pending(struct hm_agent *agent, uint64_t handover_id, struct hm_control_request *request)
+{
+    return take_pending(agent, handover_id, request);
+}
+
+struct hm_control_request *hm_source_give_pending(void *pending, struct hm_agent **agent)
+{
+    struct pending copy = give_pending(pending);
+    *agent = copy.agent;
+    return copy.request;
 }
 
 size_t hm_source_pending_len(void)
@@ -101,6 +116,7 @@ static struct hm_handover *add_handover(struct hm_agent *agent, const struct hm_
     snprintf(handover->vm, sizeof(handover->vm), "%s", plan->vm);
     snprintf(handover->host, sizeof(handover->host), "%s", plan->host);
     handover->other = plan->destination->config->addr;
+    handover->has_stop_notice = plan->has_stop_notice;
     memcpy(handover->nodes, plan->nodes, plan->node_count * sizeof(*plan->nodes));
     handover->node_count = plan->node_count;
     return handover;
@@ -131,7 +147,8 @@ static void on_aborted(void *arg, const struct hm_control_message *message)
                message->code == HM_CONTROL_OK ? "cancelled" : message->state, message->text);
 }
 
-/* Tells the destination to undo its part; the request is answered by its word. */
+/* Tells the destination to undo its part; the request is answered by its word. After a stop the message goes
+ * behind what was sent there. */
 static void abort_destination(struct hm_agent *agent, const struct hm_handover *handover,
                               struct hm_control_request *request, const char *reason)
 {
@@ -146,7 +163,8 @@ static void abort_destination(struct hm_agent *agent, const struct hm_handover *
         hm_env_log(agent->env, HM_LOG_WARNING,
                    "too many requests at once: a destination was not told of a cancel");
     else
-        hm_control_call(&agent->calls, peer, &message, ABORT_WAIT_MS, on_aborted, pending);
+        (handover->is_returning ? hm_control_call_by_tunnel : hm_control_call)(
+            &agent->calls, peer, &message, ABORT_WAIT_MS, on_aborted, pending);
 }
 
 /* The handover has gone on, or ended, before the destination's answer came. */
@@ -160,6 +178,29 @@ static void answer_overtaken(struct hm_agent *agent, const struct hm_handover *h
         abort_destination(agent, handover, NULL, handover->reason);
 }
 
+/* The destination is ready; the VM may have been stopped before it was. */
+static void go_on(struct hm_agent *agent, struct hm_handover *handover)
+{
+    handover->is_staged = true;
+    hm_handover_apply(handover, HM_HANDOVER_STAGED, "the destination is ready");
+    hm_handover_stamp(handover, HM_STEP_STAGED);
+    hm_timer_arm(&agent->env->wheel, &handover->lifetime,
+                 (uint64_t)agent->env->config->staged_lifetime_s * 1000);
+    if (handover->is_stopped)
+        hm_stop_divert(agent, handover);
+}
+
+/* The destination refuses or is silent. In the latter case it may have staged, and its answer was lost. */
+static void give_up(struct hm_agent *agent, struct hm_handover *handover, const char *text, bool is_silent)
+{
+    bool was_stopped = handover->is_stopped;
+    hm_handover_apply(handover, HM_HANDOVER_FAIL, text);
+    if (was_stopped)
+        hm_rollback_begin(agent, handover);
+    if (is_silent)
+        abort_destination(agent, handover, NULL, text);
+}
+
 static void on_prepared(void *arg, const struct hm_control_message *message)
 {
     struct pending pending = give_pending(arg);
@@ -171,19 +212,15 @@ static void on_prepared(void *arg, const struct hm_control_message *message)
         answer(agent, pending.request, code, 0, "dry-run", text);
         return;
     }
-    if (handover != NULL && handover->state != HM_HANDOVER_PREPARING) {
+    bool is_open = handover != NULL && !handover->is_staged && hm_handover_is_ahead(handover);
+    if (handover != NULL && !is_open) {
         answer_overtaken(agent, handover, pending.request, code);
         return;
     }
-    if (handover != NULL && code == HM_CONTROL_OK) {
-        hm_handover_apply(handover, HM_HANDOVER_STAGED, "the destination is ready");
-        hm_timer_arm(&agent->env->wheel, &handover->lifetime,
-                     (uint64_t)agent->env->config->staged_lifetime_s * 1000);
-    } else if (handover != NULL) {
-        hm_handover_apply(handover, HM_HANDOVER_FAIL, text);
-        if (message == NULL) /* it may have staged, and its answer was lost */
-            abort_destination(agent, handover, NULL, text);
-    }
+    if (is_open && code == HM_CONTROL_OK)
+        go_on(agent, handover);
+    else if (is_open)
+        give_up(agent, handover, text, message == NULL);
     answer(agent, pending.request, code, pending.handover_id,
            handover != NULL ? hm_handover_state_name(handover->state) : "", text);
 }
@@ -196,6 +233,7 @@ void hm_source_prepare(struct hm_agent *agent, const struct hm_source_plan *plan
                                          .epoch = next_epoch(agent, plan),
                                          .lifetime_s = agent->env->config->staged_lifetime_s,
                                          .node_count = plan->node_count,
+                                         .has_stop_notice = plan->has_stop_notice,
                                          .dry_run = plan->dry_run};
     snprintf(message.vm, sizeof(message.vm), "%s", plan->vm);
     snprintf(message.host, sizeof(message.host), "%s", plan->host);
@@ -225,6 +263,8 @@ static void on_prepared_again(void *arg, const struct hm_control_message *messag
     if (message != NULL && message->code != HM_CONTROL_OK && handover != NULL &&
         hm_handover_is_ahead(handover))
         hm_source_cancel(pending.agent, handover, NULL, message->text);
+    else if (message != NULL && handover != NULL && handover->state == HM_HANDOVER_STOPPED)
+        hm_stop_divert(pending.agent, handover); /* it has forgotten that as well */
 }
 
 static void prepare_again(struct hm_agent *agent, const struct hm_handover *handover, struct hm_peer *peer)
@@ -234,7 +274,8 @@ static void prepare_again(struct hm_agent *agent, const struct hm_handover *hand
                                          .handover_id = handover->id,
                                          .epoch = handover->epoch,
                                          .lifetime_s = agent->env->config->staged_lifetime_s,
-                                         .node_count = handover->node_count};
+                                         .node_count = handover->node_count,
+                                         .has_stop_notice = handover->has_stop_notice};
     struct pending *pending = take_pending(agent, handover->id, NULL);
     if (pending == NULL)
         return;
@@ -249,7 +290,8 @@ void hm_source_repeat(struct hm_agent *agent, uint32_t destination)
 {
     struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, destination);
     for (struct hm_handover *at = agent->handovers.newest; at != NULL && peer != NULL; at = at->older)
-        if (at->role == HM_ROLE_SOURCE && at->state == HM_HANDOVER_PREPARED && at->other == destination)
+        if (at->role == HM_ROLE_SOURCE && at->is_staged && hm_handover_is_ahead(at) &&
+            at->other == destination)
             prepare_again(agent, at, peer);
 }
 
@@ -260,7 +302,8 @@ static void let_go(struct hm_agent *agent, const struct hm_handover *handover,
 {
     struct hm_visitor *visitor =
         hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-    if (visitor == NULL || (int32_t)(visitor->epoch - handover->epoch) > 0)
+    if (visitor == NULL || visitor->state == HM_VISITOR_LEAVING ||
+        (int32_t)(visitor->epoch - handover->epoch) > 0)
         return;
     visitor->handover_id = handover->id;
     visitor->epoch = handover->epoch;
@@ -284,10 +327,18 @@ void hm_source_arrived(struct hm_agent *agent, struct hm_control_request *reques
     hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "noted");
 }
 
+void hm_source_undo(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
+{
+    bool was_stopped = handover->state == HM_HANDOVER_STOPPED;
+    hm_handover_apply(handover, HM_HANDOVER_CANCEL, reason);
+    if (was_stopped)
+        hm_rollback_begin(agent, handover);
+}
+
 void hm_source_cancel(struct hm_agent *agent, struct hm_handover *handover,
                       struct hm_control_request *request, const char *reason)
 {
-    hm_handover_apply(handover, HM_HANDOVER_CANCEL, reason);
+    hm_source_undo(agent, handover, reason);
     abort_destination(agent, handover, request, reason);
 }
 

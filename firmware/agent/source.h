@@ -13,6 +13,7 @@ struct hm_source_plan {
     const struct hm_control_node *nodes;
     unsigned node_count;
     uint32_t wait_ms;
+    bool has_stop_notice;
     bool dry_run;
 };
 
@@ -28,10 +29,19 @@ void hm_source_arrived(struct hm_agent *agent, struct hm_control_request *reques
 void hm_source_cancel(struct hm_agent *agent, struct hm_handover *handover,
                       struct hm_control_request *request, const char *reason);
 
+/* The same at the destination's word: that undoes its part itself. */
+void hm_source_undo(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
+
 /* The hypervisor said here that the VM has landed: the destination is told; the request is answered with its
  * word. */
 void hm_source_landed(struct hm_agent *agent, struct hm_handover *handover,
                       struct hm_control_request *request);
+
+/* What leads an answer of the destination back to a request; NULL when there are too many. give: the request
+ * that it was taken for. */
+void *hm_source_take_pending(struct hm_agent *agent, uint64_t handover_id,
+                             struct hm_control_request *request);
+struct hm_control_request *hm_source_give_pending(void *pending, struct hm_agent **agent);
 
 /* Size of one entry of agent->pendings. */
 size_t hm_source_pending_len(void);

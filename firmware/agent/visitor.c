@@ -2,17 +2,23 @@
 /* Visitors of a foreign agent: the tables and the state machine. */
 #include "firmware/agent/visitor.h"
 
-static const char *const STATE_NAMES[] = {"expected", "buffering", "present", "leaving"};
+static const char *const STATE_NAMES[] = {"expected", "buffering", "present", "stopped", "leaving"};
 _Static_assert(sizeof(STATE_NAMES) / sizeof(STATE_NAMES[0]) == HM_VISITOR_STATE_COUNT,
                "a name for each state");
 
 /* clang-format off */
+#define EXPECTED HM_VISITOR_EXPECTED
+#define BUFFERING HM_VISITOR_BUFFERING
+#define PRESENT HM_VISITOR_PRESENT
+#define STOPPED HM_VISITOR_STOPPED
+#define LEAVING HM_VISITOR_LEAVING
 static const enum hm_visitor_state NEXT[HM_VISITOR_STATE_COUNT][HM_VISITOR_EVENT_COUNT] = {
-    /*                          STOP                  LAND                LEAVE */
-    [HM_VISITOR_EXPECTED]  = {HM_VISITOR_BUFFERING, HM_VISITOR_PRESENT, HM_VISITOR_LEAVING},
-    [HM_VISITOR_BUFFERING] = {HM_VISITOR_BUFFERING, HM_VISITOR_PRESENT, HM_VISITOR_LEAVING},
-    [HM_VISITOR_PRESENT]   = {HM_VISITOR_PRESENT,   HM_VISITOR_PRESENT, HM_VISITOR_LEAVING},
-    [HM_VISITOR_LEAVING]   = {HM_VISITOR_LEAVING,   HM_VISITOR_LEAVING, HM_VISITOR_LEAVING},
+    /*               STOP       LAND     LEAVE    RESUME */
+    [EXPECTED]  = {BUFFERING, PRESENT, LEAVING, EXPECTED},
+    [BUFFERING] = {BUFFERING, PRESENT, LEAVING, EXPECTED},
+    [PRESENT]   = {STOPPED,   PRESENT, LEAVING, PRESENT},
+    [STOPPED]   = {STOPPED,   STOPPED, LEAVING, PRESENT},
+    [LEAVING]   = {LEAVING,   LEAVING, LEAVING, LEAVING},
 };
 /* clang-format on */
 

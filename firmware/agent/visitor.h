@@ -4,6 +4,7 @@
 #ifndef HM_AGENT_VISITOR_H
 #define HM_AGENT_VISITOR_H
 
+#include "firmware/agent/delivery.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
 #include "firmware/env.h"
@@ -13,7 +14,9 @@ enum hm_visitor_state {
     HM_VISITOR_EXPECTED,  /* announced; its frames mean that it has landed */
     HM_VISITOR_BUFFERING, /* stopped at its old place; what comes for it waits */
     HM_VISITOR_PRESENT,   /* here: delivered to, and its frames go to the home agent */
-    HM_VISITOR_LEAVING,   /* it has landed elsewhere, or was withdrawn; the home agent is being told */
+    HM_VISITOR_STOPPED, /* stopped here, on its way to another place: what still comes for it is sent after it
+                         */
+    HM_VISITOR_LEAVING, /* it has landed elsewhere, or was withdrawn; the home agent is being told */
     HM_VISITOR_STATE_COUNT,
 };
 
@@ -21,6 +24,7 @@ enum hm_visitor_event {
     HM_VISITOR_STOP,
     HM_VISITOR_LAND,
     HM_VISITOR_LEAVE,
+    HM_VISITOR_RESUME, /* it goes on where it was */
     HM_VISITOR_EVENT_COUNT,
 };
 
@@ -63,7 +67,12 @@ struct hm_visitor {
     bool is_revocable; /* its home agent's last reply told revocation support, */
     uint32_t registered_time; /* and this time of its clock (RFC 3543 section 3.2) */
     bool undelivered;         /* nothing was delivered yet since it landed */
-    uint64_t delivered;       /* packets */
+    uint64_t next_handover_id;
+    uint32_t next_addr; /* STOPPED, LEAVING: the agent where it is going, to which what still comes is sent;
+                           0: none */
+    struct hm_delivery
+        *delivery;      /* what comes for it waits there (its handover's); NULL: it goes straight on */
+    uint64_t delivered; /* packets */
     uint16_t lifetime_s;
     struct hm_timer lifetime; /* EXPECTED: staged lifetime; PRESENT: registration */
     struct hm_timer renewal;

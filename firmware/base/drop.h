@@ -53,6 +53,8 @@
     X(DHCP_MALFORMED, "dhcp-malformed", "DHCP message with wrong fields or length")                   \
     X(DHCP_RELAY, "dhcp-relay", "DHCP message of a client that is no visitor or binding there")       \
     X(STACK_FULL, "stack-full", "no buffer for a packet to the agent itself")                         \
+    X(BUFFER_FULL, "buffer-full", "no room for a packet that has to wait for a VM")                   \
+    X(BUFFER_ABANDONED, "buffer-abandoned", "packet that waited for a VM which did not come")         \
     X(SEND_FAILED, "send-failed", "the interface did not take the frame")
 
 enum hm_drop {

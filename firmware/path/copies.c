@@ -20,8 +20,14 @@ static void send_copy(struct hm_path *path, uint32_t care_of_addr, const struct 
 
 void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, struct hm_frame *frame)
 {
+    uint32_t target = hm_binding_target(binding);
+    if (target == 0) {
+        if (binding->delivery != NULL)
+            hm_delivery_put(binding->delivery, HM_WAY_NEW, frame);
+        return;
+    }
     for (unsigned i = 0; binding->copy_count > 0 && i < HM_MAX_SIMULTANEOUS - 1; i++)
         if (binding->copies[i].addr != 0)
             send_copy(path, binding->copies[i].addr, frame);
-    hm_path_encapsulate(path, binding->care_of_addr, NULL, frame);
+    hm_path_encapsulate(path, target, NULL, frame);
 }

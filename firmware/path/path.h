@@ -9,6 +9,7 @@
  *   tunnel_error ICMP errors from inside a tunnel
  *   dhcp_relay   DHCP broadcasts between a visitor and its home
  *   forward      a packet out of the tunnel, or of our own making, to where it belongs
+ *   waiting      packets of a VM that moves: into its delivery and out of it
  *   copies       a packet for a node that is away, to each of its care-of addresses
  *   fragment     what does not fit: cut, or told to its sender
  *
@@ -62,6 +63,24 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
 void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, struct hm_frame *frame);
 /* tunnel: frame->data is the outer header of a packet (protocol 4) for one of our addresses. */
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame);
+
+/* waiting: the delivery into which a packet for this address comes from the agent at the other end of a
+ * handover. */
+struct hm_delivery *hm_path_old_way(const struct hm_path *path, uint32_t from_addr, uint32_t addr);
+/* waiting: frame->data is a packet out of a tunnel, whose TTL is lowered here. */
+void hm_path_wait(struct hm_path *path, struct hm_delivery *delivery, enum hm_delivery_way way,
+                  struct hm_frame *frame);
+/* waiting: the same, for a visitor that was stopped here: it is sent after it. */
+void hm_path_redirect(struct hm_path *path, const struct hm_visitor *visitor, struct hm_frame *frame);
+/* waiting: a packet of a node of ours came from the place where it is going. False: it need not wait. */
+bool hm_path_wait_upward(struct hm_path *path, struct hm_binding *binding, uint32_t from_addr,
+                         struct hm_frame *frame);
+/* waiting: for agent->deliveries; arg is the path. */
+void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way,
+                          struct hm_frame *frame);
+
+/* tunnel: a packet of our own for the agent at `dst`; arg is the path. */
+void hm_path_tunnel_output(void *arg, uint32_t dst, struct hm_frame *frame);
 
 /* tunnel_error: a whole ICMP packet for us. False: it is no error about a tunnel; the stack's. */
 bool hm_path_tunnel_error(struct hm_path *path, const struct hm_ipv4 *ip, struct hm_frame *frame);

@@ -94,20 +94,30 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
     struct hm_agent *agent = path->agent;
     struct hm_visitor *visitor = hm_visitor_by_home(&agent->foreign.visitors, outer->src, inner->dst);
     bool is_present = visitor != NULL && visitor->state == HM_VISITOR_PRESENT;
-    const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, inner->src);
+    struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, inner->src);
     bool is_reverse = binding != NULL && hm_binding_is_at(binding, outer->src);
     /* In a shielded visitor's home somebody else may have the address that is ours here. */
     bool is_own = hm_env_is_own_addr(path->env, inner->src);
+    struct hm_delivery *old =
+        visitor == NULL && !is_reverse ? hm_path_old_way(path, outer->src, inner->dst) : NULL;
     bool is_twin = is_own && is_present && hm_foreign_is_shielded(&agent->foreign, visitor);
     if ((is_own && !is_twin) ||
         (inner->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, inner->dst))) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "by %s", hm_ip_text(outer->src, text));
-    } else if (visitor == NULL && !is_reverse) {
+    } else if (visitor == NULL && !is_reverse && old == NULL) {
         refuse(path, outer, inner, binding);
     } else if (!is_twin && !hm_path_admit_addresses(path, inner)) {
         return;
     } else if (!combine_ecn(frame->data, inner, outer)) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "congestion mark on a flow without ECN");
+    } else if (old != NULL) {
+        hm_path_wait(path, old, HM_WAY_OLD, frame);
+    } else if (visitor != NULL && visitor->delivery != NULL) {
+        hm_path_wait(path, visitor->delivery, HM_WAY_NEW, frame);
+    } else if (visitor != NULL && visitor->next_addr != 0) {
+        hm_path_redirect(path, visitor, frame);
+    } else if (is_reverse && !is_present && hm_path_wait_upward(path, binding, outer->src, frame)) {
+        return;
     } else if (is_reverse && !is_present) { /* by a node of ours, perhaps to one that is expected here */
         hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
         hm_path_forward(path, frame);
@@ -117,6 +127,25 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
         hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
         hm_path_deliver(path, visitor, true, frame);
     }
+}
+
+/* What an agent sends to another by the tunnel: end markers and the like, behind the data. */
+static bool is_for_agent(const struct hm_path *path, const struct hm_ipv4 *outer, const struct hm_ipv4 *inner,
+                         const struct hm_frame *frame)
+{
+    struct hm_reader reader;
+    if (inner->protocol != HM_IP_PROTO_UDP || inner->src != outer->src || hm_ipv4_is_fragment(inner) ||
+        !hm_env_is_own_addr(path->env, inner->dst) ||
+        hm_security_peer_by_addr(&path->agent->security, outer->src) == NULL)
+        return false;
+    hm_reader_init(&reader, frame->data + inner->header_len, frame->len - inner->header_len);
+    hm_read_skip(&reader, 2);
+    return hm_read_u16(&reader) == path->env->config->control_port && !reader.failed;
+}
+
+void hm_path_tunnel_output(void *arg, uint32_t dst, struct hm_frame *frame)
+{
+    hm_path_encapsulate(arg, dst, NULL, frame);
 }
 
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
@@ -137,6 +166,8 @@ void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
     frame->len = inner.total_len;
     if (inner.header_len != HM_IPV4_LEN && !hm_path_admit_options(path, &inner, frame))
         return;
-    if (!hm_path_dhcp_of_tunnel(path, outer.src, &inner, frame))
+    if (is_for_agent(path, &outer, &inner, frame))
+        hm_stack_input(path->agent->stack, path->env->home_link, frame);
+    else if (!hm_path_dhcp_of_tunnel(path, outer.src, &inner, frame))
         exit_tunnel(path, &outer, &inner, frame);
 }

@@ -45,6 +45,7 @@ struct hm_stack {
     unsigned socket_count;
     struct raw_pcb *tunnels[HM_MAX_LINKS];
     struct hm_timer reassembly;
+    bool by_tunnel;       /* what is being sent goes by the tunnel */
     bool bypass;          /* what is being sent goes straight out */
     uint8_t *scratch;     /* one whole packet with headroom, on its way out of lwIP */
     uint8_t *reassembled; /* the same, on its way out of reassembly */
@@ -128,7 +129,9 @@ static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t
     pbuf_copy_partial(p, frame.data, p->tot_len, 0);
     if (!may_leave(stack, &frame))
         return ERR_OK;
-    if (stack->bypass || !stack->path.output(stack->path.arg, addr, &frame))
+    if (stack->by_tunnel)
+        stack->path.tunnel_output(stack->path.arg, addr, &frame);
+    else if (stack->bypass || !stack->path.output(stack->path.arg, addr, &frame))
         hm_neighbour_send(stack->neighbours, route.link, route.next_hop, &frame);
     return ERR_OK;
 }
@@ -331,9 +334,11 @@ int hm_stack_send(struct hm_stack *stack, const struct hm_datagram *datagram)
     struct hm_stack *before = at_work;
     at_work = stack;
     stack->bypass = datagram->bypass;
+    stack->by_tunnel = datagram->by_tunnel;
     err_t err =
         udp_sendto_if_src(pcb, p, &dst, datagram->remote_port, &stack->netifs[route.link], &pcb->local_ip);
     stack->bypass = false;
+    stack->by_tunnel = false;
     at_work = before;
     pbuf_free(p);
     return err == ERR_OK ? HM_OK : HM_ERR_NO_ROUTE;

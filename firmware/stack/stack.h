@@ -16,6 +16,7 @@ struct hm_datagram {
     uint32_t remote_addr;
     uint16_t remote_port;
     bool is_broadcast;    /* came in on the LAN's broadcast address; local_addr is still the agent's */
+    bool by_tunnel;       /* goes to remote_addr as the payload of a tunnelled packet */
     bool bypass;          /* goes out straight to remote_addr though a binding says that it is elsewhere */
     const uint8_t *bytes; /* borrowed for the call */
     size_t len;
@@ -33,6 +34,8 @@ struct hm_stack_path {
     void (*tunnel)(void *arg, unsigned link, struct hm_frame *frame);
     /* Takes a packet of the agent's own that is for a node which is away; false: send it as usual. */
     bool (*output)(void *arg, uint32_t dst, struct hm_frame *frame);
+    /* Sends a packet of the agent's own by the tunnel to its destination. */
+    void (*tunnel_output)(void *arg, uint32_t dst, struct hm_frame *frame);
 };
 
 struct hm_stack;

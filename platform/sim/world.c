@@ -144,6 +144,12 @@ static void fill_config(struct hm_sim_world *world, unsigned number)
     config->lifetime_s = options->lifetime_s != 0 ? options->lifetime_s : 300;
     config->staged_lifetime_s = options->staged_lifetime_s != 0 ? options->staged_lifetime_s : 60;
     config->wait_ms = 5000;
+    config->buffer_len = 1u << 20;
+    config->buffers_len = 8u << 20;
+    config->drain_burst = 256;
+    config->drain_per_s = 20000;
+    config->marker_wait_ms = 1000;
+    config->reorder_wait_ms = 250;
     config->tolerance_s = 7;
     config->control_port = HM_CONTROL_PORT;
     config->control_listen = true;

@@ -52,11 +52,14 @@ static void test_every_state_and_event_leads_where_the_table_says(void **state)
 {
 #define S(x) HM_BINDING_##x
     static const enum hm_binding_state TABLE[HM_BINDING_STATE_COUNT][HM_BINDING_EVENT_COUNT] = {
-        /*                STAGE         UNSTAGE  ACTIVATE  RETURN  EXPIRE */
-        [S(HOME)] = {S(STAGED), S(HOME), S(AWAY), S(HOME), S(HOME)},
-        [S(STAGED)] = {S(STAGED), S(HOME), S(AWAY), S(HOME), S(STAGED)},
-        [S(SWITCHING)] = {S(SWITCHING), S(AWAY), S(AWAY), S(HOME), S(STAGED)},
-        [S(AWAY)] = {S(SWITCHING), S(AWAY), S(AWAY), S(HOME), S(HOME)},
+        /* STAGE, UNSTAGE, ACTIVATE, RETURN, EXPIRE, DIVERT, STAY_HOME, STAY_AWAY */
+        [S(HOME)] = {S(STAGED), S(HOME), S(AWAY), S(HOME), S(HOME), S(DIVERTED), S(HOME), S(HOME)},
+        [S(STAGED)] = {S(STAGED), S(HOME), S(AWAY), S(HOME), S(STAGED), S(DIVERTED), S(STAGED), S(STAGED)},
+        [S(SWITCHING)] = {S(SWITCHING), S(AWAY), S(AWAY), S(HOME), S(STAGED), S(DIVERTED), S(SWITCHING),
+                          S(SWITCHING)},
+        [S(DIVERTED)] = {S(DIVERTED), S(DIVERTED), S(AWAY), S(HOME), S(DIVERTED), S(DIVERTED), S(HOME),
+                         S(AWAY)},
+        [S(AWAY)] = {S(SWITCHING), S(AWAY), S(AWAY), S(HOME), S(HOME), S(AWAY), S(AWAY), S(AWAY)},
     };
 #undef S
     (void)state;

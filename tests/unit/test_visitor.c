@@ -36,11 +36,12 @@ static void test_every_state_and_event_leads_where_the_table_says(void **state)
 {
 #define S(x) HM_VISITOR_##x
     static const enum hm_visitor_state TABLE[HM_VISITOR_STATE_COUNT][HM_VISITOR_EVENT_COUNT] = {
-        /*                STOP          LAND        LEAVE */
-        [S(EXPECTED)] = {S(BUFFERING), S(PRESENT), S(LEAVING)},
-        [S(BUFFERING)] = {S(BUFFERING), S(PRESENT), S(LEAVING)},
-        [S(PRESENT)] = {S(PRESENT), S(PRESENT), S(LEAVING)},
-        [S(LEAVING)] = {S(LEAVING), S(LEAVING), S(LEAVING)},
+        /* STOP, LAND, LEAVE, RESUME */
+        [S(EXPECTED)] = {S(BUFFERING), S(PRESENT), S(LEAVING), S(EXPECTED)},
+        [S(BUFFERING)] = {S(BUFFERING), S(PRESENT), S(LEAVING), S(EXPECTED)},
+        [S(PRESENT)] = {S(STOPPED), S(PRESENT), S(LEAVING), S(PRESENT)},
+        [S(STOPPED)] = {S(STOPPED), S(STOPPED), S(LEAVING), S(PRESENT)},
+        [S(LEAVING)] = {S(LEAVING), S(LEAVING), S(LEAVING), S(LEAVING)},
     };
 #undef S
     (void)state;

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Calling a VM: it is asked by ARP until a frame of it is seen. By its answer the bridges learn where it is;
+ * a bridge never sends a frame back to the port that it learnt a MAC on, so nothing is delivered over the LAN
+ * before that. */
+#ifndef HM_AGENT_CALL_H
+#define HM_AGENT_CALL_H
+
+#include "firmware/agent/agent.h"
+
+/* Asks at once and then every few milliseconds, until hm_call_stop, or for 10 s at most. */
+void hm_call_start(struct hm_agent *agent, struct hm_handover *handover);
+void hm_call_stop(struct hm_agent *agent, struct hm_handover *handover);
+
+#endif

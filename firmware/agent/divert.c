@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Diverting at the home agent: traffic turns to the place that is staged, and the old way is ended behind it.
+ */
+#include "firmware/agent/divert.h"
+
+#include "firmware/agent/end_marker.h"
+
+/* The binding, if it is one of a node that is where the message comes from. */
+static struct hm_binding *binding_of(const struct hm_agent *agent, const struct hm_control_request *request,
+                                     uint32_t addr)
+{
+    struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, addr);
+    bool is_theirs = binding != NULL && hm_binding_is_absent(binding) &&
+                     binding->care_of_addr == request->peer->config->addr &&
+                     binding->staged_handover_id == request->message.handover_id &&
+                     request->message.handover_id != 0;
+    return is_theirs ? binding : NULL;
+}
+
+void hm_divert_told(struct hm_agent *agent, struct hm_control_request *request)
+{
+    const struct hm_control_message *message = &request->message;
+    struct hm_handover *return_home =
+        hm_handover_lookup(&agent->handovers, message->handover_id, HM_ROLE_DESTINATION);
+    unsigned count = 0;
+    bool is_news = false;
+    for (unsigned i = 0; i < message->addr_count; i++) {
+        struct hm_binding *binding = binding_of(agent, request, message->addrs[i]);
+        if (binding == NULL)
+            continue;
+        struct hm_control_node node = {.home_addr = binding->home_addr, .mac = binding->mac};
+        is_news |= binding->state != HM_BINDING_DIVERTED;
+        count += hm_home_divert(&agent->home, &node, message->handover_id,
+                                return_home != NULL ? return_home->delivery : NULL) == HM_OK;
+    }
+    if (is_news)
+        hm_end_marker_send(agent, request->peer->config->addr, message->handover_id, message->epoch);
+    hm_control_answer_text(&agent->server, request, count > 0 ? HM_CONTROL_OK : HM_CONTROL_REFUSED, "%s",
+                           count > 0 ? "diverted" : "no node that is at you is staged for this handover");
+}
+
+void hm_divert_undo(struct hm_agent *agent, struct hm_control_request *request)
+{
+    const struct hm_control_message *message = &request->message;
+    uint32_t diverted_to = 0;
+    for (unsigned i = 0; i < message->addr_count; i++) {
+        struct hm_binding *binding = binding_of(agent, request, message->addrs[i]);
+        if (binding == NULL || binding->state != HM_BINDING_DIVERTED)
+            continue;
+        diverted_to = binding->staged_care_of_addr;
+        hm_home_stay(&agent->home, binding, "it goes on where it was");
+    }
+    if (diverted_to != 0 && !hm_env_is_own_addr(agent->env, diverted_to))
+        hm_end_marker_send(agent, diverted_to, message->handover_id, message->epoch);
+    hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "noted");
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Fetching: a stream of frames for the VM's own TAP, piece by piece as it is asked for.
+ *
+ * The stream ends once the VM runs here and nothing more can come that must go before what reaches it
+ * directly: on a foreign LAN everything comes through this agent, so at once; on its home LAN when a frame of
+ * it has moved the bridges. When all of the stream was written, what has come meanwhile is delivered over the
+ * LAN. */
+#include "firmware/agent/fetch.h"
+
+#include <stdio.h>
+
+#define MAX_WAIT_MS 50
+
+static bool is_at_home(const struct hm_agent *agent, const struct hm_handover *handover)
+{
+    return hm_env_is_own_addr(agent->env, handover->nodes[0].home_agent);
+}
+
+/* Does nothing wait that has to be waited for? */
+static bool is_ready(const struct hm_handover *handover)
+{
+    const struct hm_delivery *delivery = handover->delivery;
+    return handover->is_stopped && hm_delivery_is_closed(delivery) &&
+           hm_buffer_len(&delivery->ways[HM_WAY_NEW]) == 0;
+}
+
+static bool may_end(const struct hm_agent *agent, const struct hm_handover *handover)
+{
+    bool has_landed = !hm_handover_is_ahead(handover);
+    return has_landed && hm_delivery_is_closed(handover->delivery) &&
+           (handover->is_seen || !is_at_home(agent, handover));
+}
+
+static void answer_state(struct hm_agent *agent, struct hm_control_request *request,
+                         const struct hm_handover *handover, struct hm_control_message *answer)
+{
+    answer->code = HM_CONTROL_OK;
+    answer->handover_id = handover->id;
+    answer->epoch = handover->epoch;
+    snprintf(answer->state, sizeof(answer->state), "%s", hm_handover_state_name(handover->state));
+    hm_control_answer(&agent->server, request, answer);
+}
+
+void hm_fetch_attach(struct hm_agent *agent, struct hm_control_request *request, struct hm_handover *handover)
+{
+    struct hm_control_message answer = {0};
+    if (handover->role != HM_ROLE_DESTINATION || !hm_handover_is_ahead(handover) ||
+        handover->delivery == NULL) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_UNKNOWN_VM,
+                               "no handover of this VM to here is under way");
+        return;
+    }
+    handover->delivery->is_fetched = true;
+    answer_state(agent, request, handover, &answer);
+}
+
+/* Answers the fetch with what there is; false when that is nothing and it may wait. */
+static bool try_answer(struct hm_agent *agent, struct hm_handover *handover,
+                       struct hm_control_request *request, bool may_wait)
+{
+    struct hm_delivery *delivery = handover->delivery;
+    struct hm_control_message answer = {.offset = request->message.offset};
+    hm_delivery_fill_stream(delivery);
+    if (may_end(agent, handover))
+        delivery->is_final = true;
+    answer.limit = delivery->stream.end;
+    answer.is_ready = is_ready(handover);
+    answer.is_last = delivery->is_final;
+    answer.data_len =
+        (unsigned)hm_buffer_read(&delivery->stream, answer.offset, answer.data, sizeof(answer.data));
+    if (answer.data_len == 0 && may_wait && !answer.is_last && !answer.is_ready)
+        return false;
+    answer_state(agent, request, handover, &answer);
+    return true;
+}
+
+static void wake(struct hm_agent *agent, struct hm_handover *handover, bool may_wait)
+{
+    struct hm_control_request *request = handover->fetch;
+    if (request == NULL)
+        return;
+    if (handover->delivery == NULL)
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "nothing waits any more");
+    else if (!try_answer(agent, handover, request, may_wait))
+        return;
+    handover->fetch = NULL;
+    hm_timer_cancel(&agent->env->wheel, &handover->fetch_end);
+}
+
+void hm_fetch_wake(struct hm_agent *agent, struct hm_handover *handover)
+{
+    wake(agent, handover, true);
+}
+
+static void on_fetch_end(void *arg)
+{
+    struct hm_handover *handover = arg;
+    wake(handover->owner->arg, handover, false);
+}
+
+/* All is delivered, and the agent has gone on by itself. */
+static void answer_over(struct hm_agent *agent, struct hm_control_request *request,
+                        const struct hm_handover *handover)
+{
+    struct hm_control_message answer = {.offset = request->message.offset,
+                                        .limit = request->message.confirmed,
+                                        .is_ready = true,
+                                        .is_last = true};
+    answer_state(agent, request, handover, &answer);
+}
+
+/* What is confirmed is written, and its memory free. When it is all, the rest goes over the LAN. */
+static bool confirm(struct hm_delivery *delivery, uint64_t confirmed)
+{
+    if (confirmed > delivery->stream.end)
+        return false;
+    if (confirmed > delivery->stream.begin)
+        hm_buffer_release(&delivery->stream, confirmed);
+    return true;
+}
+
+void hm_fetch_notice(struct hm_agent *agent, struct hm_control_request *request, struct hm_handover *handover)
+{
+    struct hm_delivery *delivery = handover->delivery;
+    if (handover->role != HM_ROLE_DESTINATION || handover->is_returning) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "%s", handover->reason);
+        return;
+    }
+    if (delivery == NULL || (!delivery->is_fetched && !hm_handover_is_ahead(handover))) {
+        answer_over(agent, request, handover);
+        return;
+    }
+    if (!confirm(delivery, request->message.confirmed)) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_MALFORMED,
+                               "more is confirmed than was given");
+        return;
+    }
+    hm_delivery_be_fetched(delivery);
+    if (delivery->is_final && hm_buffer_len(&delivery->stream) == 0) {
+        answer_over(agent, request, handover);
+        hm_delivery_end_fetching(delivery);
+        return;
+    }
+    wake(agent, handover, false); /* one waits at a time */
+    uint32_t wait_ms = request->message.wait_ms < MAX_WAIT_MS ? request->message.wait_ms : MAX_WAIT_MS;
+    if (try_answer(agent, handover, request, wait_ms > 0))
+        return;
+    handover->fetch = request;
+    hm_timer_init(&handover->fetch_end, on_fetch_end, handover);
+    hm_timer_arm(&agent->env->wheel, &handover->fetch_end, wait_ms);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rollback of a stop.
+ *
+ * Frames in the VM's TAP at the source are read when it resumes; so what was salvaged is dropped, and only
+ * what went to the destination comes back. There it waits once more: for the destination's end marker, and,
+ * on the VM's home LAN, for a frame of it, because the bridges have learnt its MAC at this agent's port and a
+ * resumed VM announces nothing. */
+#include "firmware/agent/rollback.h"
+
+#include "firmware/agent/call.h"
+
+#define TELL_MS 10000
+
+static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
+{
+    return hm_env_is_own_addr(agent->env, node->home_agent);
+}
+
+static struct hm_visitor *visitor_of(const struct hm_agent *agent, const struct hm_control_node *node)
+{
+    return hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+}
+
+/* --- the source --------------------------------------------------------------------------------------- */
+
+static void on_told(void *arg, const struct hm_control_message *message)
+{
+    struct hm_agent *agent = arg;
+    if (message == NULL)
+        hm_env_log(agent->env, HM_LOG_WARNING,
+                   "a home agent was not reached to tell it that a VM goes on here");
+}
+
+static void tell_home(struct hm_agent *agent, const struct hm_handover *handover)
+{
+    struct hm_control_message message = {
+        .op = HM_OP_UNDIVERT, .handover_id = handover->id, .epoch = handover->epoch};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->nodes[0].home_agent);
+    for (unsigned i = 0; i < handover->node_count; i++)
+        message.addrs[message.addr_count++] = handover->nodes[i].home_addr;
+    if (peer != NULL)
+        hm_control_call(&agent->calls, peer, &message, TELL_MS, on_told, agent);
+}
+
+/* Whatever comes for the node from now on waits behind what comes back. */
+static void keep_node(struct hm_agent *agent, struct hm_handover *handover,
+                      const struct hm_control_node *node)
+{
+    struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
+    struct hm_visitor *visitor = visitor_of(agent, node);
+    if (belongs_here(agent, node)) {
+        if (binding != NULL && binding->state == HM_BINDING_DIVERTED && binding->care_of_addr == 0)
+            binding->delivery = handover->delivery;
+    } else if (visitor != NULL && visitor->state == HM_VISITOR_STOPPED) {
+        hm_visitor_apply(visitor, HM_VISITOR_RESUME, handover->reason);
+        visitor->delivery = handover->delivery;
+        visitor->next_addr = 0;
+    }
+}
+
+/* The delivery to the VM here: a new one, or the one that held for the destination. */
+static struct hm_delivery *delivery_here(struct hm_agent *agent, struct hm_handover *handover)
+{
+    struct hm_delivery *delivery = handover->delivery;
+    const struct hm_visitor *visitor = visitor_of(agent, &handover->nodes[0]);
+    if (delivery == NULL)
+        delivery = hm_delivery_add(&agent->deliveries, handover);
+    if (delivery == NULL)
+        return NULL;
+    hm_delivery_hold(delivery);
+    delivery->target = HM_TARGET_VM;
+    delivery->link = visitor != NULL ? visitor->link : agent->env->home_link;
+    delivery->mac = handover->nodes[0].mac;
+    return delivery;
+}
+
+void hm_rollback_begin(struct hm_agent *agent, struct hm_handover *handover)
+{
+    bool is_home = belongs_here(agent, &handover->nodes[0]);
+    /* A destination that is the home agent sends everything by one way, in order. */
+    bool has_old_path = handover->is_staged && handover->nodes[0].home_agent != handover->other;
+    handover->is_returning = true;
+    handover->is_seen = false;
+    handover->delivery = delivery_here(agent, handover);
+    for (unsigned i = 0; i < handover->node_count; i++)
+        keep_node(agent, handover, &handover->nodes[i]);
+    if (!is_home && handover->is_staged)
+        tell_home(agent, handover);
+    if (handover->delivery != NULL) {
+        handover->delivery->is_closed[HM_WAY_SALVAGE] = true;
+        handover->delivery->is_closed[HM_WAY_OLD] = !has_old_path;
+        hm_delivery_be_patient(handover->delivery);
+    }
+    if (is_home)
+        hm_call_start(agent, handover);
+    else if (handover->delivery != NULL)
+        hm_delivery_drain(handover->delivery);
+}
+
+void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover)
+{
+    if (handover->is_seen)
+        return;
+    handover->is_seen = true;
+    hm_call_stop(agent, handover);
+    for (unsigned i = 0; i < handover->node_count; i++) {
+        struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, handover->nodes[i].home_addr);
+        if (binding == NULL || binding->state != HM_BINDING_DIVERTED || binding->care_of_addr != 0)
+            continue;
+        binding->delivery = NULL;
+        hm_home_stay(&agent->home, binding, "seen at home");
+    }
+    if (handover->delivery != NULL)
+        hm_delivery_drain(handover->delivery);
+}
+
+/* --- the destination ---------------------------------------------------------------------------------- */
+
+void hm_rollback_return(struct hm_agent *agent, struct hm_handover *handover, bool is_ended)
+{
+    struct hm_delivery *delivery = handover->delivery;
+    (void)agent;
+    handover->is_returning = true;
+    if (delivery == NULL)
+        return;
+    hm_delivery_hold(delivery);
+    hm_delivery_end_fetching(delivery);
+    hm_buffer_clear(&delivery->stream);
+    hm_buffer_clear(&delivery->ways[HM_WAY_SALVAGE]);
+    delivery->target = HM_TARGET_AGENT;
+    delivery->remote_addr = handover->other;
+    delivery->needs_end = true;
+    delivery->is_closed[HM_WAY_NEW] = is_ended;
+    delivery->is_closed[HM_WAY_SALVAGE] = delivery->is_closed[HM_WAY_OLD] = true;
+    hm_delivery_be_patient(delivery);
+    hm_delivery_drain(delivery);
+}

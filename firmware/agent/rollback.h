@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rollback of a stop: the migration has failed and the VM goes on at the source. What waits at the
+ * destination comes back, and is delivered before what comes afterwards. */
+#ifndef HM_AGENT_ROLLBACK_H
+#define HM_AGENT_ROLLBACK_H
+
+#include "firmware/agent/agent.h"
+
+/* At the source, once the handover was cancelled after its stop. */
+void hm_rollback_begin(struct hm_agent *agent, struct hm_handover *handover);
+/* A frame of the VM was seen at the source. */
+void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover);
+
+/* At the destination: what waits goes back to the source. is_ended: nothing more can come for it. */
+void hm_rollback_return(struct hm_agent *agent, struct hm_handover *handover, bool is_ended);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The stop: a VM has run its last instruction at the source.
+ *
+ * The source turns its own part first, in one event: a node of this home is taken over and its packets go to
+ * the destination; what comes for a visitor is sent after it. Then it tells its home agent by the tunnel
+ * (DIVERT, which also ends the old way up) and the destination (STOP), and ends the old path on its LAN by a
+ * marker to the VM's TAP. While the destination is not ready, everything waits here. */
+#include "firmware/agent/stop.h"
+
+#include <stdio.h>
+
+#include "firmware/agent/call.h"
+#include "firmware/link/output.h"
+#include "firmware/wire/marker.h"
+
+#define TELL_MS 10000
+
+static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
+{
+    return hm_env_is_own_addr(agent->env, node->home_agent);
+}
+
+static struct hm_visitor *visitor_of(const struct hm_agent *agent, const struct hm_control_node *node)
+{
+    return hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+}
+
+/* --- the source --------------------------------------------------------------------------------------- */
+
+/* Behind the last frame that was delivered to the VM here. */
+static void send_marker(struct hm_agent *agent, const struct hm_handover *handover, unsigned link)
+{
+    uint8_t memory[HM_FRAME_HEADROOM + HM_MARKER_FRAME_LEN];
+    struct hm_frame frame;
+    hm_frame_init(&frame, memory, sizeof(memory), HM_MARKER_FRAME_LEN);
+    hm_marker_encode(frame.data, &handover->nodes[0].mac, &agent->env->config->links[link].mac, handover->id);
+    hm_output_frame(agent->env, link, &frame);
+}
+
+/* The takeover's broadcast of a node that is taken over by its MAC is a marker itself. */
+static void end_path_on_lan(struct hm_agent *agent, const struct hm_handover *handover)
+{
+    const struct hm_visitor *visitor = visitor_of(agent, &handover->nodes[0]);
+    if (visitor != NULL)
+        send_marker(agent, handover, visitor->link);
+    else if (agent->env->config->takeover == HM_TAKEOVER_OWN)
+        send_marker(agent, handover, agent->env->home_link);
+}
+
+static void stop_node(struct hm_agent *agent, struct hm_handover *handover,
+                      const struct hm_control_node *node)
+{
+    struct hm_visitor *visitor = visitor_of(agent, node);
+    if (belongs_here(agent, node)) {
+        hm_home_divert(&agent->home, node, handover->id, handover->delivery);
+    } else if (visitor != NULL && visitor->state == HM_VISITOR_PRESENT) {
+        hm_visitor_apply(visitor, HM_VISITOR_STOP, "told by its hypervisor");
+        visitor->delivery = handover->delivery;
+        visitor->next_handover_id = handover->id;
+        visitor->next_addr = handover->is_staged ? handover->other : 0;
+    }
+}
+
+static void on_told(void *arg, const struct hm_control_message *message)
+{
+    struct hm_agent *agent = arg;
+    if (message == NULL)
+        hm_env_log(agent->env, HM_LOG_WARNING, "an agent was not reached to tell it of a stop");
+    else if (message->code != HM_CONTROL_OK)
+        hm_env_log(agent->env, HM_LOG_WARNING, "an agent refuses a stop: %s", message->text);
+}
+
+/* The home agent of a visitor, by the tunnel: behind the last packet that the VM has sent here. */
+static void tell_home(struct hm_agent *agent, const struct hm_handover *handover)
+{
+    struct hm_control_message message = {
+        .op = HM_OP_DIVERT, .handover_id = handover->id, .epoch = handover->epoch};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->nodes[0].home_agent);
+    for (unsigned i = 0; i < handover->node_count; i++)
+        message.addrs[message.addr_count++] = handover->nodes[i].home_addr;
+    if (peer != NULL)
+        hm_control_call_by_tunnel(&agent->calls, peer, &message, TELL_MS, on_told, agent);
+}
+
+static void tell_destination(struct hm_agent *agent, const struct hm_handover *handover, bool has_old_path)
+{
+    struct hm_control_message message = {.op = HM_OP_STOP,
+                                         .handover_id = handover->id,
+                                         .epoch = handover->epoch,
+                                         .has_salvage = handover->has_salvage,
+                                         .has_old_path = has_old_path};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
+    if (peer != NULL)
+        hm_control_call(&agent->calls, peer, &message, TELL_MS, on_told, agent);
+}
+
+void hm_stop_divert(struct hm_agent *agent, struct hm_handover *handover)
+{
+    bool is_away = !belongs_here(agent, &handover->nodes[0]);
+    struct hm_delivery *delivery = handover->delivery;
+    for (unsigned i = 0; i < handover->node_count; i++)
+        stop_node(agent, handover, &handover->nodes[i]);
+    for (unsigned i = 0; i < handover->node_count; i++) {
+        struct hm_visitor *visitor = visitor_of(agent, &handover->nodes[i]);
+        if (visitor != NULL && visitor->state == HM_VISITOR_STOPPED)
+            visitor->next_addr = handover->other;
+    }
+    if (is_away)
+        tell_home(agent, handover);
+    /* A home agent that is the destination gets everything by one way, in order. */
+    tell_destination(agent, handover, is_away && handover->nodes[0].home_agent != handover->other);
+    if (delivery == NULL)
+        return;
+    delivery->target = HM_TARGET_AGENT;
+    delivery->remote_addr = handover->other;
+    hm_delivery_close(delivery, HM_WAY_SALVAGE);
+    hm_delivery_close(delivery, HM_WAY_OLD);
+    hm_delivery_drain(delivery);
+}
+
+static void stop(struct hm_agent *agent, struct hm_handover *handover)
+{
+    hm_handover_apply(handover, HM_HANDOVER_STOP, "told by the hypervisor");
+    handover->is_stopped = true;
+    if (handover->is_staged) {
+        hm_stop_divert(agent, handover);
+    } else {
+        handover->delivery = hm_delivery_add(&agent->deliveries, handover);
+        for (unsigned i = 0; i < handover->node_count; i++)
+            stop_node(agent, handover, &handover->nodes[i]);
+    }
+    end_path_on_lan(agent, handover);
+}
+
+void hm_stop_notice(struct hm_agent *agent, struct hm_control_request *request, struct hm_handover *handover)
+{
+    struct hm_control_message answer = {
+        .code = HM_CONTROL_REFUSED, .handover_id = handover->id, .epoch = handover->epoch};
+    if (handover->role != HM_ROLE_SOURCE) {
+        snprintf(answer.text, sizeof(answer.text),
+                 "the VM is on its way to here: the agent that it leaves is to be told");
+    } else if (!hm_handover_is_ahead(handover)) {
+        snprintf(answer.text, sizeof(answer.text), "%s", handover->reason);
+    } else {
+        handover->has_salvage = request->message.has_salvage;
+        if (handover->state != HM_HANDOVER_STOPPED)
+            stop(agent, handover);
+        answer.code = HM_CONTROL_OK;
+    }
+    snprintf(answer.vm, sizeof(answer.vm), "%s", handover->vm);
+    snprintf(answer.state, sizeof(answer.state), "%s", hm_handover_state_name(handover->state));
+    hm_control_answer(&agent->server, request, &answer);
+}
+
+/* --- the destination ---------------------------------------------------------------------------------- */
+
+static void expect_landing(struct hm_agent *agent, struct hm_handover *handover)
+{
+    for (unsigned i = 0; i < handover->node_count; i++) {
+        struct hm_visitor *visitor = visitor_of(agent, &handover->nodes[i]);
+        if (visitor != NULL && visitor->handover_id == handover->id && visitor->state == HM_VISITOR_EXPECTED)
+            hm_visitor_apply(visitor, HM_VISITOR_STOP, "told by the source");
+    }
+    hm_handover_apply(handover, HM_HANDOVER_STOP, "told by the source");
+    if (handover->early > 0) /* it may run here already */
+        hm_call_start(agent, handover);
+}
+
+void hm_stop_told(struct hm_agent *agent, struct hm_control_request *request)
+{
+    const struct hm_control_message *message = &request->message;
+    struct hm_handover *handover =
+        hm_handover_lookup(&agent->handovers, message->handover_id, HM_ROLE_DESTINATION);
+    if (handover == NULL || handover->other != request->peer->config->addr) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_UNKNOWN_VM, "no such handover here");
+        return;
+    }
+    bool is_news = !handover->is_stopped;
+    handover->is_stopped = true;
+    if (is_news && handover->delivery != NULL && !message->has_salvage)
+        hm_delivery_close(handover->delivery, HM_WAY_SALVAGE);
+    if (is_news && handover->delivery != NULL && !message->has_old_path)
+        hm_delivery_close(handover->delivery, HM_WAY_OLD);
+    if (is_news && hm_handover_is_ahead(handover))
+        expect_landing(agent, handover);
+    hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "%s",
+                           hm_handover_state_name(handover->state));
+}

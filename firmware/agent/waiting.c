@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What waits for the VM of a handover: its delivery, from the reservation to the record of what became of it.
+ */
+#include "firmware/agent/waiting.h"
+
+#include "firmware/agent/destination.h"
+#include "firmware/agent/end_marker.h"
+#include "firmware/agent/fetch.h"
+
+bool hm_waiting_begin(struct hm_agent *agent, struct hm_handover *handover)
+{
+    struct hm_delivery *delivery = hm_delivery_add(&agent->deliveries, handover);
+    if (delivery == NULL)
+        return false;
+    delivery->link = agent->env->home_link;
+    delivery->mac = handover->nodes[0].mac;
+    handover->delivery = delivery;
+    return true;
+}
+
+/* Nothing of the nodes goes to the delivery any more. */
+static void disconnect(struct hm_agent *agent, const struct hm_handover *handover)
+{
+    for (unsigned i = 0; i < handover->node_count; i++) {
+        const struct hm_control_node *node = &handover->nodes[i];
+        struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
+        struct hm_visitor *visitor =
+            hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+        if (binding != NULL && binding->delivery == handover->delivery)
+            binding->delivery = NULL;
+        if (visitor != NULL && visitor->delivery == handover->delivery)
+            visitor->delivery = NULL;
+    }
+}
+
+void hm_waiting_end(struct hm_agent *agent, struct hm_handover *handover)
+{
+    struct hm_delivery *delivery = handover->delivery;
+    if (delivery == NULL)
+        return;
+    disconnect(agent, handover);
+    handover->delivery = NULL;
+    handover->counts = hm_delivery_remove(delivery);
+    hm_fetch_wake(agent, handover);
+}
+
+static void end_upward(struct hm_delivery *delivery)
+{
+    struct hm_binding *binding = delivery->of;
+    binding->upward = NULL;
+    hm_delivery_remove(delivery);
+}
+
+void hm_waiting_done(void *arg, struct hm_delivery *delivery)
+{
+    struct hm_agent *agent = arg;
+    if (delivery->target == HM_TARGET_FORWARD) {
+        end_upward(delivery);
+        return;
+    }
+    struct hm_handover *handover = delivery->of;
+    hm_waiting_end(agent, handover);
+    if (handover->role == HM_ROLE_DESTINATION && handover->is_returning) {
+        hm_end_marker_send(agent, handover->other, handover->id, handover->epoch);
+        hm_destination_undo(agent, handover);
+    }
+    hm_handover_log(handover);
+}
+
+void hm_waiting_changed(void *arg, struct hm_delivery *delivery)
+{
+    if (delivery->target != HM_TARGET_FORWARD)
+        hm_fetch_wake(arg, delivery->of);
+}
+
+void hm_waiting_delivered(struct hm_agent *agent, struct hm_delivery *delivery)
+{
+    struct hm_handover *handover = delivery->of;
+    (void)agent;
+    hm_handover_stamp(handover, HM_STEP_DELIVERED);
+}
+
+struct hm_delivery *hm_waiting_upward(struct hm_agent *agent, struct hm_binding *binding, uint32_t from_addr)
+{
+    struct hm_delivery *delivery = hm_delivery_add(&agent->deliveries, binding);
+    if (delivery == NULL)
+        return NULL;
+    delivery->target = HM_TARGET_FORWARD;
+    delivery->remote_addr = from_addr;
+    delivery->is_closed[HM_WAY_SALVAGE] = true;
+    binding->upward = delivery;
+    hm_timer_arm(&agent->env->wheel, &delivery->patience, agent->env->config->reorder_wait_ms);
+    hm_delivery_drain(delivery);
+    return delivery;
+}

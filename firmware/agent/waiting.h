@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What waits for the VM of a handover: its delivery, from the reservation to the record of what became of it.
+ */
+#ifndef HM_AGENT_WAITING_H
+#define HM_AGENT_WAITING_H
+
+#include "firmware/agent/agent.h"
+
+/* Reserves a delivery to the VM here; false when there are too many. */
+bool hm_waiting_begin(struct hm_agent *agent, struct hm_handover *handover);
+/* There is nothing to wait for any more: what still waits is dropped and counted, packets go straight on. */
+void hm_waiting_end(struct hm_agent *agent, struct hm_handover *handover);
+
+/* For agent->deliveries. */
+void hm_waiting_done(void *arg, struct hm_delivery *delivery);
+void hm_waiting_changed(void *arg, struct hm_delivery *delivery);
+
+/* A packet of the delivery has gone out to the VM. */
+void hm_waiting_delivered(struct hm_agent *agent, struct hm_delivery *delivery);
+
+/* What a VM sends by its new way waits for the end of its old one; NULL when there is no room. */
+struct hm_delivery *hm_waiting_upward(struct hm_agent *agent, struct hm_binding *binding, uint32_t from_addr);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Waiting: packets of a VM that moves, into its delivery and out of it (agent/delivery). */
+#include <string.h>
+
+#include "firmware/agent/waiting.h"
+#include "firmware/link/output.h"
+#include "firmware/path/path.h"
+
+/* --- in ----------------------------------------------------------------------------------------------- */
+
+struct hm_delivery *hm_path_old_way(const struct hm_path *path, uint32_t from_addr, uint32_t addr)
+{
+    for (struct hm_delivery *at = path->agent->deliveries.first; at != NULL; at = at->next) {
+        const struct hm_handover *handover = at->of;
+        if (at->target == HM_TARGET_FORWARD || handover->other != from_addr)
+            continue;
+        for (unsigned i = 0; i < handover->node_count; i++)
+            if (handover->nodes[i].home_addr == addr)
+                return at;
+    }
+    return NULL;
+}
+
+void hm_path_wait(struct hm_path *path, struct hm_delivery *delivery, enum hm_delivery_way way,
+                  struct hm_frame *frame)
+{
+    hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
+    if (hm_path_lower_ttl(path, NULL, frame))
+        hm_delivery_put(delivery, way, frame);
+}
+
+void hm_path_redirect(struct hm_path *path, const struct hm_visitor *visitor, struct hm_frame *frame)
+{
+    struct hm_handover *handover =
+        hm_handover_lookup(&path->agent->handovers, visitor->next_handover_id, HM_ROLE_SOURCE);
+    hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
+    if (!hm_path_lower_ttl(path, NULL, frame))
+        return;
+    if (handover != NULL)
+        handover->redirected++;
+    hm_env_count(path->env, HM_COUNT_REDIRECTED);
+    hm_path_encapsulate(path, visitor->next_addr, NULL, frame);
+}
+
+bool hm_path_wait_upward(struct hm_path *path, struct hm_binding *binding, uint32_t from_addr,
+                         struct hm_frame *frame)
+{
+    bool is_ahead = binding->state == HM_BINDING_SWITCHING && binding->staged_care_of_addr == from_addr &&
+                    binding->care_of_addr != from_addr && path->env->config->reorder_wait_ms > 0;
+    if (binding->upward == NULL && is_ahead)
+        hm_waiting_upward(path->agent, binding, from_addr);
+    if (binding->upward == NULL || binding->upward->remote_addr != from_addr)
+        return false;
+    hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
+    hm_delivery_put(binding->upward, HM_WAY_NEW, frame);
+    return true;
+}
+
+/* --- out ---------------------------------------------------------------------------------------------- */
+
+static void send_to_vm(struct hm_path *path, void *arg, struct hm_frame *frame)
+{
+    const struct hm_delivery *delivery = arg;
+    hm_env_count(path->env, HM_COUNT_DELIVERED);
+    hm_output_ethernet(path->env, delivery->link, &delivery->mac,
+                       &path->env->config->links[delivery->link].mac, frame);
+}
+
+/* Over the LAN the frame goes to the VM alone, and teaches no bridge a MAC of another LAN. */
+static void send_salvaged(struct hm_path *path, const struct hm_delivery *delivery, struct hm_frame *frame)
+{
+    if (frame->len < HM_ETHERNET_LEN) {
+        hm_env_drop(path->env, HM_DROP_FRAME_SHORT, "salvaged");
+        return;
+    }
+    memcpy(frame->data, delivery->mac.b, sizeof(delivery->mac.b));
+    memcpy(frame->data + sizeof(delivery->mac.b), path->env->config->links[delivery->link].mac.b,
+           sizeof(delivery->mac.b));
+    hm_env_count(path->env, HM_COUNT_SALVAGED);
+    hm_output_frame(path->env, delivery->link, frame);
+}
+
+static void send_here(struct hm_path *path, struct hm_delivery *delivery, enum hm_delivery_way way,
+                      struct hm_frame *frame)
+{
+    uint16_t mtu = path->env->config->links[delivery->link].mtu;
+    if (way == HM_WAY_SALVAGE)
+        send_salvaged(path, delivery, frame);
+    else if (frame->len <= mtu)
+        send_to_vm(path, delivery, frame);
+    else
+        hm_path_fit(path, NULL, mtu, frame, send_to_vm, delivery);
+    hm_waiting_delivered(path->agent, delivery);
+}
+
+void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way,
+                          struct hm_frame *frame)
+{
+    struct hm_path *path = arg;
+    switch (delivery->target) {
+    case HM_TARGET_VM:
+        send_here(path, delivery, way, frame);
+        return;
+    case HM_TARGET_AGENT:
+        hm_path_encapsulate(path, delivery->remote_addr, NULL, frame);
+        return;
+    case HM_TARGET_FORWARD:
+        hm_path_forward(path, frame);
+        return;
+    }
+}
