@@ -35,6 +35,8 @@ static void finish(struct hm_sim_hypervisor *hypervisor, enum hm_sim_outcome out
     hm_sim_cancel(hypervisor->sim, &hypervisor->repeat);
     hypervisor->outcome = outcome;
     hypervisor->answered_us = hypervisor->sim->now_us;
+    if (hypervisor->ended != NULL)
+        hypervisor->ended(hypervisor->ended_ctx, hypervisor);
 }
 
 static void on_repeat(void *arg)

@@ -48,6 +48,9 @@ struct hm_sim_hypervisor {
     uint64_t asked_us;
     uint64_t answered_us;
     uint64_t unexpected; /* datagrams that answer nothing, or with a wrong authenticator */
+    /* A question has ended, if set. It may ask the next one. */
+    void (*ended)(void *ctx, struct hm_sim_hypervisor *hypervisor);
+    void *ended_ctx;
     struct hm_sim_event repeat;
     uint64_t gap_us;
 };
