@@ -173,6 +173,33 @@ static void write_restoration(const struct hm_handover *handover, const struct h
         sink->millis(sink->ctx, "restoration_ms", delivered_us - landed_us);
 }
 
+/* From the stop to the landing: the hypervisor's part. Only an agent that was told both knows it. */
+static void write_pause(const struct hm_handover *handover, const struct hm_report_sink *sink)
+{
+    uint64_t stopped_us = handover->step_us[HM_STEP_STOPPED];
+    uint64_t landed_us = handover->step_us[HM_STEP_LANDED];
+    if (stopped_us == 0 || landed_us < stopped_us)
+        sink->text(sink->ctx, "pause_ms", NULL);
+    else
+        sink->millis(sink->ctx, "pause_ms", landed_us - stopped_us);
+}
+
+/* What became of the packets that came meanwhile. */
+static void write_packets(const struct hm_handover *handover, const struct hm_report_sink *sink)
+{
+    const struct hm_delivery_counts *counts = hm_handover_counts(handover);
+    sink->number(sink->ctx, "salvaged", counts->waited[HM_WAY_SALVAGE]);
+    sink->number(sink->ctx, "buffered", counts->waited[HM_WAY_OLD] + counts->waited[HM_WAY_NEW]);
+    sink->number(sink->ctx, "by_old_path", counts->waited[HM_WAY_OLD]);
+    sink->number(sink->ctx, "forwarded", handover->redirected);
+    sink->number(sink->ctx, "dropped", counts->dropped);
+    sink->number(sink->ctx, "overtaken", counts->overtaken);
+    sink->number(sink->ctx, "tap_dropped", handover->tap_dropped);
+    sink->number(sink->ctx, "early_frames", handover->early);
+    sink->number(sink->ctx, "timeouts", counts->timeouts);
+    sink->text(sink->ctx, "cut", hm_cut_name(handover->cut));
+}
+
 static void write_handover(const struct hm_handover *handover, const struct hm_report_sink *sink)
 {
     char id[24];
@@ -190,7 +217,9 @@ static void write_handover(const struct hm_handover *handover, const struct hm_r
     sink->text(sink->ctx, "reason", handover->reason[0] == '\0' ? NULL : handover->reason);
     sink->number(sink->ctx, "started_s", hm_ntp_to_unix_us(handover->started_ntp) / 1000000);
     write_steps(handover, sink);
+    write_pause(handover, sink);
     write_restoration(handover, sink);
+    write_packets(handover, sink);
     sink->end_row(sink->ctx);
 }
 

@@ -274,6 +274,17 @@ static void finish(struct hm_handover *handover)
     hm_handover_apply(handover, HM_HANDOVER_FINISH, "landed");
 }
 
+/* Over the LAN. On its home LAN the VM's first frame has moved the bridges, and what waits may be overtaken
+ * by what reaches it directly. */
+static void drain(struct hm_agent *agent, struct hm_handover *handover)
+{
+    struct hm_delivery *delivery = handover->delivery;
+    if (belongs_here(agent, &handover->nodes[0]) && !delivery->is_fetched)
+        delivery->counts.overtaken =
+            delivery->counts.waited[HM_WAY_OLD] + delivery->counts.waited[HM_WAY_NEW];
+    hm_delivery_drain(delivery);
+}
+
 /* The VM runs here: what waits for it goes out, once its bridges know where it is. */
 static void deliver(struct hm_agent *agent, struct hm_handover *handover)
 {
@@ -288,7 +299,7 @@ static void deliver(struct hm_agent *agent, struct hm_handover *handover)
     if (delivery->is_fetched)
         hm_delivery_be_fetched(delivery);
     if (handover->is_seen)
-        hm_delivery_drain(delivery);
+        drain(agent, handover);
     else
         hm_call_start(agent, handover);
 }
@@ -330,7 +341,7 @@ void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover)
     if (is_ahead)
         land(agent, handover, "first frame");
     else if (handover->delivery != NULL)
-        hm_delivery_drain(handover->delivery);
+        drain(agent, handover);
 }
 
 /* It was seen to run here though nobody told its stop: rather that than nowhere. */
