@@ -7,6 +7,7 @@
 #include "firmware/agent/destination.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "firmware/agent/call.h"
 #include "firmware/agent/node.h"
@@ -86,6 +87,21 @@ static void conclude(struct hm_agent *agent, struct hm_handover *handover)
 
 /* --- staging ------------------------------------------------------------------------------------------ */
 
+/* Bridges cannot tell two machines with one MAC apart. */
+static const char *refusal_of_mac(const struct hm_agent *agent, const struct hm_control_message *message,
+                                  const struct hm_mac *mac)
+{
+    const struct hm_visitor *visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, NULL);
+    for (; visitor != NULL; visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, visitor))
+        if (visitor->state != HM_VISITOR_LEAVING && strcmp(visitor->vm, message->vm) != 0)
+            return "another VM here has its MAC";
+    const struct hm_binding *binding = hm_binding_of_mac(&agent->home.bindings, mac, NULL);
+    for (; binding != NULL; binding = hm_binding_of_mac(&agent->home.bindings, mac, binding))
+        if (hm_binding_is_absent(binding) && strcmp(binding->vm, message->vm) != 0)
+            return "another VM of this home has its MAC";
+    return NULL;
+}
+
 static const char *refusal_of_return(const struct hm_agent *agent, const struct hm_control_node *node,
                                      uint32_t epoch)
 {
@@ -115,8 +131,10 @@ static bool is_refused(const struct hm_agent *agent, const struct hm_control_mes
     char addr[HM_IP_TEXT_LEN];
     for (unsigned i = 0; i < message->node_count; i++) {
         const struct hm_control_node *node = &message->nodes[i];
-        const char *why = belongs_here(agent, node) ? refusal_of_return(agent, node, message->epoch)
-                                                    : refusal_of_visit(agent, node, message->epoch);
+        const char *why = refusal_of_mac(agent, message, &node->mac);
+        if (why == NULL)
+            why = belongs_here(agent, node) ? refusal_of_return(agent, node, message->epoch)
+                                            : refusal_of_visit(agent, node, message->epoch);
         if (why != NULL) {
             snprintf(text, len, "%s: %s", hm_ip_text(node->home_addr, addr), why);
             return true;

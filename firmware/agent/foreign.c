@@ -123,6 +123,8 @@ const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm
     if (has_address_of_other_home(foreign, node))
         return "a visitor from another home has this address here, and not both ports are shielded "
                "(notify-migrate shield)";
+    if (hm_neighbour_has_mac(foreign->neighbours, foreign->env->home_link, &node->mac))
+        return "a machine of this subnet has its MAC";
     if (has_mac_of_other_home(foreign, node))
         return "a visitor from another home has this MAC here";
     return NULL;
