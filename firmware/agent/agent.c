@@ -74,8 +74,10 @@ static void on_handover_lifetime(void *arg, struct hm_handover *handover)
 {
     if (handover->role == HM_ROLE_DESTINATION)
         hm_destination_expire(arg, handover);
-    else
+    else if (handover->is_stopped)
         hm_source_cancel(arg, handover, NULL, "staged lifetime over");
+    else /* the destination has a clock of its own, and knows whether the VM runs there */
+        hm_source_undo(arg, handover, "staged lifetime over");
 }
 
 static int on_revoked(void *arg, const struct hm_peer *peer, const struct hm_revocation *revocation)

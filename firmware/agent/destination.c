@@ -372,6 +372,7 @@ void hm_destination_expire(struct hm_agent *agent, struct hm_handover *handover)
 {
     if (hm_handover_is_ahead(handover) && runs_here(agent, handover)) {
         handover->is_seen = true;
+        handover->has_stop_notice = false; /* none will come */
         land(agent, handover, "it runs here, and its stop was never told");
     } else if (hm_handover_is_ahead(handover)) {
         bool was_stopped = handover->is_stopped;

@@ -13,7 +13,8 @@
 #include "firmware/agent/node.h"
 #include "firmware/agent/presence.h"
 
-#define REPEAT_MS 5000   /* after a registration that failed */
+#define REPEAT_MS 5000 /* after a registration that failed */
+#define OUTLIVES_MS 1000
 #define REDIRECT_MS 3000 /* how long what still comes for a visitor that has left is sent after it */
 
 static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registration_purpose purpose,
@@ -134,7 +135,8 @@ static void on_lifetime(void *arg)
 {
     struct hm_visitor *visitor = arg;
     struct hm_foreign *foreign = visitor->owner->arg;
-    if (visitor->state == HM_VISITOR_EXPECTED && !visitor->awaits_sign) {
+    bool is_ahead = visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING;
+    if (is_ahead && !visitor->awaits_sign) {
         hm_foreign_withdraw(foreign, visitor, "staged lifetime over");
         return;
     }
@@ -170,7 +172,8 @@ static struct hm_visitor *expect(struct hm_foreign *foreign, const struct hm_con
     visitor->epoch = epoch;
     memcpy(visitor->neighbours, neighbours, neighbour_count * sizeof(*neighbours));
     visitor->neighbour_count = neighbour_count;
-    hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
+    /* its handover's lifetime ends before, and knows more */
+    hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000 + OUTLIVES_MS);
     return visitor;
 }
 
