@@ -131,6 +131,7 @@ static void connect_modules(struct hm_agent *agent)
     agent->home.arg = agent;
     agent->home.send = send_datagram;
     agent->home.revocations = &agent->revocations;
+    agent->home.deliveries = &agent->deliveries;
     agent->revocations.send_arg = agent;
     agent->revocations.send = send_datagram;
     agent->revocations.arg = agent;

@@ -180,5 +180,7 @@ bool hm_binding_is_at(const struct hm_binding *binding, uint32_t care_of_addr)
 {
     if (hm_binding_has_care_of(binding, care_of_addr))
         return true;
+    if (binding->previous_addr == care_of_addr && hm_env_ms(binding->owner->env) < binding->previous_end_ms)
+        return true;
     return binding->staged_care_of_addr == care_of_addr && binding->staged_handover_id != 0;
 }

@@ -61,7 +61,9 @@ struct hm_binding {
     uint32_t epoch;              /* of that handover */
     uint64_t staged_handover_id; /* that will take it to staged_care_of_addr; 0: none */
     uint32_t staged_epoch;
-    uint16_t lifetime_s;      /* granted */
+    uint16_t lifetime_s;    /* granted */
+    uint32_t previous_addr; /* where it was before; what is under way from there is taken until */
+    uint64_t previous_end_ms;
     struct hm_mac agent_mac;  /* of the foreign agent where it is, or was last; zero: not told */
     bool is_revocable;        /* the foreign agent where it is understands revocations (extension 137) */
     bool is_to_restore;       /* the foreign agent where it is has restarted, and is to be told of it */

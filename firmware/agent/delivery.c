@@ -43,6 +43,7 @@ struct hm_delivery *hm_delivery_add(struct hm_deliveries *deliveries, void *of)
     for (unsigned way = 0; way < HM_WAY_COUNT; way++)
         hm_buffer_init(&delivery->ways[way], &deliveries->pool);
     hm_buffer_init(&delivery->stream, &deliveries->pool);
+    hm_buffer_init(&delivery->up, &deliveries->pool);
     hm_timer_init(&delivery->pace, on_pace, delivery);
     hm_timer_init(&delivery->patience, on_patience, delivery);
     hm_timer_init(&delivery->silence, on_silence, delivery);
@@ -71,6 +72,7 @@ struct hm_delivery_counts hm_delivery_remove(struct hm_delivery *delivery)
         drop_rest(delivery, way);
     hm_buffer_clear(&delivery->ways[HM_WAY_SALVAGE]);
     hm_buffer_clear(&delivery->stream);
+    hm_buffer_clear(&delivery->up);
     hm_timer_cancel(&deliveries->env->wheel, &delivery->pace);
     hm_timer_cancel(&deliveries->env->wheel, &delivery->patience);
     hm_timer_cancel(&deliveries->env->wheel, &delivery->silence);
@@ -83,7 +85,8 @@ struct hm_delivery_counts hm_delivery_remove(struct hm_delivery *delivery)
 
 static bool is_within_limit(const struct hm_delivery *delivery, size_t len)
 {
-    uint64_t used = hm_buffer_len(&delivery->stream) + HM_BUFFER_RECORD_LEN + len;
+    uint64_t used =
+        hm_buffer_len(&delivery->stream) + hm_buffer_len(&delivery->up) + HM_BUFFER_RECORD_LEN + len;
     for (unsigned way = 0; way < HM_WAY_COUNT; way++)
         used += hm_buffer_len(&delivery->ways[way]);
     return used <= delivery->owner->env->config->buffer_len;
@@ -104,6 +107,25 @@ void hm_delivery_put(struct hm_delivery *delivery, enum hm_delivery_way way, con
     delivery->counts.waited[way]++;
     hm_env_count(env, HM_COUNT_BUFFERED);
     advance(delivery);
+}
+
+void hm_delivery_put_up(struct hm_delivery *delivery, const struct hm_frame *frame)
+{
+    if (!is_within_limit(delivery, frame->len) ||
+        !hm_buffer_put(&delivery->up, NULL, 0, frame->data, frame->len))
+        hm_env_drop(delivery->owner->env, HM_DROP_EARLY_FRAME, "no room for what it sends");
+}
+
+void hm_delivery_send_up(struct hm_delivery *delivery)
+{
+    struct hm_deliveries *deliveries = delivery->owner;
+    struct hm_frame frame;
+    while (hm_buffer_has_packet(&delivery->up)) {
+        size_t len =
+            hm_buffer_take(&delivery->up, deliveries->packet + HM_FRAME_HEADROOM, HM_BUFFER_PACKET_MAX);
+        hm_frame_init(&frame, deliveries->packet, PACKET_CAP, len);
+        deliveries->send(deliveries->send_arg, delivery, HM_WAY_UP, &frame);
+    }
 }
 
 bool hm_delivery_append(struct hm_delivery *delivery, enum hm_delivery_way way, const uint8_t *bytes,

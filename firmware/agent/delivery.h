@@ -31,6 +31,7 @@ enum hm_delivery_way {
     HM_WAY_OLD,     /* IP packets, as the next */
     HM_WAY_NEW,
     HM_WAY_COUNT,
+    HM_WAY_UP = HM_WAY_COUNT, /* what the VM itself has sent, before it was known to run here */
 };
 
 /* Who gets it. */
@@ -63,6 +64,8 @@ struct hm_delivery {
     unsigned tokens;
     struct hm_timer pace;
     struct hm_timer patience;
+
+    struct hm_buffer up; /* IP packets */
 
     bool is_fetched;         /* a hypervisor fetches it; */
     struct hm_buffer stream; /* Ethernet frames, for it; what it leaves there is delivered as the rest is */
@@ -99,6 +102,10 @@ struct hm_delivery_counts hm_delivery_remove(struct hm_delivery *delivery);
 /* A packet came by a way: it is copied and waits. Without room it is dropped and counted (and its first byte
  * overflows the VM's configured buffer or the pool: the log tells which). */
 void hm_delivery_put(struct hm_delivery *delivery, enum hm_delivery_way way, const struct hm_frame *frame);
+/* The VM has sent a packet here, and may not be here yet: it waits, or is dropped as too early. */
+void hm_delivery_put_up(struct hm_delivery *delivery, const struct hm_frame *frame);
+/* It is here: what it has sent goes on. */
+void hm_delivery_send_up(struct hm_delivery *delivery);
 /* Bytes of a stream of packets came by a way; false when there is no room. */
 bool hm_delivery_append(struct hm_delivery *delivery, enum hm_delivery_way way, const uint8_t *bytes,
                         size_t len);

@@ -157,9 +157,9 @@ static bool stage_node(struct hm_agent *agent, struct hm_handover *handover,
     if (belongs_here(agent, node))
         return hm_home_stage_return(&agent->home, node, handover->id, handover->epoch, lifetime_s) == HM_OK;
     handover->awaited++;
-    struct hm_visitor *visitor =
-        hm_foreign_expect(&agent->foreign, node, handover->vm, handover->id, handover->epoch,
-                          message->neighbours, message->neighbour_count, lifetime_s);
+    struct hm_visitor *visitor = hm_foreign_expect(
+        &agent->foreign, node, handover->vm, handover->id, handover->epoch, message->neighbours,
+        message->neighbour_count, message->has_stop_notice, lifetime_s);
     if (visitor == NULL) {
         handover->awaited--;
         return false;
@@ -309,6 +309,7 @@ static void deliver(struct hm_agent *agent, struct hm_handover *handover)
     struct hm_delivery *delivery = handover->delivery;
     if (delivery == NULL)
         return;
+    hm_delivery_send_up(delivery);
     if (!handover->is_stopped && !handover->has_stop_notice) { /* nobody will tell what came before */
         hm_delivery_close(delivery, HM_WAY_SALVAGE);
         hm_delivery_close(delivery, HM_WAY_OLD);

@@ -17,6 +17,18 @@ static struct hm_binding *binding_of(const struct hm_agent *agent, const struct 
     return is_theirs ? binding : NULL;
 }
 
+/* It has landed before its stop was heard of here: what it has sent from there is all here now. */
+static bool ends_old_way(const struct hm_agent *agent, const struct hm_control_request *request,
+                         uint32_t addr)
+{
+    struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, addr);
+    if (binding == NULL || binding->handover_id != request->message.handover_id ||
+        request->message.handover_id == 0 || binding->previous_addr != request->peer->config->addr)
+        return false;
+    hm_home_end_old_way(binding);
+    return true;
+}
+
 void hm_divert_told(struct hm_agent *agent, struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
@@ -26,6 +38,10 @@ void hm_divert_told(struct hm_agent *agent, struct hm_control_request *request)
     bool is_news = false;
     for (unsigned i = 0; i < message->addr_count; i++) {
         struct hm_binding *binding = binding_of(agent, request, message->addrs[i]);
+        if (binding == NULL && ends_old_way(agent, request, message->addrs[i])) {
+            is_news = true;
+            count++;
+        }
         if (binding == NULL)
             continue;
         struct hm_control_node node = {.home_addr = binding->home_addr, .mac = binding->mac};

@@ -180,12 +180,14 @@ static struct hm_visitor *expect(struct hm_foreign *foreign, const struct hm_con
 struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm_control_node *node,
                                      const char *vm, uint64_t handover_id, uint32_t epoch,
                                      const struct hm_pair *neighbours, unsigned neighbour_count,
-                                     uint32_t lifetime_s)
+                                     bool has_stop_notice, uint32_t lifetime_s)
 {
     struct hm_visitor *visitor =
         expect(foreign, node, vm, handover_id, epoch, neighbours, neighbour_count, lifetime_s);
-    if (visitor != NULL)
-        hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_STAGE, (uint16_t)lifetime_s);
+    if (visitor == NULL)
+        return NULL;
+    visitor->has_stop_notice = has_stop_notice;
+    hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_STAGE, (uint16_t)lifetime_s);
     return visitor;
 }
 

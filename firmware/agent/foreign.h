@@ -36,7 +36,7 @@ const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm
 struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm_control_node *node,
                                      const char *vm, uint64_t handover_id, uint32_t epoch,
                                      const struct hm_pair *neighbours, unsigned neighbour_count,
-                                     uint32_t lifetime_s);
+                                     bool has_stop_notice, uint32_t lifetime_s);
 
 /* The MAC by which the visitor is told an address of its home LAN. It is the one that it knew there, wherever
  * that is safe: then nothing changes for it, neither when it lands nor when it returns, and no packet of it

@@ -14,6 +14,7 @@
  * identification keeps old requests out, and frames that it still sends to the foreign agent's MAC are routed
  * meanwhile. */
 #define REMEMBER_MS 60000
+#define UNDER_WAY_MS 3000 /* what a node has sent from its old place has come by then */
 
 static void on_lifetime(void *arg, struct hm_binding *binding);
 static void on_staged(void *arg, struct hm_binding *binding);
@@ -158,6 +159,20 @@ static bool apply_addition(struct hm_home *home, struct hm_binding *binding,
     return true;
 }
 
+/* The node has landed elsewhere. What it has sent from its old place may still be under way; when its stop is
+ * told by a message, that comes behind. */
+static void leave_old_way(struct hm_home *home, struct hm_binding *binding,
+                          const struct hm_registration_request *request)
+{
+    bool is_marked = request->ext.has_stop_notice && binding->state == HM_BINDING_SWITCHING;
+    binding->previous_addr = binding->care_of_addr;
+    binding->previous_end_ms = hm_env_ms(home->env) + UNDER_WAY_MS;
+    if (!is_marked)
+        hm_home_end_old_way(binding);
+    else if (binding->upward == NULL)
+        hm_home_hold_upward(home, binding, request->care_of_addr);
+}
+
 static void apply_activation(struct hm_home *home, struct hm_binding *binding,
                              const struct hm_registration_request *request)
 {
@@ -167,7 +182,6 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
         return;
     bool was_absent = hm_binding_is_absent(binding);
     bool is_renewal = was_absent && binding->care_of_addr == request->care_of_addr;
-    hm_home_end_old_way(binding);
     if (!is_renewal)
         revoke(home, binding);
     binding->is_revocable = request->ext.has_revocation;
@@ -184,6 +198,7 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
         hm_takeover_resume(&binding->takeover);
         return;
     }
+    leave_old_way(home, binding, request);
     binding->care_of_addr = request->care_of_addr;
     hm_binding_apply(binding, HM_BINDING_ACTIVATE, "registered");
     if (is_newer_staged(binding, request)) { /* its registration was late: the next move has been staged */
@@ -309,6 +324,21 @@ void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram)
 }
 
 /* --- the stop ----------------------------------------------------------------------------------------- */
+
+void hm_home_hold_upward(struct hm_home *home, struct hm_binding *binding, uint32_t from_addr)
+{
+    uint32_t wait_ms = home->env->config->reorder_wait_ms;
+    struct hm_delivery *delivery =
+        wait_ms > 0 && home->deliveries != NULL ? hm_delivery_add(home->deliveries, binding) : NULL;
+    if (delivery == NULL)
+        return;
+    delivery->target = HM_TARGET_FORWARD;
+    delivery->remote_addr = from_addr;
+    delivery->is_closed[HM_WAY_SALVAGE] = true;
+    binding->upward = delivery;
+    hm_timer_arm(&home->env->wheel, &delivery->patience, wait_ms);
+    hm_delivery_drain(delivery);
+}
 
 void hm_home_end_old_way(struct hm_binding *binding)
 {

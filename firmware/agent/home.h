@@ -19,6 +19,7 @@ struct hm_home {
     struct hm_arp_updates *updates;
     struct hm_bindings bindings;
     uint64_t forgotten; /* newest identification of the nodes that were forgotten to make room; 0: none */
+    struct hm_deliveries *deliveries;   /* NULL: nothing waits */
     struct hm_revocations *revocations; /* NULL: none are sent */
     void *arg;
     void (*send)(void *arg, const struct hm_datagram *datagram);
@@ -58,6 +59,9 @@ void hm_home_unstage(struct hm_home *home, uint32_t home_addr, uint64_t handover
  * not staged, HM_ERR_FULL when there is no room for it. */
 int hm_home_divert(struct hm_home *home, const struct hm_control_node *node, uint64_t handover_id,
                    struct hm_delivery *delivery);
+/* What the node sends by its new way, from from_addr on, waits for the end of its old one, or for the time
+ * that one waits for it. */
+void hm_home_hold_upward(struct hm_home *home, struct hm_binding *binding, uint32_t from_addr);
 /* What the node has sent by its old way has come: what came by the new one goes on. */
 void hm_home_end_old_way(struct hm_binding *binding);
 /* It goes on where it was. */

@@ -48,6 +48,8 @@ static void write_extensions(struct hm_registrant *registrant, const struct hm_v
         hm_extension_write_hold(writer, visitor->handover_id, visitor->epoch);
     else
         hm_extension_write_handover(writer, visitor->handover_id, visitor->epoch);
+    if (visitor->has_stop_notice && (purpose == HM_REGISTRATION_STAGE || purpose == HM_REGISTRATION_ACTIVATE))
+        hm_extension_write_stop_notice(writer);
     hm_extension_write_revocation(writer, 0, hm_revocation_time(registrant->env->now.ntp));
     hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, peer->config->spi, peer->config->algorithm,
                             &peer->config->key);

@@ -62,7 +62,8 @@ struct hm_visitor {
     unsigned link; /* where it is, or will be */
     uint64_t handover_id;
     uint32_t epoch;
-    uint64_t seen_ms;  /* its last frame */
+    uint64_t seen_ms;     /* its last frame */
+    bool has_stop_notice; /* a marker ends its old way to its home */
     bool awaits_sign;  /* its next frame is waited for: EXPECTED: it was here before this agent restarted */
     bool is_revocable; /* its home agent's last reply told revocation support, */
     uint32_t registered_time; /* and this time of its clock (RFC 3543 section 3.2) */

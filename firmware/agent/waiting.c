@@ -79,17 +79,3 @@ void hm_waiting_delivered(struct hm_agent *agent, struct hm_delivery *delivery)
     (void)agent;
     hm_handover_stamp(handover, HM_STEP_DELIVERED);
 }
-
-struct hm_delivery *hm_waiting_upward(struct hm_agent *agent, struct hm_binding *binding, uint32_t from_addr)
-{
-    struct hm_delivery *delivery = hm_delivery_add(&agent->deliveries, binding);
-    if (delivery == NULL)
-        return NULL;
-    delivery->target = HM_TARGET_FORWARD;
-    delivery->remote_addr = from_addr;
-    delivery->is_closed[HM_WAY_SALVAGE] = true;
-    binding->upward = delivery;
-    hm_timer_arm(&agent->env->wheel, &delivery->patience, agent->env->config->reorder_wait_ms);
-    hm_delivery_drain(delivery);
-    return delivery;
-}

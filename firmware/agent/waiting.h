@@ -18,7 +18,4 @@ void hm_waiting_changed(void *arg, struct hm_delivery *delivery);
 /* A packet of the delivery has gone out to the VM. */
 void hm_waiting_delivered(struct hm_agent *agent, struct hm_delivery *delivery);
 
-/* What a VM sends by its new way waits for the end of its old one; NULL when there is no room. */
-struct hm_delivery *hm_waiting_upward(struct hm_agent *agent, struct hm_binding *binding, uint32_t from_addr);
-
 #endif

@@ -71,11 +71,25 @@ static bool is_at_another_visitor(const struct hm_path *path, const struct hm_vi
     return false;
 }
 
+void hm_path_of_visitor(struct hm_path *path, struct hm_visitor *visitor, const struct hm_ipv4 *ip,
+                        struct hm_frame *frame)
+{
+    if (is_group_addr(&visitor->node.home_prefix, ip->dst))
+        hm_env_drop(path->env, HM_DROP_MOBILE_BROADCAST, "%s", visitor->vm);
+    else if (hm_path_admit_addresses(path, ip) && hm_path_lower_ttl(path, visitor, frame))
+        hm_path_encapsulate(path, visitor->node.home_agent, visitor, frame);
+}
+
 /* A packet that a visitor sent with its own address. */
 static void from_visitor(struct hm_path *path, struct hm_visitor *visitor, const struct hm_ethernet *ethernet,
                          const struct hm_ipv4 *ip, struct hm_frame *frame)
 {
     visitor->seen_ms = hm_env_ms(path->env);
+    bool is_ahead = visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING;
+    if (is_ahead && visitor->delivery != NULL && !hm_mac_is_group(&ethernet->dst)) {
+        hm_delivery_put_up(visitor->delivery, frame);
+        return;
+    }
     if (visitor->state != HM_VISITOR_PRESENT) {
         hm_env_drop(path->env,
                     visitor->state == HM_VISITOR_LEAVING ? HM_DROP_VISITOR_ABSENT : HM_DROP_EARLY_FRAME, "%s",
@@ -88,12 +102,10 @@ static void from_visitor(struct hm_path *path, struct hm_visitor *visitor, const
     }
     if (hm_path_dhcp_of_visitor(path, visitor, ip, frame))
         return;
-    if (hm_mac_is_group(&ethernet->dst) || is_group_addr(&visitor->node.home_prefix, ip->dst)) {
+    if (hm_mac_is_group(&ethernet->dst))
         hm_env_drop(path->env, HM_DROP_MOBILE_BROADCAST, "%s", visitor->vm);
-        return;
-    }
-    if (hm_path_admit_addresses(path, ip) && hm_path_lower_ttl(path, visitor, frame))
-        hm_path_encapsulate(path, visitor->node.home_agent, visitor, frame);
+    else
+        hm_path_of_visitor(path, visitor, ip, frame);
 }
 
 /* A packet for a node that is away, caught on the home LAN or on its way there. */

@@ -43,6 +43,10 @@ void hm_path_fini(struct hm_path *path);
 /* classify: a whole Ethernet frame came in on a link. */
 void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame);
 
+/* classify: a packet that a visitor sent to one host, into its reverse tunnel. */
+void hm_path_of_visitor(struct hm_path *path, struct hm_visitor *visitor, const struct hm_ipv4 *ip,
+                        struct hm_frame *frame);
+
 /* arp_input: frame->data is the ARP packet behind the header `ethernet`. */
 void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                  const struct hm_frame *frame);

@@ -46,9 +46,9 @@ bool hm_path_wait_upward(struct hm_path *path, struct hm_binding *binding, uint3
                          struct hm_frame *frame)
 {
     bool is_ahead = binding->state == HM_BINDING_SWITCHING && binding->staged_care_of_addr == from_addr &&
-                    binding->care_of_addr != from_addr && path->env->config->reorder_wait_ms > 0;
+                    binding->care_of_addr != from_addr;
     if (binding->upward == NULL && is_ahead)
-        hm_waiting_upward(path->agent, binding, from_addr);
+        hm_home_hold_upward(&path->agent->home, binding, from_addr);
     if (binding->upward == NULL || binding->upward->remote_addr != from_addr)
         return false;
     hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
@@ -93,10 +93,32 @@ static void send_here(struct hm_path *path, struct hm_delivery *delivery, enum h
     hm_waiting_delivered(path->agent, delivery);
 }
 
+/* What the VM has sent before it was known to be here. */
+static void send_up(struct hm_path *path, const struct hm_delivery *delivery, struct hm_frame *frame)
+{
+    const struct hm_handover *handover = delivery->of;
+    struct hm_ipv4 ip;
+    if (hm_ipv4_decode(frame->data, frame->len, &ip) != HM_OK)
+        return;
+    for (unsigned i = 0; i < handover->node_count; i++) {
+        const struct hm_control_node *node = &handover->nodes[i];
+        struct hm_visitor *visitor =
+            hm_visitor_by_home(&path->agent->foreign.visitors, node->home_agent, node->home_addr);
+        if (node->home_addr == ip.src && visitor != NULL) {
+            hm_path_of_visitor(path, visitor, &ip, frame);
+            return;
+        }
+    }
+}
+
 void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way,
                           struct hm_frame *frame)
 {
     struct hm_path *path = arg;
+    if (way == HM_WAY_UP) {
+        send_up(path, delivery, frame);
+        return;
+    }
     switch (delivery->target) {
     case HM_TARGET_VM:
         send_here(path, delivery, way, frame);

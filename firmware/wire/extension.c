@@ -165,6 +165,11 @@ static int read_vendor(struct found *found, struct hm_extensions *out)
         out->has_handover = true;
         return read_handover(&found->value, out);
     }
+    if (type == HM_VENDOR_STOP_NOTICE) {
+        if (found->value.left != 0)
+            return HM_ERR_MALFORMED;
+        out->has_stop_notice = true;
+    }
     if (type == HM_VENDOR_AGENT_MAC) {
         if (found->value.left != sizeof(out->agent_mac.b))
             return HM_ERR_MALFORMED;

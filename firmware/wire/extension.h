@@ -25,8 +25,9 @@ enum hm_extension_type {
 #define HM_VENDOR_ID 32473u
 enum hm_vendor_type {
     HM_VENDOR_HOLD = 1, /* critical: stage the binding and change nothing yet; value: handover id, epoch */
-    HM_VENDOR_HANDOVER = 2,  /* normal: handover id, epoch: which handover this registration completes */
-    HM_VENDOR_AGENT_MAC = 3, /* normal: the foreign agent's MAC on the visitor's LAN */
+    HM_VENDOR_HANDOVER = 2,    /* normal: handover id, epoch: which handover this registration completes */
+    HM_VENDOR_AGENT_MAC = 3,   /* normal: the foreign agent's MAC on the visitor's LAN */
+    HM_VENDOR_STOP_NOTICE = 4, /* normal, no value: a marker will end the old way from the node to its home */
 };
 
 /* PMIP authentication methods, RFC 5563 section 5.1. */
@@ -54,7 +55,8 @@ struct hm_extensions {
     uint8_t pmip_method;
     bool has_mac; /* extension 147, interface id: the node's MAC */
     struct hm_mac mac;
-    bool has_hold, has_handover; /* ours */
+    bool has_stop_notice; /* ours, as the next two */
+    bool has_hold, has_handover;
     uint64_t handover_id;
     uint32_t epoch;
     bool has_agent_mac;
@@ -87,6 +89,7 @@ void hm_extension_write_pmip_method(struct hm_writer *writer, uint8_t method);
 void hm_extension_write_mac(struct hm_writer *writer, const struct hm_mac *mac);
 void hm_extension_write_hold(struct hm_writer *writer, uint64_t handover_id, uint32_t epoch);
 void hm_extension_write_handover(struct hm_writer *writer, uint64_t handover_id, uint32_t epoch);
+void hm_extension_write_stop_notice(struct hm_writer *writer);
 void hm_extension_write_agent_mac(struct hm_writer *writer, const struct hm_mac *mac);
 /* Revocation support; the timestamp is as hm_revocation_time gives it. */
 void hm_extension_write_revocation(struct hm_writer *writer, uint16_t flags, uint32_t timestamp);

@@ -57,6 +57,11 @@ static void write_vendor_head(struct hm_writer *writer, enum hm_vendor_type type
     hm_write_u16(writer, (uint16_t)type);
 }
 
+void hm_extension_write_stop_notice(struct hm_writer *writer)
+{
+    write_vendor_head(writer, HM_VENDOR_STOP_NOTICE, 0);
+}
+
 void hm_extension_write_handover(struct hm_writer *writer, uint64_t handover_id, uint32_t epoch)
 {
     write_vendor_head(writer, HM_VENDOR_HANDOVER, 8 + 4);

@@ -368,9 +368,13 @@ static uint64_t reordered_upward(uint32_t reorder_wait_ms)
     pass(life, 100);
     stop(life, HM_SIM_B);
     land(life, HM_SIM_C);
+    assert_int_equal(call(life, HM_SIM_C, HM_OP_LANDED),
+                     HM_CONTROL_OK); /* that it has stopped is not known there yet */
     pass(life, 1000);
+    hm_sim_stream_stop(&life->probes.up);
+    pass(life, 500);
     struct hm_sim_counts counts = hm_sim_stream_counts(&life->probes.up);
-    assert_int_equal(counts.doubled, 0);
+    assert_int_equal(counts.doubled + counts.lost, 0);
     assert_states(life->world, HM_SIM_VM_ADDR, "away", HM_SIM_C, "present");
     void *it = life;
     teardown(&it);
@@ -382,6 +386,25 @@ static void test_rule_first_packets_upward_wait_for_the_end_of_the_old_way(void 
     (void)state;
     assert_int_equal(reordered_upward(250), 0);
     assert_true(reordered_upward(0) > 0); /* it is the waiting that does it */
+}
+
+/* It runs at C before C has heard of its stop: what it sends waits. */
+static void test_rule_what_a_vm_sends_before_its_stop_is_known_waits(void **state)
+{
+    struct life *life = *state;
+
+    move(life, HM_SIM_A, HM_SIM_B);
+    announce(life, HM_SIM_B, HM_SIM_C);
+    life->world->gate.ifaces[1 + HM_SIM_B].port.knobs.delay_us = 30 * HM_SIM_MS;
+    pass(life, 100);
+    stop(life, HM_SIM_B);
+    land(life, HM_SIM_C);
+    pass(life, 1000);
+    assert_true(number(life, HM_SIM_C, "early_frames") > 0);
+    hm_sim_stream_stop(&life->probes.up);
+    pass(life, 500);
+    struct hm_sim_counts counts = hm_sim_stream_counts(&life->probes.up);
+    assert_int_equal(counts.lost + counts.doubled + counts.reordered, 0);
 }
 
 static void test_rule_without_a_stop_notice_the_first_frame_lands_it(void **state)
@@ -511,6 +534,7 @@ int main(void)
         LIFE(test_rule_end_markers_are_repeated_until_answered),
         LIFE(test_rule_what_does_not_come_times_out_into_the_record),
         cmocka_unit_test(test_rule_first_packets_upward_wait_for_the_end_of_the_old_way),
+        LIFE(test_rule_what_a_vm_sends_before_its_stop_is_known_waits),
         LIFE(test_rule_without_a_stop_notice_the_first_frame_lands_it),
         cmocka_unit_test(test_rule_the_staged_lifetime_ends_a_stop_and_brings_back_what_waits),
         LIFE(test_rule_a_silent_guest_is_called_before_anything_is_delivered),
