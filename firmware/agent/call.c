@@ -2,7 +2,9 @@
 /* Calling a VM: it is asked by ARP until a frame of it is seen. */
 #include "firmware/agent/call.h"
 
+#include "firmware/agent/destination.h"
 #include "firmware/agent/presence.h"
+#include "firmware/agent/rollback.h"
 #include "firmware/link/output.h"
 
 #define CALL_MS 5
@@ -30,12 +32,26 @@ static void ask(struct hm_agent *agent, const struct hm_control_node *node)
         hm_presence_ask(&agent->foreign, visitor);
 }
 
+/* It may be mute, and is believed to be where a hypervisor said. */
+static void give_up(struct hm_agent *agent, struct hm_handover *handover)
+{
+    hm_env_log(agent->env, HM_LOG_WARNING, "%s does not answer ARP where it is said to run", handover->vm);
+    if (handover->role == HM_ROLE_SOURCE)
+        hm_rollback_seen(agent, handover);
+    else
+        hm_destination_unseen(agent, handover);
+}
+
 static void on_call(void *arg)
 {
     struct hm_handover *handover = arg;
     struct hm_agent *agent = handover->owner->arg;
-    if (handover->is_seen || hm_env_ms(agent->env) >= handover->call_end_ms)
+    if (handover->is_seen)
         return;
+    if (hm_env_ms(agent->env) >= handover->call_end_ms) {
+        give_up(agent, handover);
+        return;
+    }
     ask(agent, &handover->nodes[0]);
     hm_timer_arm(&agent->env->wheel, &handover->call, CALL_MS);
 }

@@ -299,13 +299,14 @@ void hm_delivery_fill_stream(struct hm_delivery *delivery)
     uint8_t header[HM_ETHERNET_LEN], *body = deliveries->packet + HM_FRAME_HEADROOM;
     enum hm_delivery_way way;
     while (!delivery->is_final && (way = turn(delivery)) != HM_WAY_COUNT) {
-        size_t len = hm_buffer_take(&delivery->ways[way], body, HM_BUFFER_PACKET_MAX - HM_ETHERNET_LEN);
+        size_t len = hm_buffer_take(&delivery->ways[way], body, HM_BUFFER_PACKET_MAX);
         size_t header_len = make_header(delivery, way, header);
         if (len == 0)
             continue;
         if (way == HM_WAY_SALVAGE)
             delivery->counts.waited[way]++;
-        if (hm_buffer_put(&delivery->stream, header, header_len, body, len))
+        if (header_len + len <= HM_BUFFER_PACKET_MAX &&
+            hm_buffer_put(&delivery->stream, header, header_len, body, len))
             continue;
         delivery->counts.dropped++;
         hm_env_drop(deliveries->env, HM_DROP_BUFFER_FULL, "all buffers together");

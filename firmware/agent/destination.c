@@ -339,10 +339,29 @@ static void land(struct hm_agent *agent, struct hm_handover *handover, const cha
                      (uint64_t)agent->env->config->lifetime_s * 1000);
 }
 
+/* On its home LAN everything is intercepted until a frame of it has moved the bridges: what they have sent
+ * here before would be lost. */
 void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
 {
-    if (hm_handover_is_ahead(handover))
+    if (!hm_handover_is_ahead(handover))
+        return;
+    if (!belongs_here(agent, &handover->nodes[0]) || handover->is_seen) {
         land(agent, handover, reason);
+        return;
+    }
+    handover->is_told_landed = true;
+    hm_call_start(agent, handover);
+}
+
+void hm_destination_unseen(struct hm_agent *agent, struct hm_handover *handover)
+{
+    if (hm_handover_is_ahead(handover) && !handover->is_told_landed)
+        return;
+    handover->is_seen = true;
+    if (hm_handover_is_ahead(handover))
+        land(agent, handover, "told by its hypervisor; it was not seen");
+    else if (handover->delivery != NULL)
+        drain(agent, handover);
 }
 
 void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover)
@@ -350,7 +369,7 @@ void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover)
     bool is_ahead = hm_handover_is_ahead(handover);
     if (handover->is_returning || (!is_ahead && handover->is_seen))
         return;
-    if (is_ahead && handover->has_stop_notice && !handover->is_stopped) {
+    if (is_ahead && handover->has_stop_notice && !handover->is_stopped && !handover->is_told_landed) {
         handover->early++;
         handover->early_ms = hm_env_ms(agent->env);
         return;

@@ -15,6 +15,8 @@ void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor
 
 /* The VM is here, by a hypervisor's word. */
 void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
+/* It was called in vain. */
+void hm_destination_unseen(struct hm_agent *agent, struct hm_handover *handover);
 /* A frame of the VM was seen here: it lands, unless its stop is still to be told. */
 void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover);
 

@@ -80,6 +80,7 @@ struct hm_handover {
     bool has_stop_notice; /* a stop notice is to come: no frame lands the VM before it */
     bool is_stopped;      /* it has come */
     bool has_salvage;     /* frames that the VM had not got will come from its hypervisor */
+    bool is_told_landed;  /* destination: a hypervisor says that it runs here */
     bool is_seen; /* a frame of the VM was seen here after that, or after a hypervisor said that it runs here
                    */
     bool is_returning;                /* the stop is being undone */
