@@ -4,6 +4,7 @@
 #ifndef HM_AGENT_BINDING_H
 #define HM_AGENT_BINDING_H
 
+#include "firmware/agent/store.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
 #include "firmware/link/takeover.h"
@@ -63,6 +64,7 @@ struct hm_binding {
     struct hm_timer lifetime; /* of the active binding; at home: how long the entry is remembered */
     struct hm_timer staged;   /* of the prepared place */
     struct hm_takeover takeover;
+    struct hm_stored stored;
     struct hm_bindings *owner;
 };
 

@@ -260,6 +260,19 @@ bool hm_foreign_restore(struct hm_foreign *foreign, const struct hm_control_mess
     return visitor != NULL;
 }
 
+bool hm_foreign_load(struct hm_foreign *foreign, const struct hm_visitor_record *record, uint32_t left_s)
+{
+    if (hm_visitor_by_home(&foreign->visitors, record->node.home_agent, record->node.home_addr) != NULL ||
+        hm_foreign_refusal(foreign, &record->node) != NULL)
+        return false;
+    struct hm_visitor *visitor =
+        expect(foreign, &record->node, record->vm, record->handover_id, record->epoch, record->neighbours,
+               record->neighbour_count, left_s);
+    if (visitor != NULL && record->was_here) /* one after the other */
+        hm_presence_seek(foreign, visitor, foreign->visitors.by_home.count);
+    return visitor != NULL;
+}
+
 /* --- leaving ------------------------------------------------------------------------------------------ */
 
 void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, bool deregister,
@@ -311,6 +324,7 @@ static void on_granted(struct hm_foreign *foreign, struct hm_visitor *visitor, u
     if (lifetime_s > visitor->lifetime_s)
         lifetime_s = visitor->lifetime_s;
     visitor->lifetime_s = lifetime_s;
+    hm_stored_mark(&visitor->stored);
     hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, renewal_ms(lifetime_s));
 }

@@ -74,6 +74,7 @@ static uint32_t next_epoch(struct hm_agent *agent, const struct hm_source_plan *
             epoch = visitor->epoch + 1;
     }
     agent->last_epoch = epoch;
+    hm_store_note_agent(agent->env->store);
     return epoch;
 }
 

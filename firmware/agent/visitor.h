@@ -4,6 +4,7 @@
 #ifndef HM_AGENT_VISITOR_H
 #define HM_AGENT_VISITOR_H
 
+#include "firmware/agent/store.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
 #include "firmware/env.h"
@@ -70,6 +71,7 @@ struct hm_visitor {
     struct hm_registration_state registration;
     struct hm_pair neighbours[HM_CONTROL_MAX_NEIGHBOURS]; /* of its home LAN */
     unsigned neighbour_count;
+    struct hm_stored stored;
     struct hm_visitors *owner;
 };
 

@@ -53,6 +53,7 @@
     X(DHCP_MALFORMED, "dhcp-malformed", "DHCP message with wrong fields or length")                   \
     X(DHCP_RELAY, "dhcp-relay", "DHCP message of a client that is no visitor or binding there")       \
     X(STACK_FULL, "stack-full", "no buffer for a packet to the agent itself")                         \
+    X(STORE_FULL, "store-full", "answer that had to wait for the store, and there was no room")       \
     X(SEND_FAILED, "send-failed", "the interface did not take the frame")
 
 enum hm_drop {
