@@ -65,7 +65,8 @@ void hm_stored_mark(struct hm_stored *stored)
 
 void hm_stored_init(struct hm_stored *stored, struct hm_env *env, enum hm_record_kind kind)
 {
-    *stored = (struct hm_stored){.env = env, .kind = kind};
+    bool is_kept = env->store != NULL && env->store->is_loading;
+    *stored = (struct hm_stored){.env = env, .kind = kind, .is_kept = is_kept};
     hm_stored_mark(stored);
 }
 

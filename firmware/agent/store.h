@@ -33,6 +33,7 @@ struct hm_store {
     struct hm_agent *agent;
     struct hm_env *env;
     struct hm_stored *marked;
+    bool is_loading;     /* what is made now has a record */
     bool is_changed;     /* records without a mark were written, or some were removed */
     uint64_t collecting; /* ticket of the batch that changes go into, from 1 */
     uint64_t durable;    /* newest ticket of which that is known */

@@ -77,7 +77,10 @@ int hm_store_load(struct hm_store *store, const void *key, size_t key_len, const
     int err = hm_record_decode(key, key_len, value, value_len, &record);
     if (err != HM_OK)
         return err;
-    if (!load(store->agent, &record)) {
+    store->is_loading = true;
+    bool is_of_use = load(store->agent, &record);
+    store->is_loading = false;
+    if (!is_of_use) {
         port->store(port->ctx, key, key_len, NULL, 0);
         store->is_changed = true;
     }
