@@ -265,9 +265,8 @@ bool hm_foreign_load(struct hm_foreign *foreign, const struct hm_visitor_record 
     if (hm_visitor_by_home(&foreign->visitors, record->node.home_agent, record->node.home_addr) != NULL ||
         hm_foreign_refusal(foreign, &record->node) != NULL)
         return false;
-    struct hm_visitor *visitor =
-        expect(foreign, &record->node, record->vm, record->handover_id, record->epoch, record->neighbours,
-               record->neighbour_count, left_s);
+    struct hm_visitor *visitor = expect(foreign, &record->node, record->vm, record->handover_id,
+                                        record->epoch, record->neighbours, record->neighbour_count, left_s);
     if (visitor != NULL && record->was_here) /* one after the other */
         hm_presence_seek(foreign, visitor, foreign->visitors.by_home.count);
     return visitor != NULL;

@@ -2,12 +2,12 @@
 /* The store: what an agent knows and must not lose, written down before it is acknowledged.
  *
  * Every binding, visitor and handover has a mark in it. Whoever changes one sets the mark; at the end of each
- * event of the router the marked objects are written as records (wire/record.h) in one batch. While a batch is
- * under way changes collect for the next, so the longer a disk takes, the more goes into one commit. Whatever
- * acknowledges (registration replies, answers on the control channel) waits until all that had been changed
- * before is durable; frames never wait. At the start the platform hands in what it has kept, and the objects
- * come back: a binding forwards at once, a visitor that was here is served after a sign of life, a handover
- * goes on. What is newer elsewhere wins by its epoch, as it does among peers (agent/restart).
+ * event of the router the marked objects are written as records (wire/record.h) in one batch. While a batch
+ * is under way changes collect for the next, so the longer a disk takes, the more goes into one commit.
+ * Whatever acknowledges (registration replies, answers on the control channel) waits until all that had been
+ * changed before is durable; frames never wait. At the start the platform hands in what it has kept, and the
+ * objects come back: a binding forwards at once, a visitor that was here is served after a sign of life, a
+ * handover goes on. What is newer elsewhere wins by its epoch, as it does among peers (agent/restart).
  *
  * Without port.store nothing is kept, and everything here does nothing. */
 #ifndef HM_AGENT_STORE_H
@@ -33,10 +33,10 @@ struct hm_store {
     struct hm_agent *agent;
     struct hm_env *env;
     struct hm_stored *marked;
-    bool is_loading;     /* what is made now has a record */
-    bool is_changed;     /* records without a mark were written, or some were removed */
-    uint64_t collecting; /* ticket of the batch that changes go into, from 1 */
-    uint64_t durable;    /* newest ticket of which that is known */
+    bool is_loading;      /* what is made now has a record */
+    bool is_changed;      /* records without a mark were written, or some were removed */
+    uint64_t collecting;  /* ticket of the batch that changes go into, from 1 */
+    uint64_t durable;     /* newest ticket of which that is known */
     struct hm_held *held; /* a ring, oldest at held_first; NULL: nothing is kept */
     unsigned held_first, held_count;
     void *arg;

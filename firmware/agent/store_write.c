@@ -50,13 +50,13 @@ static bool describe_binding(const struct hm_binding *binding, struct hm_binding
 
 static bool describe_visitor(const struct hm_visitor *visitor, struct hm_visitor_record *record)
 {
-    *record = (struct hm_visitor_record){.node = visitor->node,
-                                         .was_here =
-                                             visitor->state == HM_VISITOR_PRESENT || visitor->awaits_sign,
-                                         .handover_id = visitor->handover_id,
-                                         .epoch = visitor->epoch,
-                                         .end_ntp = end_of(visitor->owner->env, &visitor->lifetime),
-                                         .neighbour_count = visitor->neighbour_count};
+    *record =
+        (struct hm_visitor_record){.node = visitor->node,
+                                   .was_here = visitor->state == HM_VISITOR_PRESENT || visitor->awaits_sign,
+                                   .handover_id = visitor->handover_id,
+                                   .epoch = visitor->epoch,
+                                   .end_ntp = end_of(visitor->owner->env, &visitor->lifetime),
+                                   .neighbour_count = visitor->neighbour_count};
     memcpy(record->vm, visitor->vm, sizeof(record->vm));
     memcpy(record->neighbours, visitor->neighbours, sizeof(record->neighbours));
     return visitor->state != HM_VISITOR_LEAVING;

@@ -2,8 +2,6 @@
 /* Scenarios: agents with a store are killed, and what they had acknowledged is there again. */
 #include "tests/scenario/forge.h"
 
-#include <stdio.h>
-
 #define STAGED_S 20
 #define DOWN_US (300u * HM_SIM_MS)
 
@@ -186,8 +184,8 @@ static void test_a23_an_old_registration_is_refused_after_a_restart(void **state
 {
     struct hm_sim_world *world = *state;
     struct hm_sim_agent *agent = &world->sites[HM_SIM_A].agent;
-    struct forged_request request = {
-        .lifetime_s = 60, .identification = hm_ntp_add_ms(hm_sim_agent_time(agent).ntp, 5000)};
+    struct forged_request request = {.lifetime_s = 60,
+                                     .identification = hm_ntp_add_ms(hm_sim_agent_time(agent).ntp, 5000)};
 
     assert_int_equal(forge_request(world, &request, NULL), HM_CODE_ACCEPTED);
     kill_agent(world, HM_SIM_A);
@@ -214,6 +212,10 @@ static void test_a_binding_that_expired_meanwhile_is_gone(void **state)
 }
 
 /* --- killed at every step ----------------------------------------------------------------------------- */
+
+#define NOT_KILLED UINT64_MAX
+
+static uint64_t killed_at_us = NOT_KILLED; /* for whoever reads of a failure */
 
 struct outage {
     struct hm_sim_world *world;
@@ -267,12 +269,21 @@ static void kill_at_every_step(unsigned sites, enum hm_sim_site_number from, enu
 
     for (uint64_t at_us = 0; at_us < 120 * HM_SIM_MS; at_us += 1700) {
         struct hm_sim_world *world = scenario_create(&options);
-
         if (from != HM_SIM_A)
             handover(world, &world->vm, HM_SIM_A, from);
         move_through_an_outage(world, sites, from, to, at_us);
         hm_sim_world_destroy(world);
     }
+    killed_at_us = NOT_KILLED;
+}
+
+static int tell_when(void **state)
+{
+    (void)state;
+    if (killed_at_us != NOT_KILLED)
+        print_message("that was a kill %u us after the announcement\n", (unsigned)killed_at_us);
+    killed_at_us = NOT_KILLED;
+    return 0;
 }
 
 static void test_home_agent_killed_at_every_step(void **state)
@@ -299,6 +310,12 @@ static void test_all_killed_at_every_step_of_a_second_move(void **state)
     kill_at_every_step(7, HM_SIM_B, HM_SIM_C);
 }
 
+static void test_source_killed_at_every_step_of_a_second_move(void **state)
+{
+    (void)state;
+    kill_at_every_step(2, HM_SIM_B, HM_SIM_C);
+}
+
 static void test_all_killed_at_every_step_of_a_return(void **state)
 {
     (void)state;
@@ -317,11 +334,12 @@ int main(void)
         STORE_SCENARIO(test_what_was_lost_was_not_acknowledged),
         STORE_SCENARIO(test_a23_an_old_registration_is_refused_after_a_restart),
         STORE_SCENARIO(test_a_binding_that_expired_meanwhile_is_gone),
-        cmocka_unit_test(test_home_agent_killed_at_every_step),
-        cmocka_unit_test(test_destination_killed_at_every_step),
-        cmocka_unit_test(test_all_killed_at_every_step),
-        cmocka_unit_test(test_all_killed_at_every_step_of_a_second_move),
-        cmocka_unit_test(test_all_killed_at_every_step_of_a_return),
+        cmocka_unit_test_teardown(test_home_agent_killed_at_every_step, tell_when),
+        cmocka_unit_test_teardown(test_destination_killed_at_every_step, tell_when),
+        cmocka_unit_test_teardown(test_all_killed_at_every_step, tell_when),
+        cmocka_unit_test_teardown(test_all_killed_at_every_step_of_a_second_move, tell_when),
+        cmocka_unit_test_teardown(test_source_killed_at_every_step_of_a_second_move, tell_when),
+        cmocka_unit_test_teardown(test_all_killed_at_every_step_of_a_return, tell_when),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
