@@ -150,6 +150,11 @@ static uint32_t sum_of(uint32_t crc, const uint8_t *bytes, size_t len)
     return ~crc;
 }
 
+uint32_t hm_record_sum(const uint8_t *key, size_t key_len, const uint8_t *bytes, size_t len)
+{
+    return sum_of(sum_of(0, key, key_len), bytes, len);
+}
+
 size_t hm_record_encode(const struct hm_record *record, uint8_t bytes[HM_RECORD_MAX_LEN])
 {
     uint8_t key[HM_RECORD_KEY_LEN];
@@ -158,7 +163,7 @@ size_t hm_record_encode(const struct hm_record *record, uint8_t bytes[HM_RECORD_
     hm_writer_init(&writer, bytes, HM_RECORD_MAX_LEN);
     hm_write_u8(&writer, HM_RECORD_VERSION);
     write_fields(&writer, record);
-    hm_write_u32(&writer, sum_of(sum_of(0, key, key_len), bytes, writer.len));
+    hm_write_u32(&writer, hm_record_sum(key, key_len, bytes, writer.len));
     assert(!writer.failed);
     return writer.len;
 }
@@ -312,7 +317,7 @@ static bool is_whole(const uint8_t *key, size_t key_len, const uint8_t *bytes, s
     hm_reader_init(&reader, bytes, len);
     const uint8_t *covered = hm_read_take(&reader, len < SUM_LEN ? len : len - SUM_LEN);
     uint32_t sum = hm_read_u32(&reader);
-    return !reader.failed && sum == sum_of(sum_of(0, key, key_len), covered, len - SUM_LEN);
+    return !reader.failed && sum == hm_record_sum(key, key_len, covered, len - SUM_LEN);
 }
 
 int hm_record_decode(const uint8_t *key, size_t key_len, const uint8_t *bytes, size_t len,

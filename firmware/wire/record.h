@@ -108,6 +108,9 @@ size_t hm_record_encode_key(const struct hm_record *record, uint8_t key[HM_RECOR
 /* Writes the record's value; gives its length. */
 size_t hm_record_encode(const struct hm_record *record, uint8_t bytes[HM_RECORD_MAX_LEN]);
 
+/* What stands at a value's end: the sum over the key and the value up to there. */
+uint32_t hm_record_sum(const uint8_t *key, size_t key_len, const uint8_t *bytes, size_t len);
+
 /* HM_OK; HM_ERR_MALFORMED: damaged, or no record; HM_ERR_UNKNOWN: whole, and of a version or kind that is not
  * known. *out is set only when it is HM_OK. */
 int hm_record_decode(const uint8_t *key, size_t key_len, const uint8_t *bytes, size_t len,
