@@ -269,6 +269,8 @@ bool hm_foreign_load(struct hm_foreign *foreign, const struct hm_visitor_record 
                                         record->epoch, record->neighbours, record->neighbour_count, left_s);
     if (visitor != NULL && record->was_here) /* one after the other */
         hm_presence_seek(foreign, visitor, foreign->visitors.by_home.count);
+    else if (visitor != NULL)
+        hm_presence_ask(foreign, visitor);
     return visitor != NULL;
 }
 

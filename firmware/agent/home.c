@@ -174,6 +174,8 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
         binding->epoch = request->ext.epoch;
     }
     if (is_renewal) {
+        if (binding->staged_handover_id != 0 && binding->staged_handover_id == binding->handover_id)
+            unstage(home, binding, "it has landed there"); /* its agent restarted, and staged it once more */
         hm_takeover_resume(&binding->takeover);
         return;
     }

@@ -30,6 +30,8 @@ static void on_renewal(void *arg)
     struct hm_foreign *foreign = visitor->owner->arg;
     uint64_t silent_ms = hm_env_ms(foreign->env) - visitor->seen_ms;
     bool is_sought = visitor->state == HM_VISITOR_EXPECTED && visitor->awaits_sign;
+    if (visitor->state == HM_VISITOR_EXPECTED && !is_sought)
+        probe(foreign, visitor);
     if (visitor->state != HM_VISITOR_PRESENT && !is_sought)
         return;
     if (!is_sought && silent_ms <= FRESH_MS) {
@@ -52,6 +54,12 @@ void hm_presence_seek(struct hm_foreign *foreign, struct hm_visitor *visitor, ui
     visitor->seen_ms = 0;
     visitor->awaits_sign = true;
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, in_ms);
+}
+
+void hm_presence_ask(struct hm_foreign *foreign, struct hm_visitor *visitor)
+{
+    probe(foreign, visitor);
+    hm_timer_arm(&foreign->env->wheel, &visitor->renewal, PROBE_MS);
 }
 
 void hm_presence_seen(struct hm_foreign *foreign, struct hm_visitor *visitor)
