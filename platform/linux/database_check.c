@@ -5,6 +5,7 @@
  * number of records is compared with the one that the root tells, the seal with the last transaction, and
  * all of it happens in a child: what crashes there, or does not end, is damaged. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,23 +94,47 @@ static enum verdict walk(MDB_txn *txn, MDB_dbi dbi, size_t *sealed_at)
     return count == stat.ms_entries ? WHOLE : BAD_COUNT;
 }
 
+/* LMDB takes the newer one of two roots, by their numbers. A damaged number lets it take the older one, and
+ * the last transaction is gone without a word; so the two must follow each other. 64-bit layout of LMDB 0.9:
+ * page header 16, magic and version 8, map 16, two trees of 48, last page 8, number. */
+static bool is_newest_root(const char *path, const MDB_envinfo *info, size_t page_len)
+{
+    const off_t number_at = 16 + 8 + 16 + 2 * 48 + 8;
+    char file[HM_PATH_LEN + sizeof(HM_DATABASE_FILE)];
+    uint64_t numbers[2] = {0, 0};
+    bool is_read = sizeof(size_t) == sizeof(numbers[0]);
+    int fd;
+
+    snprintf(file, sizeof(file), "%s/%s", path, HM_DATABASE_FILE);
+    fd = open(file, O_RDONLY | O_CLOEXEC);
+    for (unsigned i = 0; i < 2; i++)
+        is_read = is_read && pread(fd, &numbers[i], sizeof(numbers[i]), (off_t)(i * page_len) + number_at) ==
+                                 (ssize_t)sizeof(numbers[i]);
+    if (fd >= 0)
+        close(fd);
+    if (!is_read || (numbers[0] != info->me_last_txnid && numbers[1] != info->me_last_txnid))
+        return true; /* another layout: not to be judged */
+    return numbers[0] + 1 == numbers[1] || numbers[1] + 1 == numbers[0];
+}
+
 static enum verdict check(const char *path)
 {
     MDB_env *env;
     MDB_txn *txn;
     MDB_dbi dbi;
     MDB_envinfo info;
+    MDB_stat stat;
     size_t sealed_at = 0;
     enum verdict verdict;
 
     if (mdb_env_create(&env) != 0 || mdb_env_open(env, path, MDB_RDONLY | MDB_NOLOCK, 0) != 0 ||
-        mdb_env_info(env, &info) != 0 || mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) != 0 ||
-        mdb_dbi_open(txn, NULL, 0, &dbi) != 0)
+        mdb_env_info(env, &info) != 0 || mdb_env_stat(env, &stat) != 0 ||
+        mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) != 0 || mdb_dbi_open(txn, NULL, 0, &dbi) != 0)
         return UNREADABLE;
     verdict = walk(txn, 0, NULL); /* the free pages, as mdb_stat reads them */
     if (verdict == WHOLE)
         verdict = walk(txn, dbi, &sealed_at);
-    if (verdict == WHOLE && sealed_at != info.me_last_txnid)
+    if (verdict == WHOLE && (sealed_at != info.me_last_txnid || !is_newest_root(path, &info, stat.ms_psize)))
         verdict = BAD_SEAL;
     return verdict;
 }
