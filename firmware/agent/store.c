@@ -120,37 +120,6 @@ void hm_store_note_shield(struct hm_store *store, const struct hm_mac *mac, bool
         hm_store_put(store, &record, is_there);
 }
 
-/* --- batches ------------------------------------------------------------------------------------------ */
-
-static void write_object(struct hm_store *store, struct hm_stored *stored)
-{
-    struct hm_record record;
-    bool is_to_keep = hm_store_describe(stored, &record);
-    if (is_to_keep || stored->is_kept)
-        hm_store_put(store, &record, is_to_keep);
-    stored->is_kept = is_to_keep;
-}
-
-static bool is_under_way(const struct hm_store *store)
-{
-    return store->durable + 1 < store->collecting;
-}
-
-void hm_store_flush(struct hm_store *store)
-{
-    if (is_under_way(store) || (store->marked == NULL && !store->is_changed))
-        return;
-    while (store->marked != NULL) {
-        struct hm_stored *stored = store->marked;
-        unmark(stored);
-        write_object(store, stored);
-    }
-    if (!store->is_changed)
-        return;
-    store->is_changed = false;
-    store->env->port->commit(store->env->port->ctx, store->collecting++);
-}
-
 /* --- messages that wait ------------------------------------------------------------------------------- */
 
 bool hm_store_hold(struct hm_store *store, const struct hm_endpoint *to, const struct hm_datagram *datagram)
@@ -182,13 +151,52 @@ static void send_held(struct hm_store *store, const struct hm_held *held)
         store->send(store->arg, &held->datagram);
 }
 
-void hm_store_committed(struct hm_store *store, uint64_t ticket)
+/* Sends what waited for no later ticket. */
+static void release(struct hm_store *store, uint64_t ticket)
 {
-    assert(ticket < store->collecting);
-    store->durable = ticket;
     while (store->held_count > 0 && store->held[store->held_first].ticket <= ticket) {
         send_held(store, &store->held[store->held_first]);
         store->held_first = (store->held_first + 1) % MAX_HELD;
         store->held_count--;
     }
+}
+
+/* --- batches ------------------------------------------------------------------------------------------ */
+
+static void write_object(struct hm_store *store, struct hm_stored *stored)
+{
+    struct hm_record record;
+    bool is_to_keep = hm_store_describe(stored, &record);
+    if (is_to_keep || stored->is_kept)
+        hm_store_put(store, &record, is_to_keep);
+    stored->is_kept = is_to_keep;
+}
+
+static bool is_under_way(const struct hm_store *store)
+{
+    return store->durable + 1 < store->collecting;
+}
+
+void hm_store_flush(struct hm_store *store)
+{
+    if (is_under_way(store) || (store->marked == NULL && !store->is_changed))
+        return;
+    while (store->marked != NULL) {
+        struct hm_stored *stored = store->marked;
+        unmark(stored);
+        write_object(store, stored);
+    }
+    if (!store->is_changed) { /* what was marked has left nothing to be kept */
+        release(store, store->collecting);
+        return;
+    }
+    store->is_changed = false;
+    store->env->port->commit(store->env->port->ctx, store->collecting++);
+}
+
+void hm_store_committed(struct hm_store *store, uint64_t ticket)
+{
+    assert(ticket < store->collecting);
+    store->durable = ticket;
+    release(store, ticket);
 }

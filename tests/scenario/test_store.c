@@ -177,6 +177,25 @@ static void test_what_was_lost_was_not_acknowledged(void **state)
     assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
 }
 
+/* A move that is refused leaves nothing to be written, and its answer does not wait for ever. */
+static void test_a_refused_move_is_answered(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_host vm2;
+    struct hm_control_message imminent;
+
+    kill_agent(world, HM_SIM_B);
+    world->sites[HM_SIM_B].agent.config.max_visitors = 1;
+    start_agent(world, HM_SIM_B);
+    hm_sim_run_for(&world->sim, 100 * HM_SIM_MS);
+    hm_sim_world_add_vm(world, &vm2, "vm2", HM_SIM_A, 6);
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    imminent = hm_sim_imminent(&vm2, &world->sites[HM_SIM_B]);
+    assert_int_equal(hm_sim_hypervisor_call(&world->sites[HM_SIM_A].hypervisor, &imminent),
+                     HM_CONTROL_REFUSED);
+    hm_sim_host_fini(&vm2);
+}
+
 /* Identifications run ahead of the clock by up to the tolerance: the agent's start alone does not tell which
  * are old. */
 static void test_a23_an_old_registration_is_refused_after_a_restart(void **state)
@@ -331,6 +350,7 @@ int main(void)
         STORE_SCENARIO(test_a_return_in_the_dark),
         STORE_SCENARIO(test_an_answer_waits_for_the_disk),
         STORE_SCENARIO(test_what_was_lost_was_not_acknowledged),
+        STORE_SCENARIO(test_a_refused_move_is_answered),
         STORE_SCENARIO(test_a23_an_old_registration_is_refused_after_a_restart),
         STORE_SCENARIO(test_a_binding_that_expired_meanwhile_is_gone),
         cmocka_unit_test_teardown(test_home_agent_killed_at_every_step, tell_when),
