@@ -193,7 +193,6 @@ static void test_a_refused_move_is_answered(void **state)
     imminent = hm_sim_imminent(&vm2, &world->sites[HM_SIM_B]);
     assert_int_equal(hm_sim_hypervisor_call(&world->sites[HM_SIM_A].hypervisor, &imminent),
                      HM_CONTROL_REFUSED);
-    hm_sim_host_fini(&vm2);
 }
 
 /* Identifications run ahead of the clock by up to the tolerance: the agent's start alone does not tell which
