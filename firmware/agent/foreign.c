@@ -267,11 +267,15 @@ bool hm_foreign_load(struct hm_foreign *foreign, const struct hm_visitor_record 
         return false;
     struct hm_visitor *visitor = expect(foreign, &record->node, record->vm, record->handover_id,
                                         record->epoch, record->neighbours, record->neighbour_count, left_s);
-    if (visitor != NULL && record->was_here) /* one after the other */
+    if (visitor == NULL)
+        return false;
+    visitor->is_revocable = record->is_revocable;
+    visitor->registered_time = record->registered_time;
+    if (record->was_here) /* one after the other */
         hm_presence_seek(foreign, visitor, foreign->visitors.by_home.count);
-    else if (visitor != NULL)
+    else
         hm_presence_ask(foreign, visitor);
-    return visitor != NULL;
+    return true;
 }
 
 /* --- leaving ------------------------------------------------------------------------------------------ */
@@ -303,7 +307,14 @@ int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
 {
     struct hm_visitor *visitor =
         hm_visitor_by_home(&foreign->visitors, peer->config->addr, revocation->home_addr);
-    if (visitor == NULL || visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING)
+    bool is_sought = visitor != NULL && visitor->state == HM_VISITOR_EXPECTED && visitor->awaits_sign;
+    if (is_sought && !visitor->is_revocable && is_timely(foreign, peer, revocation->id)) {
+        hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "it is not here any more, says its home agent");
+        forget(foreign, visitor);
+        return HM_OK;
+    }
+    if (visitor == NULL || (visitor->state == HM_VISITOR_EXPECTED && !is_sought) ||
+        visitor->state == HM_VISITOR_BUFFERING)
         return is_timely(foreign, peer, revocation->id) ? HM_OK : HM_ERR_REPLAY; /* an earlier visit ended */
     if (!visitor->is_revocable || !hm_revocation_is_after(revocation->id, visitor->registered_time))
         return HM_ERR_REPLAY;

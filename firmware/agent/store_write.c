@@ -56,7 +56,9 @@ static bool describe_visitor(const struct hm_visitor *visitor, struct hm_visitor
                                    .handover_id = visitor->handover_id,
                                    .epoch = visitor->epoch,
                                    .end_ntp = end_of(visitor->owner->env, &visitor->lifetime),
-                                   .neighbour_count = visitor->neighbour_count};
+                                   .neighbour_count = visitor->neighbour_count,
+                                   .is_revocable = visitor->is_revocable,
+                                   .registered_time = visitor->registered_time};
     memcpy(record->vm, visitor->vm, sizeof(record->vm));
     memcpy(record->neighbours, visitor->neighbours, sizeof(record->neighbours));
     return visitor->state != HM_VISITOR_LEAVING;

@@ -68,6 +68,8 @@ static void write_visitor(struct hm_writer *writer, const struct hm_visitor_reco
         hm_write_u32(writer, visitor->neighbours[i].addr);
         hm_write_mac(writer, &visitor->neighbours[i].mac);
     }
+    hm_write_u8(writer, visitor->is_revocable);
+    hm_write_u32(writer, visitor->registered_time);
 }
 
 static void write_handover(struct hm_writer *writer, const struct hm_handover_record *handover)
@@ -242,6 +244,8 @@ static void read_visitor(struct hm_reader *reader, struct hm_visitor_record *vis
         visitor->neighbours[i].addr = hm_read_u32(reader);
         hm_read_mac(reader, &visitor->neighbours[i].mac);
     }
+    visitor->is_revocable = read_count(reader, 1) != 0;
+    visitor->registered_time = hm_read_u32(reader);
 }
 
 static void read_handover(struct hm_reader *reader, struct hm_handover_record *handover)

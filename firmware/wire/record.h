@@ -63,6 +63,8 @@ struct hm_visitor_record {
     uint64_t end_ntp;
     struct hm_pair neighbours[HM_CONTROL_MAX_NEIGHBOURS];
     unsigned neighbour_count;
+    bool is_revocable;
+    uint32_t registered_time;
 };
 
 enum hm_record_stage {

@@ -172,7 +172,8 @@ def records():
            time + b"\1" + node)
     record("mobile", b"M" + addr, time)
     record("shield", b"S" + VM_MAC, b"")
-    record("visitor", b"V" + router + addr, node + name(b"vm1") + b"\1" + HANDOVER[:8] + end + b"\1" + router + VM_MAC)
+    record("visitor", b"V" + router + addr, node + name(b"vm1") + b"\1" + HANDOVER[:8] + end + b"\1" + router + VM_MAC +
+           b"\1" + bytes(4))
     record("unknown", b"X", b"")
 
 

@@ -56,8 +56,14 @@ static struct hm_record record_of(enum hm_record_kind kind)
         record.shield = MAC;
         break;
     case HM_RECORD_VISITOR:
-        record.visitor = (struct hm_visitor_record){
-            .node = NODE, .vm = "vm1", .was_here = true, .handover_id = 22, .epoch = 23, .end_ntp = 24};
+        record.visitor = (struct hm_visitor_record){.node = NODE,
+                                                    .vm = "vm1",
+                                                    .was_here = true,
+                                                    .handover_id = 22,
+                                                    .epoch = 23,
+                                                    .end_ntp = 24,
+                                                    .is_revocable = true,
+                                                    .registered_time = 25};
         for (unsigned i = 0; i < HM_CONTROL_MAX_NEIGHBOURS; i++)
             record.visitor.neighbours[record.visitor.neighbour_count++] = (struct hm_pair){0x0a010009, MAC};
         break;
