@@ -37,7 +37,8 @@ static void send_to_kernel(void *arg, const struct hm_endpoint *to, const void *
     agent->env->port->send_datagram(agent->env->port->ctx, to, bytes, len);
 }
 
-static void send_answer(void *arg, const struct hm_control_from *to, const void *bytes, size_t len)
+static void send_answer(void *arg, const struct hm_control_from *to, const void *bytes, size_t len,
+                        bool acknowledges)
 {
     struct hm_agent *agent = arg;
     struct hm_datagram datagram = {.local_addr = to->local_addr,
@@ -46,7 +47,7 @@ static void send_answer(void *arg, const struct hm_control_from *to, const void 
                                    .remote_port = to->endpoint.port,
                                    .bytes = bytes,
                                    .len = len};
-    if (hm_store_hold(&agent->store, to->kernel ? &to->endpoint : NULL, &datagram))
+    if (acknowledges && hm_store_hold(&agent->store, to->kernel ? &to->endpoint : NULL, &datagram))
         return;
     if (to->kernel)
         send_to_kernel(agent, &to->endpoint, bytes, len);

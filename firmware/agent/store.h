@@ -5,9 +5,10 @@
  * event of the router the marked objects are written as records (wire/record.h) in one batch. While a batch
  * is under way changes collect for the next, so the longer a disk takes, the more goes into one commit.
  * Whatever acknowledges (registration replies, answers on the control channel) waits until all that had been
- * changed before is durable; frames never wait. At the start the platform hands in what it has kept, and the
- * objects come back: a binding forwards at once, a visitor that was here is served after a sign of life, a
- * handover goes on. What is newer elsewhere wins by its epoch, as it does among peers (agent/restart).
+ * changed before is durable; frames never wait, nor does what is told while a machine is stopped. At the
+ * start the platform hands in what it has kept, and the objects come back: a binding forwards at once, a
+ * visitor that was here is served after a sign of life, a handover goes on. What is newer elsewhere wins by
+ * its epoch, as it does among peers (agent/restart).
  *
  * Without port.store nothing is kept, and everything here does nothing. */
 #ifndef HM_AGENT_STORE_H

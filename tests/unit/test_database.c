@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The store on disk: what was committed is there again, one agent has it, and damage of any kind is seen. */
-#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -148,6 +149,34 @@ static void test_what_was_not_committed_is_not(void **state)
     assert_int_equal(records_of(f), RECORDS - 1);
 }
 
+/* The disk is full, and then it is not. */
+static void test_what_cannot_be_written_is_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before, limit;
+    struct stat status;
+
+    fill(f);
+    assert_int_equal(open_database(f), 0);
+    assert_int_equal(stat(f->file, &status), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    limit = (struct rlimit){.rlim_cur = (rlim_t)status.st_size, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    f->committed = 0;
+    for (unsigned i = 0; i < 100 * RECORDS; i++)
+        change(f, i, true);
+    hm_database_commit(&f->database, 1);
+    while (!f->database.has_failed)
+        uv_run(&f->loop, UV_RUN_ONCE);
+    assert_int_equal(f->committed, 0);
+    setrlimit(RLIMIT_FSIZE, &before);
+    uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_int_equal(f->committed, 1);
+    close_database(f);
+    assert_int_equal(records_of(f), 100 * RECORDS);
+}
+
 static void test_its_folder_is_private(void **state)
 {
     struct fixture *f = *state;
@@ -293,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DATABASE_TEST(test_what_was_committed_is_there_again),
         DATABASE_TEST(test_what_was_not_committed_is_not),
+        DATABASE_TEST(test_what_cannot_be_written_is_tried_again),
         DATABASE_TEST(test_its_folder_is_private),
         DATABASE_TEST(test_one_agent_has_it),
         DATABASE_TEST(test_a_new_one_is_whole_and_an_empty_file_is_not),
