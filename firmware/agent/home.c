@@ -204,9 +204,10 @@ static struct hm_binding *make_room(struct hm_home *home, uint32_t home_addr, co
         binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
         if (binding->state != HM_BINDING_HOME)
             continue;
-        if ((int64_t)(binding->identification - hm_home_oldest_fresh(home)) > 0)
+        if ((int64_t)(binding->identification - hm_home_oldest_fresh(home)) > 0) {
             home->forgotten = binding->identification;
-        hm_store_note_agent(home->env->store);
+            hm_store_note_agent(home->env->store);
+        }
         hm_binding_remove(binding);
         return hm_binding_add(&home->bindings, home_addr, mac);
     }

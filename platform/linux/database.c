@@ -203,11 +203,15 @@ size_t hm_database_each(struct hm_database *database,
     MDB_cursor *cursor;
     MDB_val key, value;
     size_t count = 0;
+    int err = mdb_txn_begin(database->env, NULL, MDB_RDONLY, &txn);
 
-    if (mdb_txn_begin(database->env, NULL, MDB_RDONLY, &txn) != 0)
+    if (err != 0) {
+        fail(database, "cannot be read", mdb_strerror(err));
         return 0;
-    if (mdb_cursor_open(txn, database->dbi, &cursor) == 0) {
-        while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+    }
+    err = mdb_cursor_open(txn, database->dbi, &cursor);
+    if (err == 0) {
+        while ((err = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
             if (key.mv_size == HM_DATABASE_SEAL_LEN && *(const char *)key.mv_data == '\0')
                 continue;
             record(ctx, key.mv_data, key.mv_size, value.mv_data, value.mv_size);
@@ -215,6 +219,8 @@ size_t hm_database_each(struct hm_database *database,
         }
         mdb_cursor_close(cursor);
     }
+    if (err != MDB_NOTFOUND)
+        fail(database, "cannot be read to its end", mdb_strerror(err));
     mdb_txn_abort(txn);
     return count;
 }
@@ -232,7 +238,6 @@ static void on_worked(uv_work_t *request, int status);
 
 static void begin(struct hm_database *database)
 {
-    database->is_busy = true;
     uv_queue_work(database->loop, &database->work, work, on_worked);
 }
 
@@ -246,7 +251,6 @@ static void on_worked(uv_work_t *request, int status)
     struct hm_database *database = request->data;
 
     (void)status;
-    database->is_busy = false;
     if (database->result != 0) {
         if (!database->has_failed)
             hm_log_printf(

@@ -11,6 +11,8 @@
 
 #include "config/platform_config.h"
 
+struct hm_router;
+
 #define HM_DATABASE_FILE "data.mdb"
 
 /* The seal: a record of the database's own with the number of the transaction that wrote it, the last one.
@@ -34,11 +36,10 @@ struct hm_database {
     uv_work_t work;
     uv_timer_t retry;
     bool has_timer;
-    bool is_busy; /* `committing` is the worker's */
     bool has_failed;
-    int result; /* of the last transaction: LMDB's or errno */
-    struct hm_changes collecting, committing;
-    uint64_t ticket; /* of `committing` */
+    int result;                               /* of the last transaction: LMDB's or errno */
+    struct hm_changes collecting, committing; /* the second is the worker's while it works */
+    uint64_t ticket;                          /* of `committing` */
     void *ctx;
     void (*on_committed)(void *ctx, uint64_t ticket); /* called from the loop */
 };
@@ -53,6 +54,11 @@ size_t hm_database_each(struct hm_database *database,
                         void (*record)(void *ctx, const void *key, size_t key_len, const void *value,
                                        size_t value_len),
                         void *ctx);
+
+/* database_load: how large the database of such an agent may become, in bytes. */
+size_t hm_database_map_len(const struct hm_router_config *config);
+/* database_load: hands all records to the router, and logs how many. */
+void hm_database_load(struct hm_database *database, struct hm_router *router);
 
 /* Struct hm_port's two functions. */
 void hm_database_change(struct hm_database *database, const void *key, size_t key_len, const void *value,

@@ -30,8 +30,6 @@
 
 #define BATCH 64
 #define TIMER_OFF UINT64_MAX
-#define STORE_BASE_LEN ((size_t)64 << 20)
-#define STORE_RECORD_LEN 4096
 
 struct loop;
 
@@ -267,33 +265,16 @@ static void init_handles(struct loop *loop)
     loop->has_handles = true;
 }
 
-/* A record takes some 250 bytes; while a transaction runs the pages that it changes are there twice. */
 static int open_store(struct loop *loop)
 {
-    const struct hm_router_config *router = &loop->config->router;
-    size_t records = (size_t)router->max_bindings + router->max_visitors + router->max_handovers;
+    const struct hm_platform_config *config = &loop->config->platform;
 
-    if (loop->config->platform.store[0] == '\0')
+    if (config->store[0] == '\0')
         return 0;
     loop->database.ctx = loop;
     loop->database.on_committed = on_committed;
-    return hm_database_open(&loop->database, &loop->uv, loop->config->platform.store,
-                            loop->config->platform.user, STORE_BASE_LEN + records * STORE_RECORD_LEN);
-}
-
-static void load_record(void *ctx, const void *key, size_t key_len, const void *value, size_t value_len)
-{
-    struct loop *loop = ctx;
-
-    if (hm_router_load(loop->router, key, key_len, value, value_len) != 0)
-        hm_log_printf(HM_LOG_ERROR, "store %s: a record was damaged just now", loop->database.path);
-}
-
-static void load_records(struct loop *loop)
-{
-    if (loop->database.env != NULL)
-        hm_log_printf(HM_LOG_INFO, "store %s: %zu records", loop->database.path,
-                      hm_database_each(&loop->database, load_record, loop));
+    return hm_database_open(&loop->database, &loop->uv, config->store, config->user,
+                            hm_database_map_len(&loop->config->router));
 }
 
 static int create_router(struct loop *loop)
@@ -321,7 +302,8 @@ static int create_router(struct loop *loop)
                       hm_err_text((enum hm_err)err));
         return err;
     }
-    load_records(loop);
+    if (loop->database.env != NULL)
+        hm_database_load(&loop->database, loop->router);
     set_timer(loop, &now);
     return 0;
 }
