@@ -18,6 +18,14 @@ static void free_list(struct hm_sim_record **list)
     }
 }
 
+static int compare(const struct hm_sim_record *a, const struct hm_sim_record *b)
+{
+    size_t len = a->key_len < b->key_len ? a->key_len : b->key_len;
+    int order = memcmp(a->key, b->key, len);
+
+    return order != 0 ? order : (int)a->key_len - (int)b->key_len;
+}
+
 /* Changes come newest first. */
 static void apply(struct hm_sim_store *store, struct hm_sim_record *change)
 {
@@ -26,10 +34,9 @@ static void apply(struct hm_sim_store *store, struct hm_sim_record *change)
     if (change == NULL)
         return;
     apply(store, change->next);
-    while (*at != NULL &&
-           ((*at)->key_len != change->key_len || memcmp((*at)->key, change->key, change->key_len) != 0))
+    while (*at != NULL && compare(*at, change) < 0)
         at = &(*at)->next;
-    if (*at != NULL) {
+    if (*at != NULL && compare(*at, change) == 0) {
         struct hm_sim_record *old = *at;
 
         *at = old->next;
@@ -39,8 +46,8 @@ static void apply(struct hm_sim_store *store, struct hm_sim_record *change)
         free(change);
         return;
     }
-    change->next = store->records;
-    store->records = change;
+    change->next = *at;
+    *at = change;
 }
 
 static void on_committed(void *arg)

@@ -20,7 +20,7 @@ struct hm_sim_record {
 struct hm_sim_store {
     struct hm_sim *sim;
     uint64_t commit_us;
-    struct hm_sim_record *records;    /* durable */
+    struct hm_sim_record *records;    /* durable, in the order of their keys */
     struct hm_sim_record *collecting; /* changes, newest first */
     struct hm_sim_record *committing;
     uint64_t ticket;
