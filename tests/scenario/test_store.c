@@ -195,6 +195,26 @@ static void test_a_refused_move_is_answered(void **state)
                      HM_CONTROL_REFUSED);
 }
 
+/* The hypervisor has closed a port, and says so once. */
+static void test_a_shield_survives(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *site = &world->sites[HM_SIM_B];
+    struct hm_control_message shield = hm_sim_about(HM_OP_SHIELD, &world->vm);
+
+    shield.macs[shield.mac_count++] = world->vm.iface.mac;
+    assert_int_equal(hm_sim_hypervisor_call(&site->hypervisor, &shield), HM_CONTROL_OK);
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
+    kill_agent(world, HM_SIM_B);
+    start_agent(world, HM_SIM_B);
+    hm_sim_run_for(&world->sim, HM_SIM_S);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
+    strcpy(shield.state, "remove");
+    assert_int_equal(hm_sim_hypervisor_call(&site->hypervisor, &shield), HM_CONTROL_OK);
+    assert_int_equal(hm_sim_store_count(&site->agent.store, HM_RECORD_SHIELD), 0);
+}
+
 /* Identifications run ahead of the clock by up to the tolerance: the agent's start alone does not tell which
  * are old. */
 static void test_a23_an_old_registration_is_refused_after_a_restart(void **state)
@@ -350,6 +370,7 @@ int main(void)
         STORE_SCENARIO(test_an_answer_waits_for_the_disk),
         STORE_SCENARIO(test_what_was_lost_was_not_acknowledged),
         STORE_SCENARIO(test_a_refused_move_is_answered),
+        STORE_SCENARIO(test_a_shield_survives),
         STORE_SCENARIO(test_a23_an_old_registration_is_refused_after_a_restart),
         STORE_SCENARIO(test_a_binding_that_expired_meanwhile_is_gone),
         cmocka_unit_test_teardown(test_home_agent_killed_at_every_step, tell_when),
