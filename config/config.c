@@ -107,6 +107,10 @@ static void assemble_agent(const struct hm_agent_section *agent, struct hm_confi
         strcpy(config->platform.socket, agent->socket);
     else
         snprintf(config->platform.socket, HM_PATH_LEN, HM_RUN_DIR "/%s.sock", agent->name);
+    if (agent->store[0] == '\0')
+        snprintf(config->platform.store, HM_PATH_LEN, HM_STORE_DIR "/%s", agent->name);
+    else if (strcmp(agent->store, "none") != 0)
+        strcpy(config->platform.store, agent->store);
 }
 
 static void assemble_mobility(const struct hm_document *document, struct hm_router_config *router)

@@ -32,6 +32,10 @@ static const struct hm_key_spec AGENT_KEYS[] = {
     {.key = "socket", .type = HM_VALUE_PATH, AT(socket), .max = HM_SOCKET_PATH_MAX,
      .otherwise = HM_RUN_DIR "/NAME.sock",
      .help = "The Unix socket on which the agent answers `hypermip status` and the other reports."},
+    {.key = "store", .type = HM_VALUE_PATH, AT(store), .max = HM_PATH_LEN - 1,
+     .otherwise = HM_STORE_DIR "/NAME",
+     .help = "The folder of the agent's store, which bindings, visitors and staged moves survive in; it is made when "
+             "it is not there. none: they live in memory only, and are asked from the other agents after a restart."},
     {.key = "max_bindings", .type = HM_VALUE_NUMBER, AT(max_bindings), .min = 1, .max = 4194304, .fallback = "1024",
      .help = "How many absent VMs the home agent can hold; one more is refused."},
     {.key = "max_visitors", .type = HM_VALUE_NUMBER, AT(max_visitors), .min = 1, .max = 4194304, .fallback = "1024",

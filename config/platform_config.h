@@ -9,6 +9,7 @@
 #define HM_PATH_LEN 200  /* with the zero */
 #define HM_SOCKET_PATH_MAX 107
 #define HM_RUN_DIR "/run/hypermip"
+#define HM_STORE_DIR "/var/lib/hypermip"
 #define HM_AGENT_FILE_PATH "/etc/hypermip/hypermip.ini"
 #define HM_NOTIFY_FILE_PATH "/etc/hypermip/notify.conf"
 
@@ -33,6 +34,7 @@ struct hm_platform_config {
     unsigned kernel_addr_count;
     char user[HM_NAME_LEN]; /* to become after all is open; "root": stay */
     char socket[HM_PATH_LEN];
+    char store[HM_PATH_LEN]; /* folder of the store; empty: none */
     enum hm_log_level log_level;
 };
 

@@ -44,6 +44,7 @@ struct hm_agent_section {
     char user[HM_NAME_LEN];
     unsigned log_level; /* enum hm_log_level */
     char socket[HM_PATH_LEN];
+    char store[HM_PATH_LEN];
     uint32_t max_bindings;
     uint32_t max_visitors;
     uint32_t max_handovers;

@@ -23,10 +23,13 @@ struct hm_icmp_window {
     unsigned sent;     /* in it */
 };
 
+struct hm_store;
+
 struct hm_env {
     const struct hm_router_config *config;
     const struct hm_port *port;
-    struct hm_time now; /* of the event being handled; set once at the router's entry */
+    struct hm_store *store; /* agent/store's; NULL: nothing is kept */
+    struct hm_time now;     /* of the event being handled; set once at the router's entry */
     struct hm_wheel wheel;
     struct hm_counters counters;
     uint64_t hash_seed;

@@ -33,6 +33,15 @@ struct hm_port {
 
     /* One line without its end; the platform adds time and level. */
     void (*log)(void *ctx, enum hm_log_level level, const char *line);
+
+    /* Durable records. NULL, and commit too: nothing is kept, and everything is acknowledged at once. One
+     * change of the batch that is being collected: the record of this key is `value` from now on or, with
+     * NULL, is gone. All bytes are copied. */
+    void (*store)(void *ctx, const void *key, size_t key_len, const void *value, size_t value_len);
+    /* The changes since the last commit are one batch: all of it lasts, or nothing. When it is durable, which
+     * never is before this call has returned, the platform calls hm_router_stored with the ticket; until then
+     * there is no other commit. What cannot be written is tried again, and meanwhile not acknowledged. */
+    void (*commit)(void *ctx, uint64_t ticket);
 };
 
 #endif

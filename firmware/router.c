@@ -68,6 +68,12 @@ void hm_router_destroy(struct hm_router *router)
     free(router);
 }
 
+int hm_router_load(struct hm_router *router, const void *key, size_t key_len, const void *value,
+                   size_t value_len)
+{
+    return hm_store_load(&router->agent.store, key, key_len, value, value_len);
+}
+
 /* Timers that a frame or a datagram arms count from its time, not from the last tick. */
 static void enter(struct hm_router *router, const struct hm_time *now)
 {
@@ -83,6 +89,14 @@ void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *f
 {
     enter(router, now);
     hm_path_frame(&router->path, link, frame);
+    hm_store_flush(&router->agent.store);
+}
+
+void hm_router_stored(struct hm_router *router, uint64_t ticket, const struct hm_time *now)
+{
+    enter(router, now);
+    hm_store_committed(&router->agent.store, ticket);
+    hm_store_flush(&router->agent.store);
 }
 
 void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from, const void *bytes,
@@ -90,12 +104,15 @@ void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from
 {
     enter(router, now);
     hm_agent_kernel_datagram(&router->agent, from, bytes, len);
+    hm_store_flush(&router->agent.store);
 }
 
 bool hm_router_tick(struct hm_router *router, const struct hm_time *now)
 {
     hm_env_set_time(&router->env, now);
-    return hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, TIMERS_PER_TICK);
+    bool is_more = hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, TIMERS_PER_TICK);
+    hm_store_flush(&router->agent.store);
+    return is_more;
 }
 
 uint64_t hm_router_next_ms(const struct hm_router *router)

@@ -17,6 +17,15 @@ int hm_router_create(const struct hm_router_config *config, const struct hm_port
 /* Frees everything; NULL is allowed. */
 void hm_router_destroy(struct hm_router *router);
 
+/* At the start, before any frame: a record that the platform's store has kept, in the order of their keys (as
+ * bytes): whose port is shielded is known before its visitor comes. One of which the agent has no
+ * use any more (expired, or not of this configuration) is taken out of the store. HM_OK, or
+ * hm_record_decode's error for bytes that are no record. */
+int hm_router_load(struct hm_router *router, const void *key, size_t key_len, const void *value,
+                   size_t value_len);
+/* The batch of that ticket (port.h, commit) is durable. */
+void hm_router_stored(struct hm_router *router, uint64_t ticket, const struct hm_time *now);
+
 /* A frame came in on a link. The frame needs HM_FRAME_HEADROOM bytes before its data; its bytes may
  * have changed on return, its memory is the caller's. */
 void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,

@@ -14,7 +14,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 packages=(
     gcc libc6-dev clang libclang-rt-14-dev clang-format cmake ninja-build pkg-config make git dpkg-dev
-    libuv1-dev libinih-dev libmbedtls-dev libcmocka-dev libjansson-dev
+    libuv1-dev liblmdb-dev libinih-dev libmbedtls-dev libcmocka-dev libjansson-dev
     iproute2 iputils-ping tcpdump tshark ethtool nftables iperf3 procps util-linux
     qemu-system-x86 seabios ipxe-qemu busybox-static cpio kmod xz-utils
     python3 python3-scapy openssl jq ca-certificates debian-archive-keyring

@@ -25,20 +25,36 @@ static void send_datagram(void *arg, const struct hm_datagram *datagram)
         hm_env_drop(agent->env, HM_DROP_NO_ROUTE, "message to %s", hm_ip_text(datagram->remote_addr, text));
 }
 
-static void send_answer(void *arg, const struct hm_control_from *to, const void *bytes, size_t len)
+/* What acknowledges waits until all that was changed before is durable. */
+static void send_when_stored(void *arg, const struct hm_datagram *datagram)
 {
     struct hm_agent *agent = arg;
-    if (to->kernel) {
-        agent->env->port->send_datagram(agent->env->port->ctx, &to->endpoint, bytes, len);
-        return;
-    }
+    if (!hm_store_hold(&agent->store, NULL, datagram))
+        send_datagram(agent, datagram);
+}
+
+static void send_to_kernel(void *arg, const struct hm_endpoint *to, const void *bytes, size_t len)
+{
+    const struct hm_agent *agent = arg;
+    agent->env->port->send_datagram(agent->env->port->ctx, to, bytes, len);
+}
+
+static void send_answer(void *arg, const struct hm_control_from *to, const void *bytes, size_t len,
+                        bool acknowledges)
+{
+    struct hm_agent *agent = arg;
     struct hm_datagram datagram = {.local_addr = to->local_addr,
                                    .local_port = agent->env->config->control_port,
                                    .remote_addr = to->endpoint.addr,
                                    .remote_port = to->endpoint.port,
                                    .bytes = bytes,
                                    .len = len};
-    send_datagram(agent, &datagram);
+    if (acknowledges && hm_store_hold(&agent->store, to->kernel ? &to->endpoint : NULL, &datagram))
+        return;
+    if (to->kernel)
+        send_to_kernel(agent, &to->endpoint, bytes, len);
+    else
+        send_datagram(agent, &datagram);
 }
 
 static void send_call(void *arg, uint32_t to_addr, bool by_tunnel, const void *bytes, size_t len)
@@ -90,7 +106,9 @@ static int on_revoked(void *arg, const struct hm_peer *peer, const struct hm_rev
 
 static void on_begin(void *arg)
 {
-    hm_restart_begin(arg);
+    struct hm_agent *agent = arg;
+    hm_store_begin(agent);
+    hm_restart_begin(agent);
 }
 
 static void on_datagram(void *arg, const struct hm_datagram *datagram)
@@ -129,11 +147,11 @@ static void watch_router(void *arg)
 static void connect_modules(struct hm_agent *agent)
 {
     agent->home.arg = agent;
-    agent->home.send = send_datagram;
+    agent->home.send = send_when_stored;
     agent->home.revocations = &agent->revocations;
     agent->home.deliveries = &agent->deliveries;
     agent->revocations.send_arg = agent;
-    agent->revocations.send = send_datagram;
+    agent->revocations.send = send_when_stored;
     agent->revocations.arg = agent;
     agent->revocations.revoked = on_revoked;
     agent->foreign.arg = agent;
@@ -151,12 +169,17 @@ static void connect_modules(struct hm_agent *agent)
     agent->server.send = send_answer;
     agent->calls.arg = agent;
     agent->calls.send = send_call;
+    agent->store.arg = agent;
+    agent->store.send = send_datagram;
+    agent->store.send_to_kernel = send_to_kernel;
 }
 
 static int init_modules(struct hm_agent *agent)
 {
     struct hm_env *env = agent->env;
     int err = hm_arp_updates_init(&agent->updates, env, agent->neighbours);
+    if (err == HM_OK)
+        err = hm_store_init(&agent->store, agent);
     if (err == HM_OK)
         err = hm_security_init(&agent->security, env);
     if (err == HM_OK)
@@ -216,6 +239,7 @@ void hm_agent_fini(struct hm_agent *agent)
     hm_home_fini(&agent->home);
     hm_revocations_fini(&agent->revocations);
     hm_security_fini(&agent->security);
+    hm_store_fini(&agent->store);
     hm_arp_updates_fini(&agent->updates);
 }
 

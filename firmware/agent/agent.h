@@ -13,6 +13,7 @@
 #include "firmware/agent/home.h"
 #include "firmware/agent/reach.h"
 #include "firmware/agent/revocation.h"
+#include "firmware/agent/store.h"
 
 struct hm_agent {
     struct hm_env *env;
@@ -20,6 +21,7 @@ struct hm_agent {
     struct hm_neighbours *neighbours;
     struct hm_arp_updates updates;
     struct hm_security security;
+    struct hm_store store;
     struct hm_revocations revocations;
     struct hm_home home;
     struct hm_foreign foreign;

@@ -110,6 +110,7 @@ struct hm_binding *hm_binding_add(struct hm_bindings *bindings, uint32_t home_ad
     hm_timer_init(&binding->staged, fire_staged, binding);
     hm_binding_init_copies(binding);
     hm_takeover_init(&binding->takeover, bindings->env);
+    hm_stored_init(&binding->stored, bindings->env, HM_RECORD_BINDING);
     hm_table_add(&bindings->by_addr, &binding->by_addr, addr_hash(bindings, home_addr));
     hm_table_add(&bindings->by_mac, &binding->by_mac, mac_hash(bindings, mac));
     return binding;
@@ -123,6 +124,7 @@ void hm_binding_remove(struct hm_binding *binding)
     hm_binding_drop_copies(binding);
     if (binding->upward != NULL)
         hm_delivery_remove(binding->upward);
+    hm_stored_remove(&binding->stored);
     hm_takeover_fini(&binding->takeover);
     hm_table_remove(&bindings->by_addr, &binding->by_addr);
     hm_table_remove(&bindings->by_mac, &binding->by_mac);
@@ -136,6 +138,7 @@ void hm_binding_set_mac(struct hm_binding *binding, const struct hm_mac *mac)
         return;
     hm_table_remove(&bindings->by_mac, &binding->by_mac);
     binding->mac = *mac;
+    hm_stored_mark(&binding->stored);
     hm_table_add(&bindings->by_mac, &binding->by_mac, mac_hash(bindings, mac));
 }
 
@@ -144,6 +147,7 @@ void hm_binding_apply(struct hm_binding *binding, enum hm_binding_event event, c
     char text[HM_IP_TEXT_LEN];
     enum hm_binding_state before = binding->state;
     binding->state = hm_binding_next(before, event);
+    hm_stored_mark(&binding->stored);
     hm_env_log(binding->owner->env, HM_LOG_INFO, "binding %s %s: %s -> %s (%s)", binding->vm,
                hm_ip_text(binding->home_addr, text), hm_binding_state_name(before),
                hm_binding_state_name(binding->state), reason);
@@ -155,6 +159,7 @@ void hm_binding_set_staged(struct hm_binding *binding, uint32_t care_of_addr, ui
     binding->staged_care_of_addr = care_of_addr;
     binding->staged_handover_id = handover_id;
     binding->staged_epoch = epoch;
+    hm_stored_mark(&binding->stored);
 }
 
 bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch)

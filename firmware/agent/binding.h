@@ -5,6 +5,7 @@
 #define HM_AGENT_BINDING_H
 
 #include "firmware/agent/delivery.h"
+#include "firmware/agent/store.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
 #include "firmware/link/takeover.h"
@@ -75,6 +76,7 @@ struct hm_binding {
         *delivery; /* what comes for it waits there (a handover's of this agent); NULL: nothing does */
     struct hm_delivery
         *upward; /* what it sends by its new way waits there for the end of the old; NULL: nothing */
+    struct hm_stored stored;
     struct hm_bindings *owner;
 };
 

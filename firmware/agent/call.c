@@ -29,7 +29,7 @@ static void ask(struct hm_agent *agent, const struct hm_control_node *node)
     if (hm_env_is_own_addr(agent->env, node->home_agent))
         ask_at_home(agent, node);
     else if (visitor != NULL)
-        hm_presence_ask(&agent->foreign, visitor);
+        hm_presence_call(&agent->foreign, visitor);
 }
 
 /* It may be mute, and is believed to be where a hypervisor said. */

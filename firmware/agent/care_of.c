@@ -37,6 +37,7 @@ static void drop(struct hm_care_of *copy)
     hm_timer_cancel(&binding->owner->env->wheel, &copy->lifetime);
     copy->addr = 0;
     binding->copy_count--;
+    hm_stored_mark(&binding->stored);
 }
 
 static void on_copy_lifetime(void *arg)
@@ -68,6 +69,7 @@ bool hm_binding_add_copy(struct hm_binding *binding, uint32_t addr, uint16_t lif
         binding->copy_count++;
     copy->addr = addr;
     copy->lifetime_s = lifetime_s;
+    hm_stored_mark(&binding->stored);
     hm_timer_arm(&binding->owner->env->wheel, &copy->lifetime, (uint64_t)lifetime_s * 1000);
     return true;
 }

@@ -89,7 +89,7 @@ static void send_hint(struct hm_control_server *server, const struct hm_control_
                                       .key_id = message->key_id,
                                       .timestamp = server->env->now.ntp,
                                       .request_id = message->request_id};
-    server->send(server->arg, from, bytes, hm_control_encode(&hint, NULL, bytes));
+    server->send(server->arg, from, bytes, hm_control_encode(&hint, NULL, bytes), false);
 }
 
 /* Who sent this? Fills in the request's hypervisor or peer; false (and all said) when it is nobody. */
@@ -148,7 +148,7 @@ static void refuse_clock(struct hm_control_server *server, const struct hm_contr
     hm_env_drop(server->env, HM_DROP_CONTROL_CLOCK, "%s is %lld ms off", sender_name(request),
                 (long long)hm_ntp_diff_ms(request->message.timestamp, server->env->now.ntp));
     hm_env_count(server->env, HM_COUNT_CONTROL_RESYNCS);
-    server->send(server->arg, from, bytes, encode_answer(server, request, &answer, bytes));
+    server->send(server->arg, from, bytes, encode_answer(server, request, &answer, bytes), false);
 }
 
 static struct hm_control_slot *find_slot(struct hm_control_server *server,
@@ -181,6 +181,35 @@ static struct hm_control_slot *take_slot(struct hm_control_server *server)
     return oldest;
 }
 
+/* Does the answer promise something that must survive? Questions do not, nor does what is told while a
+ * machine is stopped: its frames live in memory, and every millisecond counts. */
+static bool acknowledges(enum hm_control_op op)
+{
+    switch (op) {
+    case HM_OP_STATUS:
+    case HM_OP_HELLO:
+    case HM_OP_LOCATE:
+    case HM_OP_STOPPED:
+    case HM_OP_SALVAGE:
+    case HM_OP_ATTACH:
+    case HM_OP_FETCH:
+    case HM_OP_STOP:
+    case HM_OP_SALVAGED:
+    case HM_OP_DIVERT:
+    case HM_OP_UNDIVERT:
+    case HM_OP_END:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void send_answer(struct hm_control_server *server, const struct hm_control_slot *slot)
+{
+    server->send(server->arg, &slot->from, slot->answer, slot->answer_len,
+                 acknowledges(slot->request.message.op));
+}
+
 /* A request that we know: its answer again, to where the repetition came from. The newest time stamp stands,
  * so that forgetting this request forgets all its repetitions. */
 static void repeat(struct hm_control_server *server, struct hm_control_slot *slot,
@@ -191,7 +220,7 @@ static void repeat(struct hm_control_server *server, struct hm_control_slot *slo
     if (hm_ntp_diff_ms(message->timestamp, slot->request.message.timestamp) > 0)
         slot->request.message.timestamp = message->timestamp;
     if (slot->state == SLOT_ANSWERED)
-        server->send(server->arg, from, slot->answer, slot->answer_len);
+        send_answer(server, slot);
 }
 
 void hm_control_server_receive(struct hm_control_server *server, const struct hm_control_from *from,
@@ -237,7 +266,7 @@ void hm_control_answer(struct hm_control_server *server, struct hm_control_reque
     assert(slot->answer_len > 0);
     slot->state = SLOT_ANSWERED;
     slot->answered_us = server->env->now.mono_us;
-    server->send(server->arg, &slot->from, slot->answer, slot->answer_len);
+    send_answer(server, slot);
 }
 
 void hm_control_defer(struct hm_control_server *server, struct hm_control_request *request)

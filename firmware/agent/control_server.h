@@ -37,7 +37,9 @@ struct hm_control_server {
     void *arg;
     /* A new request; `request` lives until hm_control_answer. */
     void (*handle)(void *arg, struct hm_control_request *request);
-    void (*send)(void *arg, const struct hm_control_from *to, const void *bytes, size_t len);
+    /* acknowledges: it may go out only when all that was changed before is durable. */
+    void (*send)(void *arg, const struct hm_control_from *to, const void *bytes, size_t len,
+                 bool acknowledges);
 };
 
 int hm_control_server_init(struct hm_control_server *server, struct hm_env *env,

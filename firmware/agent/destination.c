@@ -85,6 +85,23 @@ static void conclude(struct hm_agent *agent, struct hm_handover *handover)
     }
 }
 
+static void on_arrived_answer(void *arg, const struct hm_control_message *message)
+{
+    struct hm_agent *agent = arg;
+    if (message == NULL)
+        hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not reached after a landing");
+}
+
+static void tell_source(struct hm_agent *agent, const struct hm_handover *handover)
+{
+    struct hm_control_message message = {
+        .op = HM_OP_ARRIVED, .handover_id = handover->id, .epoch = handover->epoch};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
+    snprintf(message.vm, sizeof(message.vm), "%s", handover->vm);
+    if (peer != NULL)
+        hm_control_call(&agent->calls, peer, &message, ARRIVED_WAIT_MS, on_arrived_answer, agent);
+}
+
 /* --- staging ------------------------------------------------------------------------------------------ */
 
 /* Bridges cannot tell two machines with one MAC apart. */
@@ -199,6 +216,32 @@ static void answer_again(struct hm_agent *agent, const struct hm_handover *hando
                            hm_handover_state_name(handover->state));
 }
 
+static bool is_landed(const struct hm_agent *agent, const struct hm_control_node *node, uint64_t id)
+{
+    if (belongs_here(agent, node)) {
+        const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
+        return binding != NULL && binding->state == HM_BINDING_HOME && binding->handover_id == id;
+    }
+    const struct hm_visitor *visitor =
+        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    return visitor != NULL && visitor->handover_id == id &&
+           (visitor->state == HM_VISITOR_PRESENT || visitor->awaits_sign);
+}
+
+/* It has landed by this handover, whose record an agent has lost by a restart: the source is told again. */
+static bool has_landed_before(struct hm_agent *agent, const struct hm_control_request *request)
+{
+    const struct hm_control_message *message = &request->message;
+    struct hm_handover landed = {
+        .id = message->handover_id, .epoch = message->epoch, .other = request->peer->config->addr};
+    for (unsigned i = 0; i < message->node_count; i++)
+        if (!is_landed(agent, &message->nodes[i], message->handover_id))
+            return false;
+    snprintf(landed.vm, sizeof(landed.vm), "%s", message->vm);
+    tell_source(agent, &landed);
+    return true;
+}
+
 void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
@@ -211,6 +254,10 @@ void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *r
         hm_handover_lookup(&agent->handovers, message->handover_id, HM_ROLE_DESTINATION);
     if (known != NULL) {
         answer_again(agent, known, request);
+        return;
+    }
+    if (has_landed_before(agent, request)) {
+        hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "landed");
         return;
     }
     if (is_refused(agent, message, text, sizeof(text))) {
@@ -250,23 +297,6 @@ void hm_destination_staged(struct hm_agent *agent, struct hm_visitor *visitor, u
 }
 
 /* --- landing ------------------------------------------------------------------------------------------ */
-
-static void on_arrived_answer(void *arg, const struct hm_control_message *message)
-{
-    struct hm_agent *agent = arg;
-    if (message == NULL)
-        hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not reached after a landing");
-}
-
-static void tell_source(struct hm_agent *agent, const struct hm_handover *handover)
-{
-    struct hm_control_message message = {
-        .op = HM_OP_ARRIVED, .handover_id = handover->id, .epoch = handover->epoch};
-    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
-    snprintf(message.vm, sizeof(message.vm), "%s", handover->vm);
-    if (peer != NULL)
-        hm_control_call(&agent->calls, peer, &message, ARRIVED_WAIT_MS, on_arrived_answer, agent);
-}
 
 static void land_node(struct hm_agent *agent, struct hm_handover *handover,
                       const struct hm_control_node *node, const char *reason)

@@ -268,6 +268,24 @@ bool hm_foreign_restore(struct hm_foreign *foreign, const struct hm_control_mess
     return visitor != NULL;
 }
 
+bool hm_foreign_load(struct hm_foreign *foreign, const struct hm_visitor_record *record, uint32_t left_s)
+{
+    if (hm_visitor_by_home(&foreign->visitors, record->node.home_agent, record->node.home_addr) != NULL ||
+        hm_foreign_refusal(foreign, &record->node) != NULL)
+        return false;
+    struct hm_visitor *visitor = expect(foreign, &record->node, record->vm, record->handover_id,
+                                        record->epoch, record->neighbours, record->neighbour_count, left_s);
+    if (visitor == NULL)
+        return false;
+    visitor->is_revocable = record->is_revocable;
+    visitor->registered_time = record->registered_time;
+    if (record->was_here) /* one after the other */
+        hm_presence_seek(foreign, visitor, foreign->visitors.by_home.count);
+    else
+        hm_presence_ask(foreign, visitor);
+    return true;
+}
+
 /* --- leaving ------------------------------------------------------------------------------------------ */
 
 /* What is under way to it still gets there. */
@@ -309,7 +327,14 @@ int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
 {
     struct hm_visitor *visitor =
         hm_visitor_by_home(&foreign->visitors, peer->config->addr, revocation->home_addr);
-    if (visitor == NULL || visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING)
+    bool is_sought = visitor != NULL && visitor->state == HM_VISITOR_EXPECTED && visitor->awaits_sign;
+    if (is_sought && !visitor->is_revocable && is_timely(foreign, peer, revocation->id)) {
+        hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "it is not here any more, says its home agent");
+        forget(foreign, visitor);
+        return HM_OK;
+    }
+    if (visitor == NULL || (visitor->state == HM_VISITOR_EXPECTED && !is_sought) ||
+        visitor->state == HM_VISITOR_BUFFERING)
         return is_timely(foreign, peer, revocation->id) ? HM_OK : HM_ERR_REPLAY; /* an earlier visit ended */
     if (!visitor->is_revocable || !hm_revocation_is_after(revocation->id, visitor->registered_time))
         return HM_ERR_REPLAY;
@@ -332,6 +357,7 @@ static void on_granted(struct hm_foreign *foreign, struct hm_visitor *visitor, u
     if (lifetime_s > visitor->lifetime_s)
         lifetime_s = visitor->lifetime_s;
     visitor->lifetime_s = lifetime_s;
+    hm_stored_mark(&visitor->stored);
     hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, (uint64_t)lifetime_s * 1000);
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, renewal_ms(lifetime_s));
 }

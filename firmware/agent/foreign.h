@@ -76,4 +76,8 @@ int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
  * makes it present. False when the table is full. */
 bool hm_foreign_restore(struct hm_foreign *foreign, const struct hm_control_message *message);
 
+/* The visitor that the store has kept: expected as it was or, when it was here, looked for. False: it may not
+ * visit any more. */
+bool hm_foreign_load(struct hm_foreign *foreign, const struct hm_visitor_record *record, uint32_t left_s);
+
 #endif

@@ -91,6 +91,7 @@ static void make_room(struct hm_handovers *handovers)
     hm_timer_cancel(&handovers->env->wheel, &handover->lifetime);
     hm_timer_cancel(&handovers->env->wheel, &handover->call);
     hm_timer_cancel(&handovers->env->wheel, &handover->fetch_end);
+    hm_stored_remove(&handover->stored);
     hm_slab_give(&handovers->slab, handover);
 }
 
@@ -109,12 +110,37 @@ struct hm_handover *hm_handover_add(struct hm_handovers *handovers, uint64_t id,
     handover->epoch = epoch;
     handover->role = role;
     handover->started_ntp = handovers->env->now.ntp;
+    hm_stored_init(&handover->stored, handovers->env, HM_RECORD_HANDOVER);
     hm_timer_init(&handover->lifetime, fire_lifetime, handover);
     hm_table_add(&handovers->by_id, &handover->by_id, hm_hash_u64(handovers->env->hash_seed, id));
     handover->older = handovers->newest;
     *(handover->older != NULL ? &handover->older->newer : &handovers->oldest) = handover;
     handovers->newest = handover;
     hm_handover_stamp(handover, HM_STEP_IMMINENT);
+    return handover;
+}
+
+struct hm_handover *hm_handover_load(struct hm_handovers *handovers, const struct hm_handover_record *record,
+                                     uint64_t left_ms)
+{
+    static const enum hm_handover_state states[HM_RECORD_STAGE_COUNT] = {
+        HM_HANDOVER_PREPARING, HM_HANDOVER_PREPARED, HM_HANDOVER_STOPPED};
+    struct hm_handover *handover =
+        hm_handover_add(handovers, record->id, record->epoch, (enum hm_handover_role)record->role);
+    if (handover == NULL)
+        return NULL;
+    handover->state = states[record->stage];
+    handover->is_staged = record->stage != HM_RECORD_PREPARING;
+    handover->is_stopped = record->stage == HM_RECORD_STOPPED;
+    handover->has_stop_notice = record->has_stop_notice;
+    handover->started_ntp = record->started_ntp;
+    handover->other = record->other;
+    memcpy(handover->vm, record->vm, sizeof(handover->vm));
+    memcpy(handover->host, record->host, sizeof(handover->host));
+    memcpy(handover->nodes, record->nodes, sizeof(handover->nodes));
+    handover->node_count = record->node_count;
+    snprintf(handover->reason, sizeof(handover->reason), "kept by the store");
+    hm_timer_arm(&handovers->env->wheel, &handover->lifetime, left_ms);
     return handover;
 }
 
@@ -203,6 +229,7 @@ void hm_handover_apply(struct hm_handover *handover, enum hm_handover_event even
     handover->state = hm_handover_next(before, event);
     if (handover->state == before)
         return;
+    hm_stored_mark(&handover->stored);
     snprintf(handover->reason, sizeof(handover->reason), "%s", reason);
     stamp_state(handover);
     hm_env_log(handover->owner->env, HM_LOG_INFO, "handover %016llx %s (%s): %s -> %s (%s)",

@@ -6,6 +6,7 @@
 
 #include "firmware/agent/control_server.h"
 #include "firmware/agent/delivery.h"
+#include "firmware/agent/store.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
 
@@ -70,6 +71,7 @@ struct hm_handover {
     uint64_t started_ntp;
     char reason[HM_NAME_LEN]; /* of the last change */
     struct hm_timer lifetime; /* of the staged state */
+    struct hm_stored stored;
 
     struct hm_control_request *request; /* waits for the staging; NULL: none */
     unsigned awaited;                   /* destination: registrations whose outcome is open */
@@ -113,6 +115,9 @@ void hm_handovers_fini(struct hm_handovers *handovers);
 /* A new record, PREPARING; the oldest that is not ahead makes room. NULL when all are alive. */
 struct hm_handover *hm_handover_add(struct hm_handovers *handovers, uint64_t id, uint32_t epoch,
                                     enum hm_handover_role role);
+/* The handover that the store has kept, in the state that it was in; NULL when there is no room. */
+struct hm_handover *hm_handover_load(struct hm_handovers *handovers, const struct hm_handover_record *record,
+                                     uint64_t left_ms);
 /* NULL when there is none. */
 struct hm_handover *hm_handover_lookup(const struct hm_handovers *handovers, uint64_t id,
                                        enum hm_handover_role role);

@@ -35,7 +35,7 @@ void hm_home_fini(struct hm_home *home)
     hm_bindings_fini(&home->bindings);
 }
 
-static void remember(struct hm_home *home, struct hm_binding *binding)
+void hm_home_remember(struct hm_home *home, struct hm_binding *binding)
 {
     uint64_t window_ms = 2000 * (uint64_t)home->env->config->tolerance_s + 1000;
     hm_timer_arm(&home->env->wheel, &binding->lifetime, window_ms > REMEMBER_MS ? window_ms : REMEMBER_MS);
@@ -53,7 +53,7 @@ static void go_home(struct hm_home *home, struct hm_binding *binding, const char
     hm_home_end_old_way(binding);
     if (was_absent)
         hm_takeover_hand_back(&binding->takeover);
-    remember(home, binding);
+    hm_home_remember(home, binding);
 }
 
 /* The node is elsewhere now: the agent where it was lets it go (RFC 5563 section 4.1.4). */
@@ -76,7 +76,7 @@ static void unstage(struct hm_home *home, struct hm_binding *binding, const char
     hm_timer_cancel(&home->env->wheel, &binding->staged);
     hm_binding_set_staged(binding, 0, 0, 0);
     if (binding->state == HM_BINDING_HOME)
-        remember(home, binding);
+        hm_home_remember(home, binding);
 }
 
 /* A place that is staged meanwhile stays so: the node is on its way there. */
@@ -88,7 +88,7 @@ static void expire(struct hm_home *home, struct hm_binding *binding, const char 
     binding->care_of_addr = 0;
     hm_takeover_hand_back(&binding->takeover);
     if (binding->state == HM_BINDING_HOME)
-        remember(home, binding);
+        hm_home_remember(home, binding);
 }
 
 static void on_lifetime(void *arg, struct hm_binding *binding)
@@ -195,6 +195,8 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
         binding->epoch = request->ext.epoch;
     }
     if (is_renewal) {
+        if (binding->staged_handover_id != 0 && binding->staged_handover_id == binding->handover_id)
+            unstage(home, binding, "it has landed there"); /* its agent restarted, and staged it once more */
         hm_takeover_resume(&binding->takeover);
         return;
     }
@@ -224,8 +226,10 @@ static struct hm_binding *make_room(struct hm_home *home, uint32_t home_addr, co
         binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
         if (binding->state != HM_BINDING_HOME)
             continue;
-        if ((int64_t)(binding->identification - hm_home_oldest_fresh(home)) > 0)
+        if ((int64_t)(binding->identification - hm_home_oldest_fresh(home)) > 0) {
             home->forgotten = binding->identification;
+            hm_store_note_agent(home->env->store);
+        }
         hm_binding_remove(binding);
         return hm_binding_add(&home->bindings, home_addr, mac);
     }
@@ -271,6 +275,7 @@ static enum hm_reply_code apply(struct hm_home *home, const struct hm_peer *peer
         apply_stage(home, binding, request);
     else
         apply_activation(home, binding, request);
+    hm_stored_mark(&binding->stored);
     bool is_single = (request->flags & HM_RRQ_S) && hm_home_max_simultaneous(home) == 1;
     return is_single ? HM_CODE_ACCEPTED_NO_SIMULTANEOUS : HM_CODE_ACCEPTED;
 }
@@ -289,8 +294,10 @@ static enum hm_reply_code handle(struct hm_home *home, const struct hm_datagram 
                                                      : hm_home_decide(home, proof->peer, request, binding);
     if (code != HM_CODE_ACCEPTED)
         return code;
-    if (proof->mobile != NULL)
+    if (proof->mobile != NULL) {
         proof->mobile->identification = request->identification;
+        hm_store_note_mobile(home->env->store, proof->mobile);
+    }
     return apply(home, proof->peer, binding, request);
 }
 
@@ -381,7 +388,7 @@ void hm_home_stay(struct hm_home *home, struct hm_binding *binding, const char *
     }
     hm_binding_apply(binding, HM_BINDING_STAY_HOME, reason);
     hm_takeover_hand_back(&binding->takeover);
-    remember(home, binding);
+    hm_home_remember(home, binding);
 }
 
 /* --- the return home ---------------------------------------------------------------------------------- */

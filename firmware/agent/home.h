@@ -29,6 +29,10 @@ int hm_home_init(struct hm_home *home, struct hm_env *env, struct hm_security *s
                  struct hm_neighbours *neighbours, struct hm_arp_updates *updates);
 void hm_home_fini(struct hm_home *home);
 
+/* The binding that the store has kept, as far as its lifetimes run; False: no node of this home, or no room.
+ */
+bool hm_home_load(struct hm_home *home, const struct hm_binding_record *record);
+
 /* A message of type REQUEST came in on UDP 434. */
 void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram);
 

@@ -36,4 +36,7 @@ void hm_home_send_reply(struct hm_home *home, const struct hm_datagram *datagram
                         const struct hm_registration_request *request, const struct hm_home_proof *proof,
                         const struct hm_registration_reply *reply);
 
+/* home: a node that is at home stays in the table for a while, for its last identification. */
+void hm_home_remember(struct hm_home *home, struct hm_binding *binding);
+
 #endif

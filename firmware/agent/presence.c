@@ -11,7 +11,7 @@
 #define PROBE_MS 1000
 #define FRESH_MS 5000 /* a sign of life that suffices for a renewal */
 
-void hm_presence_ask(const struct hm_foreign *foreign, const struct hm_visitor *visitor)
+void hm_presence_call(const struct hm_foreign *foreign, const struct hm_visitor *visitor)
 {
     const struct hm_mac *mac = hm_foreign_mac_for(foreign, visitor, visitor->node.router);
     struct hm_arp arp = {.op = HM_ARP_REQUEST,
@@ -30,6 +30,8 @@ static void on_renewal(void *arg)
     struct hm_foreign *foreign = visitor->owner->arg;
     uint64_t silent_ms = hm_env_ms(foreign->env) - visitor->seen_ms;
     bool is_sought = visitor->state == HM_VISITOR_EXPECTED && visitor->awaits_sign;
+    if (visitor->state == HM_VISITOR_EXPECTED && !is_sought)
+        hm_presence_call(foreign, visitor);
     if (visitor->state != HM_VISITOR_PRESENT && !is_sought)
         return;
     if (!is_sought && silent_ms <= FRESH_MS) {
@@ -38,7 +40,7 @@ static void on_renewal(void *arg)
         return;
     }
     visitor->awaits_sign = true;
-    hm_presence_ask(foreign, visitor);
+    hm_presence_call(foreign, visitor);
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, PROBE_MS);
 }
 
@@ -52,6 +54,12 @@ void hm_presence_seek(struct hm_foreign *foreign, struct hm_visitor *visitor, ui
     visitor->seen_ms = 0;
     visitor->awaits_sign = true;
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, in_ms);
+}
+
+void hm_presence_ask(struct hm_foreign *foreign, struct hm_visitor *visitor)
+{
+    hm_presence_call(foreign, visitor);
+    hm_timer_arm(&foreign->env->wheel, &visitor->renewal, PROBE_MS);
 }
 
 void hm_presence_seen(struct hm_foreign *foreign, struct hm_visitor *visitor)

@@ -12,9 +12,13 @@ void hm_presence_init(struct hm_visitor *visitor);
 void hm_presence_seek(struct hm_foreign *foreign, struct hm_visitor *visitor, uint64_t in_ms);
 
 /* Asks it once, as its home router would. */
-void hm_presence_ask(const struct hm_foreign *foreign, const struct hm_visitor *visitor);
+void hm_presence_call(const struct hm_foreign *foreign, const struct hm_visitor *visitor);
 
 /* A frame of the visitor came. One that was sought is present with that, or its registration is renewed. */
 void hm_presence_seen(struct hm_foreign *foreign, struct hm_visitor *visitor);
+
+/* After a restart: it may have landed while the agent was not there. It is asked now and once more, no
+ * oftener: what is sent to a machine that has not landed waits for it there. */
+void hm_presence_ask(struct hm_foreign *foreign, struct hm_visitor *visitor);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Restarts: an agent that has lost its bindings, visitors and handovers gets them back from its peers.
+/* Restarts: an agent that may have lost its bindings, visitors and handovers gets them back from its peers.
  *
- * Nothing is stored. An agent that begins tells all its peers (RESTARTED, repeated until answered), and each
- * peer acts by what it has itself:
+ * What an agent has stored (agent/store) it has already; this is for what it has not: a store that was
+ * damaged, or none, and what changed elsewhere while it was not there. An agent that begins tells all its
+ * peers (RESTARTED, repeated until answered), and each peer acts by what it has itself:
  * - as a foreign agent it asks each visitor whose home agent began for a sign of life and registers it again
  * at its next frame; what it expects from that home it stages again; what is under way begins again;
  * - as a home agent it tells a foreign agent that began the nodes whose bindings point there (RESTORE). That

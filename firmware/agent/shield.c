@@ -64,6 +64,7 @@ static bool apply(struct hm_agent *agent, const struct hm_control_message *messa
             hm_shield_remove(&agent->foreign.shields, mac);
         else if (hm_shield_add(&agent->foreign.shields, mac) != HM_OK)
             return false;
+        hm_store_note_shield(agent->env->store, mac, !remove);
         hm_env_log(agent->env, HM_LOG_INFO, "%s: port %s", hm_mac_text(mac, text),
                    remove ? "not shielded any more" : "shielded");
     }

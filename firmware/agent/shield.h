@@ -2,7 +2,7 @@
 /* Shields: which machines' ports a hypervisor has closed to everybody but this agent (design: the shield).
  *
  * A hypervisor says so before the machine lands, and again when the shield is taken away. It is believed: it
- * has the port in its hands. The table lives as long as the agent. */
+ * has the port in its hands. The store keeps the table. */
 #ifndef HM_AGENT_SHIELD_H
 #define HM_AGENT_SHIELD_H
 

@@ -89,6 +89,7 @@ static uint32_t next_epoch(struct hm_agent *agent, const struct hm_source_plan *
             epoch = visitor->epoch + 1;
     }
     agent->last_epoch = epoch;
+    hm_store_note_agent(agent->env->store);
     return epoch;
 }
 
@@ -289,6 +290,10 @@ static void prepare_again(struct hm_agent *agent, const struct hm_handover *hand
 void hm_source_repeat(struct hm_agent *agent, uint32_t destination)
 {
     struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, destination);
+    for (struct hm_handover *at = agent->handovers.newest; at != NULL; at = at->older)
+        if (at->role == HM_ROLE_SOURCE && at->state == HM_HANDOVER_STOPPED && at->is_staged &&
+            at->nodes[0].home_agent == destination)
+            hm_stop_divert(agent, at);
     for (struct hm_handover *at = agent->handovers.newest; at != NULL && peer != NULL; at = at->older)
         if (at->role == HM_ROLE_SOURCE && at->is_staged && hm_handover_is_ahead(at) &&
             at->other == destination)

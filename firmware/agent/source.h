@@ -46,7 +46,7 @@ struct hm_control_request *hm_source_give_pending(void *pending, struct hm_agent
 /* Size of one entry of agent->pendings. */
 size_t hm_source_pending_len(void);
 
-/* The agent has restarted: what is staged there is asked for again. */
+/* The agent has restarted: what is staged there is asked for again; a home agent is told of stops again. */
 void hm_source_repeat(struct hm_agent *agent, uint32_t destination);
 
 #endif

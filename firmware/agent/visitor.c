@@ -118,6 +118,7 @@ struct hm_visitor *hm_visitor_add(struct hm_visitors *visitors, const struct hm_
     visitor->owner = visitors;
     visitor->node = *node;
     visitor->link = link;
+    hm_stored_init(&visitor->stored, visitors->env, HM_RECORD_VISITOR);
     hm_table_add(&visitors->by_home, &visitor->by_home,
                  home_hash(visitors, node->home_agent, node->home_addr));
     hm_table_add(&visitors->by_source, &visitor->by_source,
@@ -132,6 +133,7 @@ void hm_visitor_remove(struct hm_visitor *visitor)
     hm_timer_cancel(&visitors->env->wheel, &visitor->lifetime);
     hm_timer_cancel(&visitors->env->wheel, &visitor->renewal);
     hm_timer_cancel(&visitors->env->wheel, &visitor->registration.timer);
+    hm_stored_remove(&visitor->stored);
     hm_table_remove(&visitors->by_home, &visitor->by_home);
     hm_table_remove(&visitors->by_source, &visitor->by_source);
     hm_table_remove(&visitors->by_mac, &visitor->by_mac);
@@ -143,6 +145,7 @@ void hm_visitor_apply(struct hm_visitor *visitor, enum hm_visitor_event event, c
     char text[HM_IP_TEXT_LEN];
     enum hm_visitor_state before = visitor->state;
     visitor->state = hm_visitor_next(before, event);
+    hm_stored_mark(&visitor->stored);
     hm_env_log(visitor->owner->env, HM_LOG_INFO, "visitor %s %s: %s -> %s (%s)", visitor->vm,
                hm_ip_text(visitor->node.home_addr, text), hm_visitor_state_name(before),
                hm_visitor_state_name(visitor->state), reason);

@@ -5,6 +5,7 @@
 #define HM_AGENT_VISITOR_H
 
 #include "firmware/agent/delivery.h"
+#include "firmware/agent/store.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
 #include "firmware/env.h"
@@ -80,6 +81,7 @@ struct hm_visitor {
     struct hm_registration_state registration;
     struct hm_pair neighbours[HM_CONTROL_MAX_NEIGHBOURS]; /* of its home LAN */
     unsigned neighbour_count;
+    struct hm_stored stored;
     struct hm_visitors *owner;
 };
 

@@ -18,6 +18,19 @@ bool hm_waiting_begin(struct hm_agent *agent, struct hm_handover *handover)
     return true;
 }
 
+void hm_waiting_connect(struct hm_agent *agent, struct hm_handover *handover)
+{
+    for (unsigned i = 0; i < handover->node_count; i++) {
+        const struct hm_control_node *node = &handover->nodes[i];
+        struct hm_visitor *visitor =
+            hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+        if (visitor == NULL || visitor->handover_id != handover->id)
+            continue;
+        visitor->delivery = handover->delivery;
+        visitor->has_stop_notice = handover->has_stop_notice;
+    }
+}
+
 /* Nothing of the nodes goes to the delivery any more. */
 static void disconnect(struct hm_agent *agent, const struct hm_handover *handover)
 {

@@ -8,6 +8,8 @@
 
 /* Reserves a delivery to the VM here; false when there are too many. */
 bool hm_waiting_begin(struct hm_agent *agent, struct hm_handover *handover);
+/* Of visitors that are expected by it: what comes for them waits. */
+void hm_waiting_connect(struct hm_agent *agent, struct hm_handover *handover);
 /* There is nothing to wait for any more: what still waits is dropped and counted, packets go straight on. */
 void hm_waiting_end(struct hm_agent *agent, struct hm_handover *handover);
 

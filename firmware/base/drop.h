@@ -55,6 +55,7 @@
     X(STACK_FULL, "stack-full", "no buffer for a packet to the agent itself")                         \
     X(BUFFER_FULL, "buffer-full", "no room for a packet that has to wait for a VM")                   \
     X(BUFFER_ABANDONED, "buffer-abandoned", "packet that waited for a VM which did not come")         \
+    X(STORE_FULL, "store-full", "answer that had to wait for the store, and there was no room")       \
     X(SEND_FAILED, "send-failed", "the interface did not take the frame")
 
 enum hm_drop {

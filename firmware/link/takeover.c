@@ -68,7 +68,7 @@ void hm_takeover_init(struct hm_takeover *takeover, struct hm_env *env)
     hm_timer_init(&takeover->timer, on_timer, takeover);
 }
 
-void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac)
+static void begin(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac)
 {
     takeover->link = link;
     takeover->addr = addr;
@@ -76,6 +76,11 @@ void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t add
     takeover->sent = 0;
     takeover->restoring = false;
     takeover->started_ms = hm_env_ms(takeover->env);
+}
+
+void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac)
+{
+    begin(takeover, link, addr, mac);
     on_timer(takeover);
 }
 
@@ -89,6 +94,16 @@ void hm_takeover_pause(struct hm_takeover *takeover)
 {
     if (hm_env_ms(takeover->env) - takeover->started_ms >= STALE_MS)
         pause_again(takeover);
+}
+
+void hm_takeover_restore(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac,
+                         bool may_be_back)
+{
+    begin(takeover, link, addr, mac);
+    if (may_be_back)
+        pause_again(takeover);
+    else
+        hm_timer_arm(&takeover->env->wheel, &takeover->timer, 0);
 }
 
 void hm_takeover_settle(struct hm_takeover *takeover)

@@ -35,6 +35,11 @@ void hm_takeover_pause(struct hm_takeover *takeover);
  * would lead the bridges astray. No quick repetitions any more; the refresh goes on. */
 void hm_takeover_settle(struct hm_takeover *takeover);
 
+/* The agent has restarted, and stood in before: announces at once or, when the node may be back, keeps still
+ * for as long as after hm_takeover_pause. */
+void hm_takeover_restore(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac,
+                         bool may_be_back);
+
 /* It is away after all: refreshes go on, if they were paused. */
 void hm_takeover_resume(struct hm_takeover *takeover);
 

@@ -7,7 +7,8 @@
  * router's: it is set to hm_router_next_ms after each batch, and only when that has changed. When a tick
  * leaves due timers behind, an idle handle goes on with them between the batches.
  *
- * The order of start: devices, sockets, router, then the privileges go, then the service manager is told. */
+ * The order of start: devices, sockets, store, router, then the privileges go, then the service manager is
+ * told. */
 #include "platform/linux/loop.h"
 
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include "firmware/router.h"
 #include "platform/linux/admin.h"
 #include "platform/linux/clock.h"
+#include "platform/linux/database.h"
 #include "platform/linux/kernel_socket.h"
 #include "platform/linux/log.h"
 #include "platform/linux/privileges.h"
@@ -47,6 +49,7 @@ struct loop {
     struct link links[HM_MAX_LINKS];
     struct hm_kernel_socket sockets[HM_MAX_KERNEL_ADDRS];
     struct hm_admin admin;
+    struct hm_database database; /* of which there is none when the configuration says so */
     uv_timer_t timer;
     uint64_t timer_ms; /* what it is set to; TIMER_OFF */
     uv_idle_t rest;    /* runs while due timers wait */
@@ -82,6 +85,20 @@ static void write_log(void *ctx, enum hm_log_level level, const char *line)
 {
     (void)ctx;
     hm_log_line(level, line);
+}
+
+static void store(void *ctx, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    struct loop *loop = ctx;
+
+    hm_database_change(&loop->database, key, key_len, value, value_len);
+}
+
+static void commit(void *ctx, uint64_t ticket)
+{
+    struct loop *loop = ctx;
+
+    hm_database_commit(&loop->database, ticket);
 }
 
 /* ---- time ---- */
@@ -178,6 +195,16 @@ static void on_datagram(void *ctx, const struct hm_endpoint *from, const void *b
     set_timer(loop, &now);
 }
 
+static void on_committed(void *ctx, uint64_t ticket)
+{
+    struct loop *loop = ctx;
+    struct hm_time now;
+
+    hm_clock_read(&now);
+    hm_router_stored(loop->router, ticket, &now);
+    set_timer(loop, &now);
+}
+
 /* ---- start and end ---- */
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -238,6 +265,18 @@ static void init_handles(struct loop *loop)
     loop->has_handles = true;
 }
 
+static int open_store(struct loop *loop)
+{
+    const struct hm_platform_config *config = &loop->config->platform;
+
+    if (config->store[0] == '\0')
+        return 0;
+    loop->database.ctx = loop;
+    loop->database.on_committed = on_committed;
+    return hm_database_open(&loop->database, &loop->uv, config->store, config->user,
+                            hm_database_map_len(&loop->config->router));
+}
+
 static int create_router(struct loop *loop)
 {
     struct hm_time now;
@@ -250,6 +289,10 @@ static int create_router(struct loop *loop)
         .random = fill_random,
         .log = write_log,
     };
+    if (loop->database.env != NULL) {
+        loop->port.store = store;
+        loop->port.commit = commit;
+    }
     hm_clock_read(&now);
     err = hm_router_create(&loop->config->router, &loop->port, &now, &loop->router);
     if (err != 0) {
@@ -259,6 +302,8 @@ static int create_router(struct loop *loop)
                       hm_err_text((enum hm_err)err));
         return err;
     }
+    if (loop->database.env != NULL)
+        hm_database_load(&loop->database, loop->router);
     set_timer(loop, &now);
     return 0;
 }
@@ -269,7 +314,8 @@ static int start(struct loop *loop)
     int err;
 
     init_handles(loop);
-    if ((err = open_links(loop)) != 0 || (err = open_sockets(loop)) != 0 || (err = create_router(loop)) != 0)
+    if ((err = open_links(loop)) != 0 || (err = open_sockets(loop)) != 0 || (err = open_store(loop)) != 0 ||
+        (err = create_router(loop)) != 0)
         return err;
     loop->admin.reported = on_reported;
     loop->admin.arg = loop;
@@ -291,6 +337,7 @@ static void finish(struct loop *loop)
     for (unsigned i = 0; i < HM_MAX_KERNEL_ADDRS; i++)
         hm_kernel_socket_close(&loop->sockets[i]);
     hm_admin_close(&loop->admin);
+    hm_database_stop(&loop->database);
     if (loop->has_handles) {
         uv_close((uv_handle_t *)&loop->timer, NULL);
         uv_close((uv_handle_t *)&loop->rest, NULL);
@@ -300,6 +347,7 @@ static void finish(struct loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     hm_router_destroy(loop->router);
+    hm_database_close(&loop->database);
     for (unsigned i = 0; i < loop->config->platform.tap_count; i++)
         hm_tap_close(&loop->links[i].tap);
 }
@@ -314,6 +362,7 @@ int hm_loop_run(const struct hm_config *config)
         return HM_ERR_MEMORY;
     }
     loop->config = config;
+    loop->database.folder = -1;
     for (unsigned i = 0; i < HM_MAX_LINKS; i++)
         loop->links[i].tap.fd = -1;
     signal(SIGPIPE, SIG_IGN); /* a client of the admin socket may be gone */

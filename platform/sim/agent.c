@@ -128,6 +128,39 @@ unsigned hm_sim_agent_logged(const struct hm_sim_agent *agent, const char *text)
     return lines;
 }
 
+static void store_change(void *ctx, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    struct hm_sim_agent *agent = ctx;
+
+    hm_sim_store_change(&agent->store, key, key_len, value, value_len);
+}
+
+static void commit(void *ctx, uint64_t ticket)
+{
+    struct hm_sim_agent *agent = ctx;
+
+    hm_sim_store_commit(&agent->store, ticket);
+}
+
+static void set_tick(struct hm_sim_agent *agent, uint64_t min_us);
+
+static void on_committed(void *ctx, uint64_t ticket)
+{
+    struct hm_sim_agent *agent = ctx;
+    struct hm_time now = hm_sim_agent_time(agent);
+
+    hm_router_stored(agent->router, ticket, &now);
+    set_tick(agent, 0);
+}
+
+void hm_sim_agent_give_store(struct hm_sim_agent *agent)
+{
+    agent->store.ctx = agent;
+    agent->store.on_committed = on_committed;
+    agent->port.store = store_change;
+    agent->port.commit = commit;
+}
+
 void hm_sim_agent_init(struct hm_sim_agent *agent, struct hm_sim *sim, unsigned number)
 {
     *agent = (struct hm_sim_agent){
@@ -141,6 +174,7 @@ void hm_sim_agent_init(struct hm_sim_agent *agent, struct hm_sim *sim, unsigned 
                  .log = write_log},
     };
     hm_sim_event_init(&agent->tick, on_tick, agent);
+    hm_sim_store_init(&agent->store, sim);
     for (unsigned i = 0; i < HM_MAX_LINKS; i++)
         hm_sim_port_init(&agent->links[i], sim, "agent", on_frame, agent);
 }
@@ -150,6 +184,7 @@ void hm_sim_agent_fini(struct hm_sim_agent *agent)
     hm_sim_agent_kill(agent);
     for (unsigned i = 0; i < HM_MAX_LINKS; i++)
         hm_sim_port_attach(&agent->links[i], NULL);
+    hm_sim_store_fini(&agent->store);
     free(agent->log);
     agent->log = NULL;
     agent->log_len = agent->log_cap = 0;
@@ -244,6 +279,9 @@ void hm_sim_agent_start(struct hm_sim_agent *agent)
     agent->starts++;
     if (hm_router_create(&agent->config, &agent->port, &now, &agent->router) != 0)
         abort();
+    for (const struct hm_sim_record *at = agent->store.records; at != NULL; at = at->next)
+        if (hm_router_load(agent->router, at->key, at->key_len, at->value, at->value_len) != 0)
+            abort();
     set_tick(agent, 0);
 }
 
@@ -251,6 +289,7 @@ void hm_sim_agent_stop(struct hm_sim_agent *agent)
 {
     hm_sim_cancel(agent->sim, &agent->tick);
     hm_router_destroy(agent->router);
+    hm_sim_store_kill(&agent->store);
     agent->router = NULL;
 }
 

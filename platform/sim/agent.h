@@ -2,13 +2,14 @@
 /* A simulated agent: the firmware's router on simulated LANs, with power switch and log.
  *
  * The same router as on Linux. Its clock, its randomness and its frames come from the simulator; it
- * takes no time to work. A killed agent says nothing more; a started one knows nothing but its
- * configuration. */
+ * takes no time to work. A killed agent says nothing more; a started one knows its configuration and, when it
+ * has a store, what was durable in there. */
 #ifndef HM_SIM_AGENT_H
 #define HM_SIM_AGENT_H
 
 #include "firmware/router.h"
 #include "platform/sim/lan.h"
+#include "platform/sim/store.h"
 
 struct hm_sim_agent;
 
@@ -32,6 +33,7 @@ struct hm_sim_agent {
     int64_t clock_offset_us; /* its wall clock minus the simulation's; may be changed at any time */
     uint64_t mono_base_us;
     struct hm_sim_event tick;
+    struct hm_sim_store store;
     bool is_dead; /* being killed: nothing goes out */
     struct hm_sim_kernel_peer *kernel_peers;
 
@@ -46,6 +48,8 @@ struct hm_sim_agent {
 
 /* `number` tells agents apart: their randomness and their monotonic clocks. */
 void hm_sim_agent_init(struct hm_sim_agent *agent, struct hm_sim *sim, unsigned number);
+/* From the next start on it has a store. */
+void hm_sim_agent_give_store(struct hm_sim_agent *agent);
 /* Kills it and frees its log. */
 void hm_sim_agent_fini(struct hm_sim_agent *agent);
 

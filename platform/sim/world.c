@@ -184,6 +184,8 @@ static void build_site(struct hm_sim_world *world, unsigned number)
     site->lan.pcap = site->pcap = capture(world, site->name);
     hm_sim_agent_init(&site->agent, &world->sim, number);
     site->agent.log_to_stderr = world->options.log_to_stderr;
+    if (world->options.stores)
+        hm_sim_agent_give_store(&site->agent);
     fill_config(world, number);
     hm_sim_port_attach(&site->agent.links[0], &site->lan);
     if (world->options.gateways)

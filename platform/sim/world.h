@@ -46,6 +46,7 @@ struct hm_sim_world_options {
     enum hm_algorithm algorithm;
     const char *pcap_folder; /* NULL: no captures; else one file per LAN */
     bool log_to_stderr;
+    bool stores; /* the agents have stores that survive them */
 };
 
 struct hm_sim_site {

@@ -16,6 +16,7 @@ hosts = hv-{own}
 user = root
 log_level = info
 socket = {work}/{own}.sock
+store = {work}/{own}.store
 
 [interface lan]
 tap = lan0

@@ -151,6 +151,32 @@ def leases():
     save("dhcp", "no_end", dhcp(2, addr, bytes.fromhex("350105 3304")))
 
 
+def records():
+    """A length of the key, the key, the value without its sum: the fuzz program adds that."""
+    def name(text):
+        return bytes([len(text)]) + text
+
+    def record(parser_name, key, fields):
+        save("record", parser_name, bytes([len(key)]) + key + b"\1" + fields)
+
+    addr, router, peer = bytes([10, 1, 0, 5]), bytes([10, 1, 0, 1]), bytes([10, 2, 0, 2])
+    node = addr + VM_MAC + router + bytes([10, 1, 0, 0, 24]) + router + bytes.fromhex("020000000001")
+    time = bytes.fromhex("e000000012345678")
+    care_of, none = peer + struct.pack(">H", 300) + time, bytes(14)
+    end = HANDOVER[8:] + time
+    binding = VM_MAC + name(b"vm1") + b"\1" + care_of + HANDOVER
+    record("agent", b"A", HANDOVER[8:] + time)
+    record("binding", b"B" + addr, binding + none + bytes(12) + time + VM_MAC + b"\1" + bytes(4))
+    record("staged", b"B" + addr, VM_MAC + name(b"") + b"\0" + HANDOVER + care_of + HANDOVER + time + bytes(11))
+    record("handover", b"H\0" + HANDOVER[:8], HANDOVER[8:] + b"\1" + name(b"vm1") + name(b"hv-b1") + peer + time +
+           time + b"\1" + node)
+    record("mobile", b"M" + addr, time)
+    record("shield", b"S" + VM_MAC, b"")
+    record("visitor", b"V" + router + addr, node + name(b"vm1") + b"\1" + HANDOVER[:8] + end + b"\1" + router + VM_MAC +
+           b"\1" + bytes(4))
+    record("unknown", b"X", b"")
+
+
 registrations("request", FIXED_REQUEST)
 registrations("reply", FIXED_REPLY)
 revocations()
@@ -159,3 +185,4 @@ packets("ipv4")
 packets("icmp")
 frames()
 leases()
+records()

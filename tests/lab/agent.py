@@ -36,11 +36,12 @@ class Agent:
         self.sections = sections
         self.config = lab.path(f"{name}.ini")
         self.socket = lab.path(f"{name}.sock")
+        self.store = lab.path(f"{name}.store")
         self.log = lab.path(f"{name}.log")
         self.process = None
         self.endings = []  # exit statuses
         self._program = lab.program("hypermip")
-        sections["agent"] = {"name": name, "socket": self.socket,
+        sections["agent"] = {"name": name, "socket": self.socket, "store": self.store,
                              "log_level": os.environ.get("HM_LOG_LEVEL", "info"), **sections["agent"]}
         lab.agents.append(self)
         lab.cleanup.callback(self.end)
@@ -83,6 +84,11 @@ class Agent:
         stop(process, how)
         self.endings.append(process.returncode)
         return process.returncode
+
+    def kill(self):
+        """Ends it at once; how it ended is no claim of the test's."""
+        self.end(signal.SIGKILL)
+        self.endings.pop()
 
     def restart(self):
         self.end()

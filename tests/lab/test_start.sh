@@ -63,6 +63,7 @@ configure() {
 [agent]
 name = $1
 socket = $work/$1.sock
+store = $work/$1.store
 user = ${5:-nobody}
 [interface lan]
 tap = $2

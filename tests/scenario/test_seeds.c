@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Scenarios: handovers over bad networks, one for each seed; and the same seed twice.
+/* Scenarios: handovers over bad networks, one for each seed, with agents that stay and with agents that are
+ * killed and have stores; and the same seed twice.
  *
  * HM_SIM_SEEDS sets how many; a seed that fails is printed, and HM_SIM_SEED=N runs it alone. */
 #include "tests/scenario/scenario.h"
@@ -8,6 +9,8 @@
 
 #define SEEDS 60
 #define STAGED_S 20
+#define KILL_EVERY_US (1500u * HM_SIM_MS)
+#define DOWN_US (500u * HM_SIM_MS)
 
 static uint64_t running; /* the seed, for whoever reads of a failure */
 
@@ -16,11 +19,54 @@ struct run {
     uint64_t done;  /* handovers */
 };
 
-/* A world whose paths delay, lose, reorder and, if so wanted, double. */
-static struct hm_sim_world *bad_world(uint64_t seed, bool doubles)
+/* An agent is killed, a little later it starts again, then another one's turn comes. */
+struct killer {
+    struct hm_sim_world *world;
+    struct hm_sim_event event;
+    struct hm_sim_agent *down; /* NULL: all run */
+};
+
+static void arm_killer(struct killer *killer, uint32_t max_us)
 {
-    const struct hm_sim_world_options options = {.staged_lifetime_s = STAGED_S,
-                                                 .log_to_stderr = getenv("HM_SIM_LOG") != NULL};
+    struct hm_sim *sim = &killer->world->sim;
+
+    hm_sim_arm(sim, &killer->event, sim->now_us + hm_sim_random_below(&sim->random, max_us));
+}
+
+static void on_killer(void *arg)
+{
+    struct killer *killer = arg;
+
+    if (killer->down != NULL) {
+        hm_sim_agent_start(killer->down);
+        killer->down = NULL;
+        arm_killer(killer, KILL_EVERY_US);
+        return;
+    }
+    killer->down = &killer->world->sites[hm_sim_random_below(&killer->world->sim.random, HM_SIM_SITES)].agent;
+    hm_sim_agent_kill(killer->down);
+    arm_killer(killer, DOWN_US);
+}
+
+static void killer_start(struct killer *killer, struct hm_sim_world *world)
+{
+    *killer = (struct killer){.world = world};
+    hm_sim_event_init(&killer->event, on_killer, killer);
+    arm_killer(killer, KILL_EVERY_US);
+}
+
+static void killer_stop(struct killer *killer)
+{
+    hm_sim_cancel(&killer->world->sim, &killer->event);
+    if (killer->down != NULL)
+        hm_sim_agent_start(killer->down);
+}
+
+/* A world whose paths delay, lose, reorder and, if so wanted, double. */
+static struct hm_sim_world *bad_world(uint64_t seed, bool doubles, bool kills)
+{
+    const struct hm_sim_world_options options = {
+        .staged_lifetime_s = STAGED_S, .stores = kills, .log_to_stderr = getenv("HM_SIM_LOG") != NULL};
     struct hm_sim_world *world = hm_sim_world_create(seed, &options);
 
     for (unsigned a = 0; a < world->gate.iface_count; a++) {
@@ -93,16 +139,21 @@ static uint64_t moves_done(struct hm_sim_world *world)
 }
 
 /* A VM that moves about on a bad network, and home on a good one. */
-static struct run run_seed(uint64_t seed)
+static struct run run_seed(uint64_t seed, bool kills)
 {
     bool doubles = seed % 2 == 0;
-    struct hm_sim_world *world = bad_world(seed, doubles);
+    struct hm_sim_world *world = bad_world(seed, doubles, kills);
+    struct killer killer;
     struct probes probes;
     enum hm_sim_site_number at;
     struct run run;
 
     probes_start(&probes, &world->correspondent, &world->vm, 50);
+    if (kills)
+        killer_start(&killer, world);
     at = wander(world, HM_SIM_A, 4);
+    if (kills)
+        killer_stop(&killer);
     mend(world);
     assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
     assert_ping(world, &world->vm, hm_sim_host_addr(&world->sites[HM_SIM_A].neighbour));
@@ -117,22 +168,33 @@ static struct run run_seed(uint64_t seed)
     return run;
 }
 
-static void test_every_seed_heals(void **state)
+static void heal_every_seed(bool kills)
 {
     const char *only = getenv("HM_SIM_SEED"), *many = getenv("HM_SIM_SEEDS");
     uint64_t count = many != NULL ? strtoull(many, NULL, 0) : SEEDS, done = 0;
 
-    (void)state;
     if (only != NULL) {
-        run_seed(strtoull(only, NULL, 0));
+        run_seed(strtoull(only, NULL, 0), kills);
         return;
     }
     for (uint64_t seed = 1; seed <= count; seed++) {
         running = seed;
-        done += run_seed(seed).done;
+        done += run_seed(seed, kills).done;
     }
     running = 0;
-    assert_true(done > count);
+    assert_true(kills || done > count); /* a killed agent has forgotten what it counted */
+}
+
+static void test_every_seed_heals(void **state)
+{
+    (void)state;
+    heal_every_seed(false);
+}
+
+static void test_every_seed_heals_though_agents_are_killed(void **state)
+{
+    (void)state;
+    heal_every_seed(true);
 }
 
 static int tell_seed(void **state)
@@ -146,13 +208,14 @@ static int tell_seed(void **state)
 static void test_a_seed_replays_exactly(void **state)
 {
     (void)state;
-    assert_int_equal(run_seed(5).fired, run_seed(5).fired);
+    assert_int_equal(run_seed(5, false).fired, run_seed(5, false).fired);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_every_seed_heals, tell_seed),
+        cmocka_unit_test_teardown(test_every_seed_heals_though_agents_are_killed, tell_seed),
         cmocka_unit_test(test_a_seed_replays_exactly),
     };
 

@@ -149,6 +149,7 @@ static void test_example_one_armed(void **state)
     assert_int_equal(router->hypervisors[0].key_id, 300);
     assert_int_equal(router->hypervisors[0].allow_count, 2);
     assert_string_equal(config.platform.socket, "/run/hypermip/agent-a.sock");
+    assert_string_equal(config.platform.store, "/var/lib/hypermip/agent-a");
     assert_string_equal(config.platform.taps[0].bridge, "br0");
     assert_true(config.platform.taps[0].create);
     assert_memory_equal(config.platform.taps[0].agent_mac.b, router->links[0].mac.b, 6);

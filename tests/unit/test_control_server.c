@@ -31,10 +31,12 @@ static void handle(void *arg, struct hm_control_request *request)
         hm_control_answer_text(&f->server, request, HM_CONTROL_OK, "answer %u", f->handled);
 }
 
-static void on_send(void *arg, const struct hm_control_from *to, const void *bytes, size_t len)
+static void on_send(void *arg, const struct hm_control_from *to, const void *bytes, size_t len,
+                    bool acknowledges)
 {
     struct fixture *f = arg;
 
+    (void)acknowledges;
     f->sent++;
     f->to = *to;
     f->len = len;

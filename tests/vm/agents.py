@@ -16,6 +16,7 @@ AGENT_FILE = """\
 name = agent-{me.letter}
 hosts = {me.host}
 socket = {socket}
+store = {store}
 log_level = {log_level}
 
 [interface lan]
@@ -71,12 +72,13 @@ class Agent:
         self._config = os.path.join(folders.work, f"agent-{me.letter}.conf")
         self._notify_config = os.path.join(folders.work, f"notify-{me.letter}.conf")
         self._socket = os.path.join(folders.work, f"agent-{me.letter}.sock")
+        self._store = os.path.join(folders.work, f"agent-{me.letter}.store")
         self.log = os.path.join(folders.results, f"agent-{me.letter}.log")
         self._process = None
 
     def configure(self, peer, peer_key, key_id):
         words = {"me": self.me, "peer": peer, "peer_key": peer_key, "key_id": key_id, "port": CONTROL_PORT,
-                 "host_key": secrets.token_hex(32), "socket": self._socket,
+                 "host_key": secrets.token_hex(32), "socket": self._socket, "store": self._store,
                  "log_level": os.environ.get("HM_LOG_LEVEL", "info")}
         for path, text in ((self._config, AGENT_FILE), (self._notify_config, NOTIFY_FILE)):
             with open(path, "w", encoding="ascii") as file:
