@@ -27,7 +27,7 @@ class Capture:
         self._said = ""
         self._process = space.start(
             ["tcpdump", "-i", interface, "-n", "-p", "-s", str(SNAP_LEN), "-B", "16384", "-Z", "root",
-             "--time-stamp-precision=nano", "--immediate-mode", "-U", "-w", path],
+             "--time-stamp-precision=nano", "--immediate-mode", "-w", path],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self._wait_for("listening on")
 

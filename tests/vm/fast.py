@@ -56,6 +56,7 @@ class NamespaceMachine:
     def __init__(self, network, image, folders, cleanup):
         self.place = None
         self._target = None
+        self.moves = 0  # so far
         self._image = image
         self._log = os.path.join(folders.results, "guest.log")
         self._guest = network.space("v")
@@ -103,7 +104,9 @@ class NamespaceMachine:
                                               stdout=log, stderr=subprocess.STDOUT)
         self.place = place
 
-    def prepare(self, place):
+    def prepare(self, place, is_paused=False):
+        if is_paused:
+            raise ValueError("a namespace has no monitor that could let it run")
         self._target = place
 
     def migrate(self):
@@ -115,8 +118,10 @@ class NamespaceMachine:
         resume_ns = time.time_ns()
         self._announcer.send(_rarp(topology.GUEST_MAC))
         self._process.send_signal(signal.SIGCONT)
-        self.place = self._target
         return Pause(stop_ns, resume_ns)
+
+    def retire(self):
+        self.place, self._target = self._target, None
 
     def close(self):
         self._announcer.close()

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 from unittest import mock
 
 import capture
-import demo
-from move import Result
+from course import Course, round_trips
+from move import Result, restoration
+from qemu import Pause
 from topology import GUEST_MAC
 
 GOOD = {"from": "a", "to": "b", "rate": 1000, "sent": 4000, "sent_in_pause": 30, "down_lost": 43, "down_dup": 0,
         "down_reord": 0, "up_lost": 0, "up_dup": 0, "up_reord": 0, "pause_ms": 30.0, "restoration_ms": 1.0,
-        "answer_ms": 30.0, "staging_ms": 4.0, "valid": True}
+        "answer_ms": 30.0, "restored_before_resume": False, "staging_ms": 4.0, "strict": False, "valid": True}
 
 
 def result(tcp_alive=True, **changes):
@@ -32,6 +33,11 @@ class Verdict(unittest.TestCase):
     def test_loss_above_the_bound_is_a_fault_in_each_direction(self):
         self.assertEqual(len(result(down_lost=44).faults()), 1)
         self.assertEqual(len(result(up_lost=44).faults()), 1)
+
+    def test_no_loss_is_explained_where_a_watch_attends(self):
+        self.assertEqual(result(strict=True, down_lost=0).faults(), [])
+        self.assertEqual(len(result(strict=True, down_lost=1).faults()), 1)
+        self.assertEqual(len(result(strict=True, down_lost=0, up_lost=1).faults()), 1)
 
     def test_loss_of_a_move_that_is_not_valid_is_not_judged(self):
         self.assertEqual(result(down_lost=400, valid=False).faults(), [])
@@ -54,6 +60,7 @@ class FakeMover:
 
     def __init__(self, invalid):
         self.place = SimpleNamespace(name="a")
+        self.correspondent = None
         self.legs = []
         self._invalid = invalid
 
@@ -67,16 +74,17 @@ class FakeMover:
 class Repeats(unittest.TestCase):
     def run_course(self, invalid):
         mover = FakeMover(invalid)
-        network = SimpleNamespace(correspondent=None, places={name: SimpleNamespace(name=name) for name in "ab"})
-        course = demo.Course("a course", network, mover, "probe")
+        network = SimpleNamespace(correspondent=None, places={name: SimpleNamespace(name=name) for name in "abc"})
+        course = Course("a course", network, mover, "probe")
         with mock.patch("probes.Connection"), mock.patch.object(course, "_close_connection", return_value=True):
             with contextlib.redirect_stdout(io.StringIO()):
-                course.run(demo.legs_between("a", "b"), None)
+                course.run(round_trips("abc", (100, 1000)), None)
         return course, mover
 
-    def test_valid_moves_go_there_and_back_at_each_rate(self):
+    def test_valid_moves_go_all_round_at_each_rate(self):
         course, mover = self.run_course(invalid=())
-        self.assertEqual(mover.legs, [("a", "b", 100), ("b", "a", 100), ("a", "b", 1000), ("b", "a", 1000)])
+        self.assertEqual(mover.legs, [("a", "b", 100), ("b", "c", 100), ("c", "a", 100),
+                                      ("a", "b", 1000), ("b", "c", 1000), ("c", "a", 1000)])
         self.assertEqual(course.repeated, 0)
         self.assertTrue(course.is_good())
 
@@ -91,22 +99,42 @@ class Repeats(unittest.TestCase):
             self.run_course(invalid=range(1, 100))
 
 
+def write_capture(path, frames):
+    """Frames of one second: (nanoseconds, bytes)."""
+    with open(path, "wb") as file:
+        file.write(struct.pack("=IHHiIII", capture.PCAP_NANOSECONDS, 2, 4, 0, 0, 128, 1))
+        for when, frame in frames:
+            file.write(struct.pack("=IIII", 7, when, len(frame), len(frame)) + frame)
+
+
 class Captures(unittest.TestCase):
+    GUEST, OTHER = bytes.fromhex(GUEST_MAC.replace(":", "")), b"\x02" + bytes(5)
+    IPV4, ARP = b"\x08\x00", b"\x08\x06"
+    SECOND = 7 * 10**9
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "some.pcap")
+
+    def restored(self, stop, resume):
+        return restoration(self.path, Pause(self.SECOND + stop, self.SECOND + resume))
+
     def test_first_frame_is_found_by_time_direction_and_type(self):
-        guest, other = bytes.fromhex(GUEST_MAC.replace(":", "")), b"\x02" + bytes(5)
-        ipv4, arp = b"\x08\x00", b"\x08\x06"
-        frames = [(1, guest + other + ipv4), (2, guest + other + arp), (3, other + guest + ipv4),
-                  (4, guest + other + ipv4)]
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "some.pcap")
-            with open(path, "wb") as file:
-                file.write(struct.pack("=IHHiIII", capture.PCAP_NANOSECONDS, 2, 4, 0, 0, 128, 1))
-                for when, frame in frames:
-                    file.write(struct.pack("=IIII", 7, when, len(frame), len(frame)) + frame)
-            second = 7 * 10**9
-            self.assertEqual(capture.first_ipv4(path, second + 2, towards=GUEST_MAC), second + 4)
-            self.assertEqual(capture.first_ipv4(path, second, sender=GUEST_MAC), second + 3)
-            self.assertIsNone(capture.first_ipv4(path, second + 5, towards=GUEST_MAC))
+        down, up = self.GUEST + self.OTHER, self.OTHER + self.GUEST
+        write_capture(self.path, [(1, down + self.IPV4), (2, down + self.ARP), (3, up + self.IPV4),
+                                  (4, down + self.IPV4)])
+        self.assertEqual(capture.first_ipv4(self.path, self.SECOND + 2, towards=GUEST_MAC), self.SECOND + 4)
+        self.assertEqual(capture.first_ipv4(self.path, self.SECOND, sender=GUEST_MAC), self.SECOND + 3)
+        self.assertIsNone(capture.first_ipv4(self.path, self.SECOND + 5, towards=GUEST_MAC))
+
+    def test_what_waits_before_the_guest_runs_has_added_nothing(self):
+        write_capture(self.path, [(2_000_000, self.GUEST + self.OTHER + self.IPV4)])
+        self.assertEqual(self.restored(1_000_000, 3_000_000)["restoration_ms"], 0)
+        self.assertTrue(self.restored(1_000_000, 3_000_000)["restored_before_resume"])
+        self.assertEqual(self.restored(500_000, 1_000_000)["restoration_ms"], 1)
+        self.assertFalse(self.restored(500_000, 1_000_000)["restored_before_resume"])
+        self.assertIsNone(self.restored(3_000_000, 4_000_000)["restoration_ms"])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#define RECEIVE_BUFFER_LEN (4 << 20)
+#define RECEIVE_BUFFER_LEN (16 << 20)
 
 void probe_die(const char *what)
 {
@@ -51,7 +51,7 @@ static int usage(void)
 {
     fputs("usage: probe guest PORT TCP_RATE\n"
           "       probe ask ADDRESS PORT TIMEOUT_MS\n"
-          "       probe stream ADDRESS PORT NUMBER RATE STAMP_FILE\n"
+          "       probe stream ADDRESS PORT NUMBER RATE UP_RATE STAMP_FILE\n"
           "       probe connection ADDRESS PORT TCP_RATE\n",
           stderr);
     return 2;
@@ -75,8 +75,8 @@ int main(int argc, char **argv)
     guest.sin_port = htons((uint16_t)number(argv[3]));
     if (argc == 5 && strcmp(argv[1], "ask") == 0)
         return probe_ask(&guest, number(argv[4]));
-    if (argc == 7 && strcmp(argv[1], "stream") == 0)
-        return probe_stream(&guest, number(argv[4]), number(argv[5]), argv[6]);
+    if (argc == 8 && strcmp(argv[1], "stream") == 0)
+        return probe_stream(&guest, number(argv[4]), number(argv[5]), number(argv[6]), argv[7]);
     if (argc == 5 && strcmp(argv[1], "connection") == 0)
         return probe_connection(&guest, number(argv[4]));
     return usage();

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -107,4 +109,28 @@ uint64_t transfer_acknowledged(const struct transfer *transfer)
     if (getsockopt(transfer->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
         return 0;
     return info.tcpi_bytes_acked;
+}
+
+/* The kernel writes a line of names, and a line of as many values below it. */
+uint64_t transfer_timeouts(void)
+{
+    static char names[4096], values[4096];
+    FILE *file = fopen("/proc/net/netstat", "r");
+    char *name_rest, *value_rest, *name, *value;
+    uint64_t timeouts = 0;
+
+    if (!file)
+        return 0;
+    while (fgets(names, sizeof(names), file) && fgets(values, sizeof(values), file)) {
+        name = strtok_r(names, " ", &name_rest);
+        value = strtok_r(values, " ", &value_rest);
+        while (name && value && strcmp(name, "TCPTimeouts") != 0) {
+            name = strtok_r(NULL, " ", &name_rest);
+            value = strtok_r(NULL, " ", &value_rest);
+        }
+        if (name && value)
+            timeouts = strtoull(value, NULL, 10);
+    }
+    fclose(file);
+    return timeouts;
 }
