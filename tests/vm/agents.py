@@ -157,13 +157,16 @@ class Agent:
     def notify(self, *words, patience_s=30):
         """Runs notify-migrate on the hypervisor host; gives its exit status, its words and how long it took."""
         start = time.monotonic()
-        process = self.me.space.start([self.notify_program, "--config", self.notify_config, *words],
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = self.start_notify(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             said, _ = process.communicate(timeout=patience_s)
         finally:
             stop(process)
         return process.returncode, said.decode().strip(), (time.monotonic() - start) * 1000
+
+    def start_notify(self, *words, **options):
+        """Starts notify-migrate on the hypervisor host."""
+        return self.me.space.start([self.notify_program, "--config", self.notify_config, *words], **options)
 
     @property
     def notify_program(self):

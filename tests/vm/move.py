@@ -39,10 +39,11 @@ class Result:
         return self.figures["rate"]
 
     def most_lost(self):
-        """The bound: nothing where a watch attends or there was no pause; else what the pause explains, and a little."""
+        """The bound: nothing where a watch attends or there was no pause; else what that explains, and a little."""
         if self.figures["strict"] or not self.figures["pause_ms"]:
             return 0
-        return self.figures["rate"] * (self.figures["pause_ms"] + PAUSE_ALLOWANCE_MS) / 1000 + LOSS_ALLOWANCE
+        blind_ms = self.figures["pause_ms"] + self.figures.get("notice_ms", 0) + PAUSE_ALLOWANCE_MS
+        return self.figures["rate"] * blind_ms / 1000 + LOSS_ALLOWANCE
 
     def faults(self):
         """What is wrong with it, in words; where the pause explains loss, a move that is not valid says nothing."""

@@ -30,8 +30,9 @@ class World:
         for correspondent in (self.network.correspondent, self.neighbour):
             probes.ask(setting.program, correspondent, BOOT_S)
 
-    def mover(self, correspondent):
-        return Mover(correspondent, self.machine, self.setting.program, self._folders.results, self.setting.timing)
+    def mover(self, correspondent, timing=None):
+        return Mover(correspondent, self.machine, self.setting.program, self._folders.results,
+                     timing or self.setting.timing)
 
     def connect(self, correspondent, *rate):
         return probes.Connection(self.setting.program, correspondent, *rate)

@@ -52,7 +52,8 @@ static int usage(void)
     fputs("usage: probe guest PORT TCP_RATE\n"
           "       probe ask ADDRESS PORT TIMEOUT_MS\n"
           "       probe stream ADDRESS PORT NUMBER RATE UP_RATE STAMP_FILE\n"
-          "       probe connection ADDRESS PORT TCP_RATE\n",
+          "       probe connection ADDRESS PORT TCP_RATE\n"
+          "       probe group RATE CORRESPONDENT MEMBER...\n",
           stderr);
     return 2;
 }
@@ -70,6 +71,8 @@ int main(int argc, char **argv)
     prctl(PR_SET_TIMERSLACK, 1000);
     if (argc == 4 && strcmp(argv[1], "guest") == 0)
         return probe_guest((uint16_t)number(argv[2]), number(argv[3]));
+    if (argc > 4 && strcmp(argv[1], "group") == 0)
+        return probe_group(number(argv[2]), argv[3], argv + 4, (uint32_t)argc - 4);
     if (argc < 5 || inet_pton(AF_INET, argv[2], &guest.sin_addr) != 1)
         return usage();
     guest.sin_port = htons((uint16_t)number(argv[3]));
