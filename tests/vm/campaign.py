@@ -22,7 +22,7 @@ FULL = {"timing": Timing(0.5, 0.5, 1.5), "rounds": 10, "fail_places": 3, "fail_r
         "tcp_rounds": 5, "wan_rounds": 10, "group_rounds": 5}
 COUNTS = ("down_lost", "down_dup", "down_reord", "up_lost", "up_dup", "up_reord", "salvaged", "buffered", "tap_dropped",
           "timeouts", "guest_timeouts", "tcp_wrong", "relay_dropped", "group_lost")
-TIMES = ("pause_ms", "restoration_ms", "staging_ms")
+TIMES = ("pause_ms", "restoration_ms", "guest_gap_ms", "staging_ms")
 
 
 class Setting:
@@ -44,6 +44,7 @@ def parse_arguments(argv):
     parser.add_argument("--keep", metavar="DIR", help="keep captures, logs and counts there")
     parser.add_argument("--only", metavar="NAME", action="append", choices=list(parts.ALL),
                         help=f"only that part; may be repeated: {', '.join(parts.ALL)}")
+    parser.add_argument("--wan", dest="only", action="append_const", const="wan", help="the same as --only wan")
     parser.add_argument("--without-watch", action="store_true", help="nobody attends the migrations")
     return parser.parse_args(argv)
 

@@ -5,7 +5,8 @@ What the guest got is the guest's own count; what happened when is QEMU's stamps
 on the destination's TAP. The probes run from before the destination is started: they keep the bridges' knowledge of the
 guest's MAC fresh, so that nothing is flooded to the paused destination, which would deliver it late.
 
-What a watch writes to the guest's TAP itself passes by every capture: then restoration is the agents' own figure.
+What a watch writes to the guest's TAP itself passes by every capture: what the network has added to the pause is then
+seen in the guest's longest gap between two probes, which is in the guest's own time.
 """
 
 import json
@@ -186,6 +187,7 @@ class Mover:
             "up_lost": counted["guest_sent"] - up["received"],
             "up_dup": up["doubled"],
             "up_reord": up["reordered"],
+            "guest_gap_ms": counted["guest"]["longest_gap_ms"],
             "pause_ms": _ms(pause.resume_ns - pause.stop_ns),
         }
 

@@ -86,7 +86,8 @@ class NoStream:
 
     def finish(self):
         nothing = {"received": 0, "doubled": 0, "reordered": 0}
-        return {"answered": True, "sent": 0, "guest_sent": 0, "up": nothing, "guest": {"udp": nothing}}
+        return {"answered": True, "sent": 0, "guest_sent": 0, "up": nothing,
+                "guest": {"udp": nothing, "longest_gap_ms": None}}
 
     def sent_ns(self):
         return []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Owns the tests of the demonstration's judgement: bounds, repeats, and the reading of captures."""
+"""Owns the tests of what judges moves: bounds, repeats, and the reading of captures."""
 
 import contextlib
 import io
@@ -10,7 +10,9 @@ import unittest
 from types import SimpleNamespace
 from unittest import mock
 
+import campaign
 import capture
+import group
 from course import Course, round_trips
 from move import Result, restoration
 from qemu import Pause
@@ -18,7 +20,8 @@ from topology import GUEST_MAC
 
 GOOD = {"from": "a", "to": "b", "rate": 1000, "sent": 4000, "sent_in_pause": 30, "down_lost": 43, "down_dup": 0,
         "down_reord": 0, "up_lost": 0, "up_dup": 0, "up_reord": 0, "pause_ms": 30.0, "restoration_ms": 1.0,
-        "answer_ms": 30.0, "restored_before_resume": False, "staging_ms": 4.0, "strict": False, "valid": True}
+        "answer_ms": 30.0, "guest_gap_ms": 2.0, "restored_before_resume": False, "staging_ms": 4.0,
+        "strict": False, "valid": True}
 
 
 def result(tcp_alive=True, **changes):
@@ -39,6 +42,10 @@ class Verdict(unittest.TestCase):
         self.assertEqual(len(result(strict=True, down_lost=1).faults()), 1)
         self.assertEqual(len(result(strict=True, down_lost=0, up_lost=1).faults()), 1)
 
+    def test_nothing_is_explained_where_there_was_no_pause(self):
+        self.assertEqual(len(result(pause_ms=0.0, down_lost=1).faults()), 1)
+        self.assertEqual(result(pause_ms=0.0, down_lost=0).faults(), [])
+
     def test_loss_of_a_move_that_is_not_valid_is_not_judged(self):
         self.assertEqual(result(down_lost=400, valid=False).faults(), [])
 
@@ -53,6 +60,27 @@ class Verdict(unittest.TestCase):
 
     def test_a_dead_connection_is_a_fault(self):
         self.assertEqual(len(result(tcp_alive=False).faults()), 1)
+
+
+class Groups(unittest.TestCase):
+    GOOD = {"lost": 0, "doubled": 0, "reordered": 0}
+
+    def test_each_number_of_each_way_is_judged(self):
+        self.assertEqual(group.faults({"down": self.GOOD, "side": self.GOOD}, 0), [])
+        for key in self.GOOD:
+            self.assertEqual(len(group.faults({"down": self.GOOD, "side": self.GOOD | {key: 1}}, 0)), 1)
+        self.assertEqual(group.faults({"down": self.GOOD | {"lost": 5}}, 5), [])
+
+
+class Tables(unittest.TestCase):
+    def test_a_line_has_every_number_that_is_not_zero_and_the_verdict(self):
+        line = campaign.describe({"part": "wan", "case": "any", "from": "a", "to": "b", "down_lost": 3, "up_lost": 0,
+                                  "pause_ms": 4.04, "faults": []})
+        self.assertIn("down_lost 3", line)
+        self.assertNotIn("up_lost", line)
+        self.assertIn("pause_ms 4.0", line)
+        self.assertTrue(line.endswith("ok"))
+        self.assertIn("FAILED: why", campaign.describe({"part": "wan", "case": "any", "faults": ["why"]}))
 
 
 class FakeMover:

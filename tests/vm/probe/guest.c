@@ -31,6 +31,8 @@ struct slot {
     struct stream_pace pace;
     struct sockaddr_in asker;
     bool sending;
+    uint64_t arrived_ns; /* the last probe; 0: none yet */
+    uint64_t longest_gap_ns;
 };
 
 struct guest {
@@ -39,6 +41,7 @@ struct guest {
     int udp, listener;
     uint32_t tcp_rate;
     uint64_t tick_ns;
+    uint64_t read_ns; /* when the datagrams at hand were read */
 };
 
 /* The stream's slot, taken over from an older stream if need be; NULL when the slot has gone on to a newer
@@ -52,9 +55,19 @@ static struct slot *get_slot(struct guest *guest, uint32_t stream)
     if (stream < slot->count.stream)
         return NULL;
     slot->sending = false;
+    slot->arrived_ns = slot->longest_gap_ns = 0;
     memset(&slot->pace, 0, sizeof(slot->pace));
     stream_count_reset(&slot->count, stream);
     return slot;
+}
+
+/* The gap is in the guest's own time: a pause adds nothing to it, what comes late after the pause does. */
+static void count_probe(struct slot *slot, uint32_t seq, uint64_t now_ns)
+{
+    if (slot->arrived_ns && now_ns - slot->arrived_ns > slot->longest_gap_ns)
+        slot->longest_gap_ns = now_ns - slot->arrived_ns;
+    slot->arrived_ns = now_ns;
+    stream_count_add(&slot->count, seq);
 }
 
 static void reply(struct guest *guest, const struct sockaddr_in *to, const struct probe_header *header,
@@ -85,10 +98,11 @@ static void report(struct guest *guest, const struct slot *slot, uint32_t sent, 
 
     stream_count_print(&slot->count, sent, counted, sizeof(counted));
     snprintf(text, len,
-             "{\"udp\":%s,\"tcp\":{\"sent\":%llu,\"received\":%llu,\"wrong\":%llu,"
-             "\"timeouts\":%llu}}",
-             counted, (unsigned long long)guest->transfer.sent, (unsigned long long)guest->transfer.received,
-             (unsigned long long)guest->transfer.wrong, (unsigned long long)transfer_timeouts());
+             "{\"udp\":%s,\"longest_gap_ms\":%.1f,"
+             "\"tcp\":{\"sent\":%llu,\"received\":%llu,\"wrong\":%llu,\"timeouts\":%llu}}",
+             counted, (double)slot->longest_gap_ns / 1e6, (unsigned long long)guest->transfer.sent,
+             (unsigned long long)guest->transfer.received, (unsigned long long)guest->transfer.wrong,
+             (unsigned long long)transfer_timeouts());
 }
 
 static void handle_request(struct guest *guest, const struct probe_header *request,
@@ -102,7 +116,7 @@ static void handle_request(struct guest *guest, const struct probe_header *reque
         return;
     switch (request->type) {
     case PROBE_DOWN:
-        stream_count_add(&slot->count, request->seq);
+        count_probe(slot, request->seq, guest->read_ns);
         return;
     case PROBE_START:
         start_stream(slot, from, request->arg);
@@ -143,6 +157,7 @@ static void handle_datagrams(struct guest *guest)
                                                        .msg_iovlen = 1}};
         }
         count = recvmmsg(guest->udp, messages, BATCH, MSG_DONTWAIT, NULL);
+        guest->read_ns = probe_clock_ns(CLOCK_MONOTONIC);
         for (int i = 0; i < count; i++)
             if (probe_decode(&header, packets[i], messages[i].msg_len))
                 handle_request(guest, &header, &from[i]);
