@@ -54,7 +54,8 @@ def killed_at_the_stop(machine, notice):
             machine.command("migrate-continue", state="pre-switchover")
         except QmpError:
             pass  # the migration has found out by itself
-    machine.wait_status("failed")
+    if machine.wait_status("failed", "completed") == "completed":
+        raise QmpError("the migration was quicker than its destination's end: the guest is lost, and nothing is shown")
     return _undo(machine, notice, machine.wait_pause_at_source())
 
 

@@ -180,6 +180,7 @@ class Mover:
         up, down = counted["up"], counted["guest"]["udp"]
         return {
             "sent": counted["sent"],
+            "guest_sent": counted["guest_sent"],
             "sent_in_pause": sum(pause.stop_ns <= when <= pause.resume_ns for when in sent_ns),
             "down_lost": counted["sent"] - down["received"],
             "down_dup": down["doubled"],

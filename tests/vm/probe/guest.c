@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define BATCH 32
+#define ROUNDS 2         /* batches read before what is due is sent */
 #define WAKE_NS 1000000u /* the guest wakes up no more often to send: what is due by then goes at once */
 #define SLOTS 5          /* the first is for those who only ask, as stream 0 */
 
@@ -146,7 +147,7 @@ static void handle_datagrams(struct guest *guest)
     struct mmsghdr messages[BATCH];
     struct iovec parts[BATCH];
     struct probe_header header;
-    int count;
+    int count, rounds = ROUNDS;
 
     do {
         for (int i = 0; i < BATCH; i++) {
@@ -161,10 +162,11 @@ static void handle_datagrams(struct guest *guest)
         for (int i = 0; i < count; i++)
             if (probe_decode(&header, packets[i], messages[i].msg_len))
                 handle_request(guest, &header, &from[i]);
-    } while (count == BATCH);
+    } while (count == BATCH && --rounds > 0);
 }
 
-/* Sends what is due of all streams; returns when the next is due. */
+/* Sends what is due of all streams, but not so much at once that what has arrived would wait for long;
+ * returns when to send again. */
 static uint64_t send_due(struct guest *guest, uint64_t next_ns)
 {
     uint8_t packet[PROBE_LEN] = {0};
@@ -172,7 +174,7 @@ static uint64_t send_due(struct guest *guest, uint64_t next_ns)
     for (struct slot *slot = guest->slots; slot < guest->slots + SLOTS; slot++) {
         uint64_t now = probe_clock_ns(CLOCK_MONOTONIC);
 
-        while (slot->sending && stream_pace_next_ns(&slot->pace) <= now) {
+        for (int i = 0; i < BATCH && slot->sending && stream_pace_next_ns(&slot->pace) <= now; i++) {
             struct probe_header header = {.type = PROBE_UP,
                                           .stream = slot->count.stream,
                                           .seq = slot->pace.sent++,
