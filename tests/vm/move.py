@@ -39,20 +39,24 @@ class Result:
     def rate(self):
         return self.figures["rate"]
 
-    def most_lost(self):
-        """The bound: nothing where a watch attends or there was no pause; else what that explains, and a little."""
+    def most_lost(self, way):
+        """The bound: nothing where a watch attends or there was no pause; else what that explains, and a little.
+
+        What the guest had not read from its TAP when it stopped is lost as well where nobody salvages it.
+        """
         if self.figures["strict"] or not self.figures["pause_ms"]:
             return 0
+        unread = self.figures["down_unread"] if way == "down" else 0
         blind_ms = self.figures["pause_ms"] + self.figures.get("notice_ms", 0) + PAUSE_ALLOWANCE_MS
-        return self.figures["rate"] * blind_ms / 1000 + LOSS_ALLOWANCE
+        return unread + self.figures["rate"] * blind_ms / 1000 + LOSS_ALLOWANCE
 
     def faults(self):
         """What is wrong with it, in words; where the pause explains loss, a move that is not valid says nothing."""
         found = []
         for way in ("down", "up"):
             lost, doubled, reordered = (self.figures[f"{way}_{what}"] for what in ("lost", "dup", "reord"))
-            if (self.valid or self.figures["strict"]) and lost > self.most_lost():
-                found.append(f"{way}: {lost} lost, at most {self.most_lost():.0f} allowed")
+            if (self.valid or self.figures["strict"]) and lost > self.most_lost(way):
+                found.append(f"{way}: {lost} lost, at most {self.most_lost(way):.0f} allowed")
             if doubled:
                 found.append(f"{way}: {doubled} doubled")
             if reordered:
@@ -96,6 +100,12 @@ def landed(machine, notice, pause):
 def complete(machine, notice):
     """A migration that goes well; gives its pause."""
     return landed(machine, notice, machine.migrate())
+
+
+def unread(path, pause, gaps):
+    """Of what the guest did not get: how much was handed to its TAP before it stopped, from the capture there."""
+    handed = {number for when_ns, number in capture.probe_times(path) if when_ns <= pause.stop_ns}
+    return sum(number in handed for first, last in gaps for number in range(first, last + 1))
 
 
 class Mover:
@@ -143,6 +153,7 @@ class Mover:
             tcp_alive, tcp_gap_ms = connection.is_alive() if connection else (True, None)
             figures = {"from": source.name, "to": destination.name, "rate": rate, "strict": notice.is_watched}
             figures |= self._count(counted, pause, stream.sent_ns())
+            figures["down_unread"] = unread(captures[0].path, pause, counted["guest"]["udp"]["gaps"])
             figures |= restoration(captures[self.place is destination].path, pause)
             figures |= notice.end()
         figures["staging_ms"] = None if staging_ms is None else round(staging_ms, 3)

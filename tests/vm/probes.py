@@ -85,7 +85,7 @@ class NoStream:
     """Stands for a stream where there is none."""
 
     def finish(self):
-        nothing = {"received": 0, "doubled": 0, "reordered": 0}
+        nothing = {"received": 0, "doubled": 0, "reordered": 0, "gaps": []}
         return {"answered": True, "sent": 0, "guest_sent": 0, "up": nothing,
                 "guest": {"udp": nothing, "longest_gap_ms": None}}
 

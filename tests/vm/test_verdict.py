@@ -14,12 +14,12 @@ import campaign
 import capture
 import group
 from course import Course, round_trips
-from move import Result, restoration
+from move import Result, restoration, unread
 from qemu import Pause
 from topology import GUEST_MAC
 
-GOOD = {"from": "a", "to": "b", "rate": 1000, "sent": 4000, "sent_in_pause": 30, "down_lost": 43, "down_dup": 0,
-        "down_reord": 0, "up_lost": 0, "up_dup": 0, "up_reord": 0, "pause_ms": 30.0, "restoration_ms": 1.0,
+GOOD = {"from": "a", "to": "b", "rate": 1000, "sent": 4000, "sent_in_pause": 30, "down_lost": 43, "down_unread": 0,
+        "down_dup": 0, "down_reord": 0, "up_lost": 0, "up_dup": 0, "up_reord": 0, "pause_ms": 30.0, "restoration_ms": 1.0,
         "answer_ms": 30.0, "guest_gap_ms": 2.0, "restored_before_resume": False, "staging_ms": 4.0,
         "strict": False, "valid": True}
 
@@ -32,6 +32,12 @@ class Verdict(unittest.TestCase):
     def test_loss_up_to_the_bound_is_explained(self):
         self.assertEqual(result().faults(), [])
         self.assertEqual(result(up_lost=43).faults(), [])
+
+    def test_what_was_not_read_before_the_stop_is_explained_downwards(self):
+        self.assertEqual(result(down_lost=53, down_unread=10).faults(), [])
+        self.assertEqual(len(result(down_lost=54, down_unread=10).faults()), 1)
+        self.assertEqual(len(result(up_lost=53, down_unread=10).faults()), 1)
+        self.assertEqual(len(result(down_lost=1, down_unread=10, strict=True).faults()), 1)
 
     def test_loss_above_the_bound_is_a_fault_in_each_direction(self):
         self.assertEqual(len(result(down_lost=44).faults()), 1)
@@ -155,6 +161,16 @@ class Captures(unittest.TestCase):
         self.assertEqual(capture.first_ipv4(self.path, self.SECOND + 2, towards=GUEST_MAC), self.SECOND + 4)
         self.assertEqual(capture.first_ipv4(self.path, self.SECOND, sender=GUEST_MAC), self.SECOND + 3)
         self.assertIsNone(capture.first_ipv4(self.path, self.SECOND + 5, towards=GUEST_MAC))
+
+    def test_unread_are_the_missing_probes_that_the_tap_had_before_the_stop(self):
+        def probe(number, kind=capture.PROBE_DOWN):
+            packet = bytes([0x45]) + bytes(8) + bytes([17]) + bytes(18)
+            return self.GUEST + self.OTHER + self.IPV4 + packet + struct.pack(">4sIII", b"HMPB", kind, 1, number)
+
+        write_capture(self.path, [(1, probe(1)), (2, probe(2)), (3, probe(4, kind=2)), (4, probe(3)), (9, probe(5))])
+        pause = Pause(self.SECOND + 5, self.SECOND + 10)
+        self.assertEqual(unread(self.path, pause, [[2, 3], [5, 7]]), 2)
+        self.assertEqual(unread(self.path, pause, []), 0)
 
     def test_what_waits_before_the_guest_runs_has_added_nothing(self):
         write_capture(self.path, [(2_000_000, self.GUEST + self.OTHER + self.IPV4)])
