@@ -42,7 +42,7 @@ class Result:
     def most_lost(self, way):
         """The bound: nothing where a watch attends or there was no pause; else what that explains, and a little.
 
-        What the guest had not read from its TAP when it stopped is lost as well where nobody salvages it.
+        What was on its way or unread in the guest's TAP when it stopped is lost as well, where nobody salvages it.
         """
         if self.figures["strict"] or not self.figures["pause_ms"]:
             return 0
@@ -102,10 +102,14 @@ def complete(machine, notice):
     return landed(machine, notice, machine.migrate())
 
 
-def unread(path, pause, gaps):
-    """Of what the guest did not get: how much was handed to its TAP before it stopped, from the capture there."""
-    handed = {number for when_ns, number in capture.probe_times(path) if when_ns <= pause.stop_ns}
-    return sum(number in handed for first, last in gaps for number in range(first, last + 1))
+def unread(path, pause, gaps, sent_ns):
+    """Of what the guest did not get: how much was sent before it stopped and handed to its TAP, by the capture there.
+
+    On a busy machine a probe may be on its way for longer than a moment: it may come to the TAP after the stop.
+    """
+    handed = {number for _, number in capture.probe_times(path)}
+    lost = (number for first, last in gaps for number in range(first, last + 1))
+    return sum(number in handed and sent_ns[number] < pause.stop_ns for number in lost)
 
 
 class Mover:
@@ -153,7 +157,8 @@ class Mover:
             tcp_alive, tcp_gap_ms = connection.is_alive() if connection else (True, None)
             figures = {"from": source.name, "to": destination.name, "rate": rate, "strict": notice.is_watched}
             figures |= self._count(counted, pause, stream.sent_ns())
-            figures["down_unread"] = unread(captures[0].path, pause, counted["guest"]["udp"]["gaps"])
+            figures["down_unread"] = unread(captures[0].path, pause, counted["guest"]["udp"]["gaps"],
+                                            stream.sent_ns())
             figures |= restoration(captures[self.place is destination].path, pause)
             figures |= notice.end()
         figures["staging_ms"] = None if staging_ms is None else round(staging_ms, 3)

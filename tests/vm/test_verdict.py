@@ -19,9 +19,9 @@ from qemu import Pause
 from topology import GUEST_MAC
 
 GOOD = {"from": "a", "to": "b", "rate": 1000, "sent": 4000, "sent_in_pause": 30, "down_lost": 43, "down_unread": 0,
-        "down_dup": 0, "down_reord": 0, "up_lost": 0, "up_dup": 0, "up_reord": 0, "pause_ms": 30.0, "restoration_ms": 1.0,
-        "answer_ms": 30.0, "guest_gap_ms": 2.0, "restored_before_resume": False, "staging_ms": 4.0,
-        "strict": False, "valid": True}
+        "down_dup": 0, "down_reord": 0, "up_lost": 0, "up_dup": 0, "up_reord": 0, "pause_ms": 30.0,
+        "restoration_ms": 1.0, "answer_ms": 30.0, "guest_gap_ms": 2.0, "restored_before_resume": False,
+        "staging_ms": 4.0, "strict": False, "valid": True}
 
 
 def result(tcp_alive=True, **changes):
@@ -162,15 +162,15 @@ class Captures(unittest.TestCase):
         self.assertEqual(capture.first_ipv4(self.path, self.SECOND, sender=GUEST_MAC), self.SECOND + 3)
         self.assertIsNone(capture.first_ipv4(self.path, self.SECOND + 5, towards=GUEST_MAC))
 
-    def test_unread_are_the_missing_probes_that_the_tap_had_before_the_stop(self):
+    def test_unread_are_missing_probes_of_before_the_stop_that_the_tap_had(self):
         def probe(number, kind=capture.PROBE_DOWN):
             packet = bytes([0x45]) + bytes(8) + bytes([17]) + bytes(18)
             return self.GUEST + self.OTHER + self.IPV4 + packet + struct.pack(">4sIII", b"HMPB", kind, 1, number)
 
         write_capture(self.path, [(1, probe(1)), (2, probe(2)), (3, probe(4, kind=2)), (4, probe(3)), (9, probe(5))])
-        pause = Pause(self.SECOND + 5, self.SECOND + 10)
-        self.assertEqual(unread(self.path, pause, [[2, 3], [5, 7]]), 2)
-        self.assertEqual(unread(self.path, pause, []), 0)
+        pause, sent_ns = Pause(self.SECOND + 5, self.SECOND + 10), [self.SECOND + number for number in range(9)]
+        self.assertEqual(unread(self.path, pause, [[2, 3], [5, 7]], sent_ns), 2)
+        self.assertEqual(unread(self.path, pause, [], sent_ns), 0)
 
     def test_what_waits_before_the_guest_runs_has_added_nothing(self):
         write_capture(self.path, [(2_000_000, self.GUEST + self.OTHER + self.IPV4)])
