@@ -72,6 +72,7 @@ class Group:
 
     def __init__(self, setting, folders, cleanup):
         self._program = setting.program
+        self._results = folders.results
         self.network = Topology(cleanup, "ab")
         self._hub = Hub(self.network, learns=True)
         self._machines = [Machine(self.network, self._hub, number) for number in range(MACHINES)]
@@ -129,6 +130,8 @@ class Group:
             pause_ms = (time.monotonic() - start) * 1000
             streams.command("r")
             time.sleep(TIMING_S)
+            self._agents.check_alive()
+            self._agents.keep_reports(self._results)
             return {"group": streams.finish(), "staging_ms": staging_ms, "pause_ms": pause_ms}
         finally:
             streams.close()
