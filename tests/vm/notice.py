@@ -95,8 +95,9 @@ class Watched(Imminent):
         start = time.monotonic()
         self.source_watch = self._start(self._source, self._machine.source_monitor,
                                         ["--to", self._destination.subnet.host], "source")
-        self.source_watch.wait("staged")
+        self.source_watch.wait("imminent")
         took_ms = (time.monotonic() - start) * 1000
+        self.source_watch.wait("attached")
         self.destination_watch = self._start(self._destination, self._machine.target_monitor, [], "destination")
         self.destination_watch.wait("attached")
         return took_ms
@@ -114,6 +115,9 @@ class Watched(Imminent):
             self.destination_watch.finish()
         told = self.source_watch.find("salvaged")
         seen = {"salvaged": told.get("frames"), "cut": told.get("cut"), "tap_dropped": told.get("tap_dropped")}
+        early = self.destination_watch.find("ready").get("frames")
+        if early:  # written to the TAP by the watch, and the guest runs only after that
+            seen |= {"restoration_ms": 0, "restored_before_resume": True, "early": early}
         warnings = [event for watch in (self.source_watch, self.destination_watch) for event in watch.events
                     if event.get("event") == "warning"]
         return super().end() | {key: value for key, value in seen.items() if value is not None} | {"warnings": warnings}
