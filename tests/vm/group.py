@@ -105,7 +105,7 @@ class Group:
         """The agents hold what comes from now on; then the cable is disabled."""
         if self.is_strict:
             agent = self._agents[self.place.subnet.letter]
-            told = [agent.start_notify("stopped", machine.mac) for machine in self._machines]
+            told = [agent.start_notify("stopped", machine.mac, stdout=subprocess.DEVNULL) for machine in self._machines]
             failed = [process.returncode for process in told if process.wait(30)]
             if failed:
                 raise AgentError(f"notify-migrate stopped ended with {failed}")

@@ -85,6 +85,7 @@ def _bulk_move(world, mover, connection, case):
     result = mover.run(world.next_place(), 0, connection, world.notices)
     after, guest_after = connection.state(), world.ask_guest(mover.correspondent)["tcp"]
     record = _record("tcp", case, result, timeouts=after["timeouts"] - before["timeouts"],
+                     retransmitted=after["retransmitted"] - before["retransmitted"],
                      guest_timeouts=guest_after["timeouts"] - guest_before["timeouts"],
                      mbytes=round((after["acknowledged"] - before["acknowledged"]) / 1e6, 1), tcp_wrong=after["wrong"])
     if record["strict"] and (record["timeouts"] or record["guest_timeouts"]):

@@ -192,11 +192,12 @@ int probe_stream(const struct sockaddr_in *guest, uint32_t stream, uint32_t rate
 static void print_connection(struct transfer *transfer)
 {
     printf("{\"sent\":%llu,\"acknowledged\":%llu,\"received\":%llu,\"wrong\":%llu,\"longest_gap_ms\":%.1f,"
-           "\"timeouts\":%llu,\"ended\":%s,\"failed\":%s}\n",
+           "\"retransmitted\":%u,\"timeouts\":%llu,\"ended\":%s,\"failed\":%s}\n",
            (unsigned long long)transfer->sent, (unsigned long long)transfer_acknowledged(transfer),
            (unsigned long long)transfer->received, (unsigned long long)transfer->wrong,
-           (double)transfer->longest_gap_ns / 1e6, (unsigned long long)transfer_timeouts(),
-           transfer->ended ? "true" : "false", transfer->failed ? "true" : "false");
+           (double)transfer->longest_gap_ns / 1e6, transfer_retransmitted(transfer),
+           (unsigned long long)transfer_timeouts(), transfer->ended ? "true" : "false",
+           transfer->failed ? "true" : "false");
     transfer->longest_gap_ns = 0;
 }
 

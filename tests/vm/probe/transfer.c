@@ -100,15 +100,24 @@ void transfer_receive(struct transfer *transfer)
         note_error(transfer);
 }
 
-uint64_t transfer_acknowledged(const struct transfer *transfer)
+static struct tcp_info info_of(const struct transfer *transfer)
 {
     struct tcp_info info;
     socklen_t len = sizeof(info);
 
     memset(&info, 0, sizeof(info));
-    if (getsockopt(transfer->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-        return 0;
-    return info.tcpi_bytes_acked;
+    getsockopt(transfer->fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+    return info;
+}
+
+uint64_t transfer_acknowledged(const struct transfer *transfer)
+{
+    return info_of(transfer).tcpi_bytes_acked;
+}
+
+uint32_t transfer_retransmitted(const struct transfer *transfer)
+{
+    return info_of(transfer).tcpi_total_retrans;
 }
 
 /* The kernel writes a line of names, and a line of as many values below it. */

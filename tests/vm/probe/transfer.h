@@ -32,6 +32,8 @@ void transfer_send(struct transfer *transfer);
 void transfer_receive(struct transfer *transfer);
 /* Bytes that the peer's TCP has acknowledged. */
 uint64_t transfer_acknowledged(const struct transfer *transfer);
+/* Segments that this end has sent again. */
+uint32_t transfer_retransmitted(const struct transfer *transfer);
 /* How often a retransmission timer has run out on this machine or in this namespace, of all connections. */
 uint64_t transfer_timeouts(void);
 
