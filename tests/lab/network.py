@@ -19,10 +19,6 @@ ROUTERS_MAC = "00:00:5e:00:01:01"
 SPI = 1000
 
 
-def _number(subnet):
-    return {"a": 1, "b": 2}[subnet.letter]
-
-
 class Side:
     """One subnet with its agent, its hypervisor host's notifier, and a host that has nothing to do with it all."""
 
@@ -30,7 +26,7 @@ class Side:
         self.subnet = subnet
         self.space = subnet.space
         self.letter = subnet.letter
-        self.number = _number(subnet)
+        self.number = topology.subnet_number(subnet.letter)
         self.router = subnet.router  # the machines' default router
         self.agent_mac = f"02:00:00:00:0{subnet.letter}:02"
         self.tap = f"hm-{subnet.letter}"
@@ -116,26 +112,16 @@ class OneArmed(_Lab):
         return neighbours(self.router, f"to-{side.letter}")
 
 
-class Gateways(_Lab):
+class Gateways(_Lab, topology.GatewayTopology):
     """Each agent is its subnet's router: 10.N.0.1 on the lan, 10.10N.0.2 on the wan, whose router is 10.10N.0.1."""
 
     def _make_side(self, subnet):
         side = Side(subnet)
         side.router = side.control_addr = subnet.router
-        side.tunnel_addr = f"10.10{_number(subnet)}.0.2"
-        side.wan_router = f"10.10{_number(subnet)}.0.1"
+        side.tunnel_addr = subnet.wan_agent
+        side.wan_router = subnet.wan_router
         side.wan_mac = f"02:00:00:00:1{subnet.letter}:02"
         return side
-
-    def _wire_subnet(self, subnet):
-        outside, wan = f"to-{subnet.letter}", f"10.10{_number(subnet)}.0"
-        self.router.ip(f"link add {outside} type veth peer name up0 netns {subnet.space.name}",
-                       f"addr add {wan}.1/24 dev {outside}", f"link set {outside} up",
-                       f"route add {subnet.prefix} via {wan}.2")
-        bridge = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
-        subnet.space.ip(f"link add br0 {bridge}", f"addr add {subnet.kernel}/24 dev br0", "link set br0 up",
-                        f"link add br1 {bridge}", "link set br1 up", "link set up0 master br1", "link set up0 up",
-                        f"route add default via {subnet.router}")
 
     def _interfaces(self, side, other):
         lan = {"tap": side.tap, "bridge": "br0", "role": "lan", "mac": side.agent_mac, "address": f"{side.router}/24"}

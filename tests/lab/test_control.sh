@@ -4,7 +4,7 @@
 # all or none, cancel, expiry, repetition, clocks, an agent that listens on an address of the kernel.
 #
 #   correspondent c          router r                subnet a: bridge br0
-#     10.9.0.10 eth0 ------- to-c 10.9.0.1             |-- the kernel 10.1.0.3: notify-migrate; kernel_address
+#     10.9.0.10 eth0 ------- to-cn 10.9.0.1            |-- the kernel 10.1.0.3: notify-migrate; kernel_address
 #                            to-a 10.1.0.1 ----------- |-- hm-a: agent A 10.1.0.2
 #                            to-b 10.2.0.1 --------- \ |-- to-n: home neighbour n 10.1.0.7
 #                                                     \|-- vm-a ---.

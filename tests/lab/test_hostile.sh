@@ -4,7 +4,7 @@
 # is away: each is dropped, its counter rises, and bindings, visitors and handovers stay as they are.
 #
 #   correspondent c          router r                subnet a: bridge br0
-#     10.9.0.10 eth0 ------- to-c 10.9.0.1             |-- hm-a: agent A 10.1.0.2, home agent of v
+#     10.9.0.10 eth0 ------- to-cn 10.9.0.1            |-- hm-a: agent A 10.1.0.2, home agent of v
 #                            to-a 10.1.0.1 ----------- |-- to-n: attacker n 10.1.0.7
 #                            to-b 10.2.0.1 --------- \ |-- vm-a (disabled)
 #                                                     \

@@ -3,7 +3,7 @@
 # A machine leaves its subnet and comes back, and all go on reaching it; the agents are one-armed.
 #
 #   correspondent c          router r                subnet a: bridge br0, the hypervisor host's kernel 10.1.0.3
-#     10.9.0.10 eth0 ------- to-c 10.9.0.1             |-- up0      |-- hm-a: agent A 10.1.0.2
+#     10.9.0.10 eth0 ------- to-cn 10.9.0.1            |-- up0      |-- hm-a: agent A 10.1.0.2
 #                            to-a 10.1.0.1 ----------- |-- to-n: home neighbour n 10.1.0.7
 #                            to-b 10.2.0.1 --------- \ |-- vm-a ---.
 #                                                     \              hub s ---- machine v 10.1.0.5

@@ -5,7 +5,7 @@
 # Python's hmac, the home agent's replies are checked by Python and openssl.
 #
 #   correspondent c          router r                subnet a: bridge br0
-#     10.9.0.10 eth0 ------- to-c 10.9.0.1             |-- hm-a: agent A 10.1.0.2 (capture of what it sends)
+#     10.9.0.10 eth0 ------- to-cn 10.9.0.1            |-- hm-a: agent A 10.1.0.2 (capture of what it sends)
 #                            to-a 10.1.0.1 ----------- |-- to-n: home neighbour n 10.1.0.7
 #                            to-b 10.2.0.1 --------- \ |-- vm-a ---.
 #                                                     \              hub s ---- machine v 10.1.0.5

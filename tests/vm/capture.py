@@ -12,6 +12,11 @@ from namespace import stop
 
 SNAP_LEN = 128
 ETHERTYPE_IPV4 = b"\x08\x00"
+PLAIN_IPV4 = 0x45
+PROTOCOL_UDP = 17
+UDP_PAYLOAD_AT = 42
+PROBE_MAGIC = b"HMPB"
+PROBE_DOWN = 1
 PCAP_NANOSECONDS = 0xA1B23C4D
 
 
@@ -27,7 +32,7 @@ class Capture:
         self._said = ""
         self._process = space.start(
             ["tcpdump", "-i", interface, "-n", "-p", "-s", str(SNAP_LEN), "-B", "16384", "-Z", "root",
-             "--time-stamp-precision=nano", "--immediate-mode", "-U", "-w", path],
+             "--time-stamp-precision=nano", "--immediate-mode", "-w", path],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self._wait_for("listening on")
 
@@ -82,3 +87,14 @@ def first_ipv4(path, after_ns, towards=None, sender=None):
         if towards and frame[0:6] == _mac(towards) or sender and frame[6:12] == _mac(sender):
             return when_ns
     return None
+
+
+def probe_times(path):
+    """Gives (time in ns, number) of each numbered probe to the guest, as probe/wire.h has it."""
+    for when_ns, frame in frames(path):
+        if frame[12:14] == ETHERTYPE_IPV4 and frame[14] == PLAIN_IPV4 and frame[23] == PROTOCOL_UDP:
+            probe = frame[UDP_PAYLOAD_AT:UDP_PAYLOAD_AT + 16]
+            if len(probe) == 16 and probe[:4] == PROBE_MAGIC:
+                kind, _, number = struct.unpack(">III", probe[4:])
+                if kind == PROBE_DOWN:
+                    yield when_ns, number

@@ -56,10 +56,13 @@ def ask(program, space, timeout_s):
 
 
 class Stream(Process):
-    """Numbered probes both ways. `stamps` is the file for the send times; number 1 and up, rising."""
+    """Numbered probes both ways. `stamps` is the file for the send times; number 1 and up, rising.
 
-    def __init__(self, program, space, number, rate, stamps):
-        super().__init__(program, space, "stream", number, rate, stamps)
+    With an `up_rate` of 0 the guest stays silent until it is asked at the end.
+    """
+
+    def __init__(self, program, space, number, rate, up_rate, stamps):
+        super().__init__(program, space, "stream", number, rate, up_rate, stamps)
         self._stamps = stamps
         try:
             self.line(15)
@@ -78,11 +81,26 @@ class Stream(Process):
             return [int(line.split()[1]) for line in file]
 
 
+class NoStream:
+    """Stands for a stream where there is none."""
+
+    def finish(self):
+        nothing = {"received": 0, "doubled": 0, "reordered": 0, "gaps": []}
+        return {"answered": True, "sent": 0, "guest_sent": 0, "up": nothing,
+                "guest": {"udp": nothing, "longest_gap_ms": None}}
+
+    def sent_ns(self):
+        return []
+
+    def close(self):
+        """Nothing was started."""
+
+
 class Connection(Process):
     """One TCP connection that both ends keep busy."""
 
-    def __init__(self, program, space):
-        super().__init__(program, space, "connection", TCP_RATE)
+    def __init__(self, program, space, rate=TCP_RATE):
+        super().__init__(program, space, "connection", rate)
         try:
             self.line(15)
         except ProbeError:

@@ -66,6 +66,10 @@ class Qmp:
             else:
                 return message["return"]
 
+    def forget_events(self):
+        """What has been said until now is of no interest."""
+        self._events.clear()
+
     def wait_event(self, name, timeout_s=60, accept=lambda data: True):
         """Takes the oldest event of that name whose data is accepted; gives its stamp in ns and its data."""
         end = time.monotonic() + timeout_s

@@ -160,16 +160,17 @@ int probe_ask(const struct sockaddr_in *guest, uint32_t timeout_ms)
     return answered ? 0 : 1;
 }
 
-int probe_stream(const struct sockaddr_in *guest, uint32_t stream, uint32_t rate, const char *stamps)
+int probe_stream(const struct sockaddr_in *guest, uint32_t stream, uint32_t rate, uint32_t up_rate,
+                 const char *stamps)
 {
     struct sched_param priority = {.sched_priority = 1};
     struct correspondent *me = create(guest, stream);
     char counted[1100];
-    uint32_t up_sent = rate, sent;
+    uint32_t up_sent = up_rate, sent;
     bool answered;
 
     sched_setscheduler(0, SCHED_FIFO, &priority);
-    if (!ask(me, PROBE_START, &up_sent, PROBE_STARTED, ASK_FOR_MS)) {
+    if (up_rate > 0 && !ask(me, PROBE_START, &up_sent, PROBE_STARTED, ASK_FOR_MS)) {
         destroy(me);
         return 1;
     }
@@ -191,10 +192,11 @@ int probe_stream(const struct sockaddr_in *guest, uint32_t stream, uint32_t rate
 static void print_connection(struct transfer *transfer)
 {
     printf("{\"sent\":%llu,\"acknowledged\":%llu,\"received\":%llu,\"wrong\":%llu,\"longest_gap_ms\":%.1f,"
-           "\"ended\":%s,\"failed\":%s}\n",
+           "\"retransmitted\":%u,\"timeouts\":%llu,\"ended\":%s,\"failed\":%s}\n",
            (unsigned long long)transfer->sent, (unsigned long long)transfer_acknowledged(transfer),
            (unsigned long long)transfer->received, (unsigned long long)transfer->wrong,
-           (double)transfer->longest_gap_ns / 1e6, transfer->ended ? "true" : "false",
+           (double)transfer->longest_gap_ns / 1e6, transfer_retransmitted(transfer),
+           (unsigned long long)transfer_timeouts(), transfer->ended ? "true" : "false",
            transfer->failed ? "true" : "false");
     transfer->longest_gap_ns = 0;
 }

@@ -21,7 +21,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SLOTS 5 /* the first is for those who only ask, as stream 0 */
+#define BATCH 32
+#define ROUNDS 2         /* batches read before what is due is sent */
+#define WAKE_NS 1000000u /* the guest wakes up no more often to send: what is due by then goes at once */
+#define SLOTS 5          /* the first is for those who only ask, as stream 0 */
 
 /* One stream in both directions. */
 struct slot {
@@ -29,6 +32,8 @@ struct slot {
     struct stream_pace pace;
     struct sockaddr_in asker;
     bool sending;
+    uint64_t arrived_ns; /* the last probe; 0: none yet */
+    uint64_t longest_gap_ns;
 };
 
 struct guest {
@@ -37,6 +42,7 @@ struct guest {
     int udp, listener;
     uint32_t tcp_rate;
     uint64_t tick_ns;
+    uint64_t read_ns; /* when the datagrams at hand were read */
 };
 
 /* The stream's slot, taken over from an older stream if need be; NULL when the slot has gone on to a newer
@@ -50,9 +56,19 @@ static struct slot *get_slot(struct guest *guest, uint32_t stream)
     if (stream < slot->count.stream)
         return NULL;
     slot->sending = false;
+    slot->arrived_ns = slot->longest_gap_ns = 0;
     memset(&slot->pace, 0, sizeof(slot->pace));
     stream_count_reset(&slot->count, stream);
     return slot;
+}
+
+/* The gap is in the guest's own time: a pause adds nothing to it, what comes late after the pause does. */
+static void count_probe(struct slot *slot, uint32_t seq, uint64_t now_ns)
+{
+    if (slot->arrived_ns && now_ns - slot->arrived_ns > slot->longest_gap_ns)
+        slot->longest_gap_ns = now_ns - slot->arrived_ns;
+    slot->arrived_ns = now_ns;
+    stream_count_add(&slot->count, seq);
 }
 
 static void reply(struct guest *guest, const struct sockaddr_in *to, const struct probe_header *header,
@@ -82,9 +98,12 @@ static void report(struct guest *guest, const struct slot *slot, uint32_t sent, 
     char counted[1100];
 
     stream_count_print(&slot->count, sent, counted, sizeof(counted));
-    snprintf(text, len, "{\"udp\":%s,\"tcp\":{\"sent\":%llu,\"received\":%llu,\"wrong\":%llu}}", counted,
-             (unsigned long long)guest->transfer.sent, (unsigned long long)guest->transfer.received,
-             (unsigned long long)guest->transfer.wrong);
+    snprintf(text, len,
+             "{\"udp\":%s,\"longest_gap_ms\":%.1f,"
+             "\"tcp\":{\"sent\":%llu,\"received\":%llu,\"wrong\":%llu,\"timeouts\":%llu}}",
+             counted, (double)slot->longest_gap_ns / 1e6, (unsigned long long)guest->transfer.sent,
+             (unsigned long long)guest->transfer.received, (unsigned long long)guest->transfer.wrong,
+             (unsigned long long)transfer_timeouts());
 }
 
 static void handle_request(struct guest *guest, const struct probe_header *request,
@@ -98,7 +117,7 @@ static void handle_request(struct guest *guest, const struct probe_header *reque
         return;
     switch (request->type) {
     case PROBE_DOWN:
-        stream_count_add(&slot->count, request->seq);
+        count_probe(slot, request->seq, guest->read_ns);
         return;
     case PROBE_START:
         start_stream(slot, from, request->arg);
@@ -119,21 +138,35 @@ static void handle_request(struct guest *guest, const struct probe_header *reque
     reply(guest, from, &answer, text);
 }
 
+/* Many at once: an emulated guest that pays a system call for each cannot keep up with thousands per second.
+ */
 static void handle_datagrams(struct guest *guest)
 {
-    uint8_t packet[PROBE_REPLY_LEN];
+    static uint8_t packets[BATCH][PROBE_LEN];
+    struct sockaddr_in from[BATCH];
+    struct mmsghdr messages[BATCH];
+    struct iovec parts[BATCH];
     struct probe_header header;
-    struct sockaddr_in from;
-    socklen_t from_len = sizeof(from);
-    ssize_t len;
+    int count, rounds = ROUNDS;
 
-    while ((len = recvfrom(guest->udp, packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *)&from,
-                           &from_len)) > 0)
-        if (probe_decode(&header, packet, (size_t)len))
-            handle_request(guest, &header, &from);
+    do {
+        for (int i = 0; i < BATCH; i++) {
+            parts[i] = (struct iovec){.iov_base = packets[i], .iov_len = sizeof(packets[i])};
+            messages[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &from[i],
+                                                       .msg_namelen = sizeof(from[i]),
+                                                       .msg_iov = &parts[i],
+                                                       .msg_iovlen = 1}};
+        }
+        count = recvmmsg(guest->udp, messages, BATCH, MSG_DONTWAIT, NULL);
+        guest->read_ns = probe_clock_ns(CLOCK_MONOTONIC);
+        for (int i = 0; i < count; i++)
+            if (probe_decode(&header, packets[i], messages[i].msg_len))
+                handle_request(guest, &header, &from[i]);
+    } while (count == BATCH && --rounds > 0);
 }
 
-/* Sends what is due of all streams; returns when the next is due. */
+/* Sends what is due of all streams, but not so much at once that what has arrived would wait for long;
+ * returns when to send again. */
 static uint64_t send_due(struct guest *guest, uint64_t next_ns)
 {
     uint8_t packet[PROBE_LEN] = {0};
@@ -141,7 +174,7 @@ static uint64_t send_due(struct guest *guest, uint64_t next_ns)
     for (struct slot *slot = guest->slots; slot < guest->slots + SLOTS; slot++) {
         uint64_t now = probe_clock_ns(CLOCK_MONOTONIC);
 
-        while (slot->sending && stream_pace_next_ns(&slot->pace) <= now) {
+        for (int i = 0; i < BATCH && slot->sending && stream_pace_next_ns(&slot->pace) <= now; i++) {
             struct probe_header header = {.type = PROBE_UP,
                                           .stream = slot->count.stream,
                                           .seq = slot->pace.sent++,
@@ -151,8 +184,10 @@ static uint64_t send_due(struct guest *guest, uint64_t next_ns)
             sendto(guest->udp, packet, sizeof(packet), 0, (struct sockaddr *)&slot->asker,
                    sizeof(slot->asker));
         }
-        if (slot->sending && stream_pace_next_ns(&slot->pace) < next_ns)
+        if (slot->sending && next_ns > stream_pace_next_ns(&slot->pace))
             next_ns = stream_pace_next_ns(&slot->pace);
+        if (next_ns < now + WAKE_NS)
+            next_ns = now + WAKE_NS;
     }
     return next_ns;
 }

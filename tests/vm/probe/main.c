@@ -12,7 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#define RECEIVE_BUFFER_LEN (4 << 20)
+#define RECEIVE_BUFFER_LEN (16 << 20)
 
 void probe_die(const char *what)
 {
@@ -51,8 +51,9 @@ static int usage(void)
 {
     fputs("usage: probe guest PORT TCP_RATE\n"
           "       probe ask ADDRESS PORT TIMEOUT_MS\n"
-          "       probe stream ADDRESS PORT NUMBER RATE STAMP_FILE\n"
-          "       probe connection ADDRESS PORT TCP_RATE\n",
+          "       probe stream ADDRESS PORT NUMBER RATE UP_RATE STAMP_FILE\n"
+          "       probe connection ADDRESS PORT TCP_RATE\n"
+          "       probe group RATE CORRESPONDENT MEMBER...\n",
           stderr);
     return 2;
 }
@@ -70,13 +71,15 @@ int main(int argc, char **argv)
     prctl(PR_SET_TIMERSLACK, 1000);
     if (argc == 4 && strcmp(argv[1], "guest") == 0)
         return probe_guest((uint16_t)number(argv[2]), number(argv[3]));
+    if (argc > 4 && strcmp(argv[1], "group") == 0)
+        return probe_group(number(argv[2]), argv[3], argv + 4, (uint32_t)argc - 4);
     if (argc < 5 || inet_pton(AF_INET, argv[2], &guest.sin_addr) != 1)
         return usage();
     guest.sin_port = htons((uint16_t)number(argv[3]));
     if (argc == 5 && strcmp(argv[1], "ask") == 0)
         return probe_ask(&guest, number(argv[4]));
-    if (argc == 7 && strcmp(argv[1], "stream") == 0)
-        return probe_stream(&guest, number(argv[4]), number(argv[5]), argv[6]);
+    if (argc == 8 && strcmp(argv[1], "stream") == 0)
+        return probe_stream(&guest, number(argv[4]), number(argv[5]), number(argv[6]), argv[7]);
     if (argc == 5 && strcmp(argv[1], "connection") == 0)
         return probe_connection(&guest, number(argv[4]));
     return usage();

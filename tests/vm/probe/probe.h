@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns what the probe program's parts share: its four ways to run, and sockets that work or end it. */
+/* Owns what the probe program's parts share: its ways to run, and sockets that work or end it. */
 #ifndef HM_VM_PROBE_PROBE_H
 #define HM_VM_PROBE_PROBE_H
 
@@ -13,12 +13,18 @@
 int probe_guest(uint16_t port, uint32_t tcp_rate);
 /* Asks until the guest answers and prints its report: 0; 1 when `timeout_ms` have passed. */
 int probe_ask(const struct sockaddr_in *guest, uint32_t timeout_ms);
-/* Numbered probes both ways until standard input ends or has a line; then prints one line of JSON.
- * Writes "number nanoseconds" (CLOCK_REALTIME) of each probe sent to the file `stamps`. */
-int probe_stream(const struct sockaddr_in *guest, uint32_t stream, uint32_t rate, const char *stamps);
+/* Numbered probes both ways until standard input ends or has a line; then prints one line of JSON. With an
+ * `up_rate` of 0 the guest sends nothing and is not even asked before the end. Writes "number nanoseconds"
+ * (CLOCK_REALTIME) of each probe sent to the file `stamps`. */
+int probe_stream(const struct sockaddr_in *guest, uint32_t stream, uint32_t rate, uint32_t up_rate,
+                 const char *stamps);
 /* The connection: prints its state as one line of JSON for each line of standard input, closes it at the end.
  */
 int probe_connection(const struct sockaddr_in *guest, uint32_t rate);
+
+/* Streams of `rate` between a correspondent and each of a group, and from each to the next. Each end is given
+ * as NAMESPACE=ADDRESS. Commands: see group.c. */
+int probe_group(uint32_t rate, const char *correspondent, char **members, uint32_t len);
 
 int probe_socket(int type);
 void probe_bind(int fd, uint16_t port);

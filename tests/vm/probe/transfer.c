@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -98,13 +100,46 @@ void transfer_receive(struct transfer *transfer)
         note_error(transfer);
 }
 
-uint64_t transfer_acknowledged(const struct transfer *transfer)
+static struct tcp_info info_of(const struct transfer *transfer)
 {
     struct tcp_info info;
     socklen_t len = sizeof(info);
 
     memset(&info, 0, sizeof(info));
-    if (getsockopt(transfer->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+    getsockopt(transfer->fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+    return info;
+}
+
+uint64_t transfer_acknowledged(const struct transfer *transfer)
+{
+    return info_of(transfer).tcpi_bytes_acked;
+}
+
+uint32_t transfer_retransmitted(const struct transfer *transfer)
+{
+    return info_of(transfer).tcpi_total_retrans;
+}
+
+/* The kernel writes a line of names, and a line of as many values below it. */
+uint64_t transfer_timeouts(void)
+{
+    static char names[4096], values[4096];
+    FILE *file = fopen("/proc/net/netstat", "r");
+    char *name_rest, *value_rest, *name, *value;
+    uint64_t timeouts = 0;
+
+    if (!file)
         return 0;
-    return info.tcpi_bytes_acked;
+    while (fgets(names, sizeof(names), file) && fgets(values, sizeof(values), file)) {
+        name = strtok_r(names, " ", &name_rest);
+        value = strtok_r(values, " ", &value_rest);
+        while (name && value && strcmp(name, "TCPTimeouts") != 0) {
+            name = strtok_r(NULL, " ", &name_rest);
+            value = strtok_r(NULL, " ", &value_rest);
+        }
+        if (name && value)
+            timeouts = strtoull(value, NULL, 10);
+    }
+    fclose(file);
+    return timeouts;
 }

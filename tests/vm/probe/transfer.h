@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TRANSFER_TICK_NS 20000000u /* transfer_send() wants to be called this often */
+#define TRANSFER_TICK_NS 5000000u /* transfer_send() wants to be called this often */
 
 /* The byte at each offset is known to both ends, and differs by direction. Times are of CLOCK_MONOTONIC. */
 struct transfer {
@@ -32,5 +32,9 @@ void transfer_send(struct transfer *transfer);
 void transfer_receive(struct transfer *transfer);
 /* Bytes that the peer's TCP has acknowledged. */
 uint64_t transfer_acknowledged(const struct transfer *transfer);
+/* Segments that this end has sent again. */
+uint32_t transfer_retransmitted(const struct transfer *transfer);
+/* How often a retransmission timer has run out on this machine or in this namespace, of all connections. */
+uint64_t transfer_timeouts(void);
 
 #endif
