@@ -11,10 +11,11 @@
  * for was captured and is never read: the base is another then, and what was sampled before is forgotten.
  *
  * Filled and read differ by what is not for the guest, which the capture knows frame by frame, and by a
- * second constant. A sample during which tx_packets stood still gives it: used index less the frames that
- * count among those read. QEMU may hold a frame or two that it has read and not delivered, so a sample gives
- * the constant or less: the greatest is it. Frames of which it is not clear how many buffers they fill make
- * the constant another: only samples behind the last such frame are of use.
+ * second constant. A sample gives it or less: used index, less the frames that count among those read when
+ * the answer had come. Less, because QEMU may have read more after it answered, and may hold a frame or two
+ * that it has read and not delivered. So the greatest is the constant, if any sample hit it: one during which
+ * tx_packets stood still, or ENOUGH others that agree. Frames of which it is not clear how many buffers they
+ * fill make the constant another: only samples behind the last such frame are of use.
  *
  * The cut is where the frames that count, and the constant, give the last used index. It is believed only
  * when it lies where it must: at most AHEAD_MAX frames before what was read. Otherwise the cut is counted:
@@ -24,6 +25,7 @@
 #include <string.h>
 
 #define AHEAD_MAX 2
+#define ENOUGH 3
 #define SAFE_AFTER_DROP 256 /* frames: fewer than any TAP's queue, whose tail is where frames are dropped */
 
 void hm_cut_init(struct hm_cut_counter *cut)
@@ -62,7 +64,7 @@ void hm_cut_add_sample(struct hm_cut_counter *cut, const struct hm_cut_sample *s
     }
     cut->dropped = sample->dropped;
     raise_base(cut, sample->read_end, sample->captured);
-    if (!sample->has_used || sample->read != sample->read_end)
+    if (!sample->has_used)
         return;
     if (cut->sample_count == HM_CUT_SAMPLES)
         memmove(cut->samples, cut->samples + 1, --cut->sample_count * sizeof(cut->samples[0]));
@@ -79,25 +81,29 @@ static bool counts_at(const struct hm_cut_counter *cut, int64_t index, uint32_t 
     return true;
 }
 
-/* The greatest of the samples' constants, modulo 65,536; false when no sample is of use. */
+/* The greatest of the samples' constants, modulo 65,536; false when it is not sure. */
 static bool find_constant(const struct hm_cut_counter *cut, uint32_t unclear_at_end, uint16_t *constant)
 {
-    bool has_one = false;
+    unsigned agreeing = 0;
 
     for (unsigned i = 0; i < cut->sample_count; i++) {
         const struct hm_cut_sample *sample = &cut->samples[i];
+        unsigned weight = sample->read == sample->read_end ? ENOUGH : 1;
         uint32_t counted, unclear;
         uint16_t one;
 
-        if (!counts_at(cut, (int64_t)sample->read - cut->base, &counted, &unclear) ||
+        if (!counts_at(cut, (int64_t)sample->read_end - cut->base, &counted, &unclear) ||
             unclear != unclear_at_end)
             continue;
         one = (uint16_t)(sample->used - (uint16_t)counted);
-        if (!has_one || (int16_t)(uint16_t)(one - *constant) > 0)
+        if (agreeing == 0 || (int16_t)(uint16_t)(one - *constant) > 0) {
             *constant = one;
-        has_one = true;
+            agreeing = weight;
+        } else if (one == *constant) {
+            agreeing += weight;
+        }
     }
-    return has_one;
+    return agreeing >= ENOUGH;
 }
 
 /* Goes back from what was read to where the device's counter stands. */

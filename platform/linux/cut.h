@@ -41,7 +41,7 @@ struct hm_cut_counter {
     bool has_base;
     int64_t base; /* the TAP's tx_packets when the first captured frame was next to be read */
     uint64_t dropped;
-    struct hm_cut_sample samples[HM_CUT_SAMPLES]; /* only those whose `read` stood still, the newest */
+    struct hm_cut_sample samples[HM_CUT_SAMPLES]; /* the newest with a used index */
     unsigned sample_count;
 };
 
