@@ -59,7 +59,7 @@ static void raise_base(struct hm_cut_counter *cut, uint64_t read, uint64_t captu
 void hm_cut_add_sample(struct hm_cut_counter *cut, const struct hm_cut_sample *sample)
 {
     if (cut->has_base && sample->dropped != cut->dropped) {
-        cut->has_base = false;
+        cut->base -= (int64_t)(sample->dropped - cut->dropped);
         hm_cut_forget(cut);
     }
     cut->dropped = sample->dropped;

@@ -45,13 +45,24 @@ static void take_answer(struct hm_salvage *salvage, struct hm_dialogue_slot **pl
     if (!hm_dialogue_is_ok(slot) || expected > salvage->len) {
         salvage->is_over = salvage->is_refused = true;
         salvage->refusal = slot->result;
-    } else if (expected < slot->request.offset + slot->request.data_len) {
-        if (!is_under_way(salvage, expected))
-            salvage->next = expected;
-    } else if (slot->request.is_last && expected == salvage->len) {
-        salvage->is_over = true;
+    } else {
+        salvage->is_over = slot->request.is_last && expected == salvage->len;
+        salvage->is_held = salvage->is_held || expected < slot->request.offset;
+        if (expected > salvage->expected) {
+            salvage->expected = expected;
+            salvage->is_held = false;
+        }
     }
     hm_dialogue_end(slot);
+}
+
+/* What the agent expects is under way, or will be sent next. */
+static void go_back(struct hm_salvage *salvage)
+{
+    if (is_under_way(salvage, salvage->expected))
+        return;
+    salvage->next = salvage->expected;
+    salvage->is_held = false;
 }
 
 static bool has_last_under_way(const struct hm_salvage *salvage)
@@ -86,9 +97,10 @@ void hm_salvage_work(struct hm_salvage *salvage)
         if (salvage->slots[i] != NULL && salvage->slots[i]->is_over)
             take_answer(salvage, &salvage->slots[i]);
     }
+    go_back(salvage);
     for (unsigned i = 0; i < HM_SALVAGE_WINDOW && !salvage->is_over; i++) {
         /* the last piece is sent once, and may be empty */
-        if (salvage->next == salvage->len && has_last_under_way(salvage))
+        if (salvage->is_held || (salvage->next == salvage->len && has_last_under_way(salvage)))
             return;
         if (salvage->slots[i] == NULL)
             send_piece(salvage, &salvage->slots[i]);
@@ -101,5 +113,4 @@ void hm_salvage_end(struct hm_salvage *salvage)
         hm_dialogue_end(salvage->slots[i]);
         salvage->slots[i] = NULL;
     }
-    salvage->is_over = true;
 }

@@ -14,7 +14,9 @@ struct hm_salvage {
     uint32_t tap_dropped;
     const uint8_t *stream;
     uint64_t len;
-    uint64_t next; /* to be sent */
+    uint64_t next;     /* to be sent */
+    uint64_t expected; /* by the agent, as far as we have heard */
+    bool is_held;      /* until what the agent expects has come */
     struct hm_dialogue_slot *slots[HM_SALVAGE_WINDOW];
     bool is_over;
     bool is_refused; /* over, and the agent has not taken all: `refusal` */
