@@ -4,13 +4,12 @@
 
 #include <assert.h>
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
+#include "platform/linux/notify_options.h"
 
 #define DEFAULT_WAIT_MS 10000
-#define MAX_WAIT_MS 600000
 #define DEFAULT_DEADLINE_MS 300
 #define DEFAULT_HISTORY_MIB 32
 
@@ -93,252 +92,10 @@ void hm_notify_arguments_help(FILE *out)
           out);
 }
 
-static bool complain(const char *what, const char *found, const char *allowed)
-{
-    fprintf(stderr, "notify-migrate: %s: found \"%s\", allowed: %s\n", what, found, allowed);
-    return false;
-}
-
-static bool add_ip(struct hm_control_message *request, const char *text, uint32_t addr)
-{
-    if (!hm_ip_is_host(addr))
-        return complain("--ip", text, "the IPv4 address of a host");
-    if (request->addr_count == HM_CONTROL_MAX_NODES)
-        return complain("--ip", text, "up to 16 addresses");
-    request->addrs[request->addr_count++] = addr;
-    return true;
-}
-
-static bool add_mac(struct hm_control_message *request, const char *text, const struct hm_mac *mac)
-{
-    if (hm_mac_is_group(mac) || hm_mac_is_zero(mac))
-        return complain("--mac", text, "a unicast Ethernet address");
-    if (request->mac_count == HM_CONTROL_MAX_NODES)
-        return complain("--mac", text, "up to 16 addresses");
-    request->macs[request->mac_count++] = *mac;
-    return true;
-}
-
-static bool parse_ip(struct hm_notify_arguments *arguments, const char *text)
-{
-    uint32_t addr;
-
-    if (!hm_ip_parse(text, &addr))
-        return complain("--ip", text, "an IPv4 address, as 10.1.0.5");
-    return add_ip(&arguments->requests[0], text, addr);
-}
-
-static bool parse_mac(struct hm_notify_arguments *arguments, const char *text)
-{
-    struct hm_mac mac;
-
-    if (!hm_mac_parse(text, &mac))
-        return complain("--mac", text, "an Ethernet address, as 52:54:00:12:34:56");
-    return add_mac(&arguments->requests[0], text, &mac);
-}
-
-static bool parse_wait(struct hm_notify_arguments *arguments, const char *text)
-{
-    char *end;
-    double seconds = strtod(text, &end);
-
-    if (end == text || *end != '\0' || !(seconds >= 0.1 && seconds <= MAX_WAIT_MS / 1000.0))
-        return complain("--wait", text, "seconds from 0.1 to 600");
-    arguments->wait_ms = (uint64_t)(seconds * 1000);
-    return true;
-}
-
-/* IP or IP:PORT */
-static bool parse_agent(struct hm_notify_arguments *arguments, const char *text)
-{
-    char addr[64];
-    const char *colon = strchr(text, ':');
-    char *end = NULL;
-    unsigned long port = colon == NULL ? 1 : strtoul(colon + 1, &end, 10);
-
-    snprintf(addr, sizeof(addr), "%.*s", colon == NULL ? 60 : (int)(colon - text), text);
-    if (!hm_ip_parse(addr, &arguments->agent_addr) || arguments->agent_addr == 0 || port < 1 ||
-        port > 65535 || (colon != NULL && (colon[1] < '0' || colon[1] > '9' || *end != '\0')))
-        return complain("--agent", text, "an IPv4 address, or one with a port, as 10.1.0.2:4340");
-    arguments->agent_port = colon == NULL ? 0 : (uint16_t)port;
-    return true;
-}
-
-/* Printable, and short enough for the wire. */
-static bool copy_name(const char *what, const char *text, char to[HM_NAME_LEN])
-{
-    size_t len = strlen(text);
-
-    if (len == 0 || len >= HM_NAME_LEN)
-        return complain(what, text, "1 to 63 bytes");
-    for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
-            fprintf(stderr, "notify-migrate: %s: control characters are not allowed\n", what);
-            return false;
-        }
-    }
-    memcpy(to, text, len + 1);
-    return true;
-}
-
-static bool parse_vm(struct hm_notify_arguments *arguments, const char *text)
-{
-    struct hm_control_message *request = &arguments->requests[arguments->vm_count];
-    struct hm_mac mac;
-    uint32_t addr;
-
-    arguments->vms[arguments->vm_count] = text;
-    if (hm_mac_parse(text, &mac) && !add_mac(request, text, &mac))
-        return false;
-    if (hm_ip_parse(text, &addr) && !add_ip(request, text, addr))
-        return false;
-    arguments->vm_count++;
-    return copy_name("VM", text, request->vm);
-}
-
-static bool parse_number(const char *what, const char *text, unsigned long most, uint64_t *value)
-{
-    char *end;
-    unsigned long number = strtoul(text, &end, 10);
-
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < 1 || number > most) {
-        fprintf(stderr, "notify-migrate: %s: found \"%s\", allowed: a number from 1 to %lu\n", what, text,
-                most);
-        return false;
-    }
-    *value = number;
-    return true;
-}
-
-static bool parse_cut(struct hm_notify_arguments *arguments, const char *text)
-{
-    if (strcmp(text, "exact") != 0 && strcmp(text, "counted") != 0)
-        return complain("--cut", text, "exact or counted");
-    arguments->watch.cut = strcmp(text, "exact") == 0 ? HM_WATCH_EXACT : HM_WATCH_COUNTED;
-    return true;
-}
-
-static bool parse_on_error(struct hm_notify_arguments *arguments, const char *text)
-{
-    arguments->proceeds = strcmp(text, "proceed") == 0;
-    return arguments->proceeds || strcmp(text, "abort") == 0 ||
-           complain("--on-error", text, "abort or proceed");
-}
-
-static bool parse_history(struct hm_notify_arguments *arguments, const char *text)
-{
-    uint64_t mib;
-
-    if (!parse_number("--history", text, 4096, &mib))
-        return false;
-    arguments->watch.history_len = (size_t)mib << 20;
-    return true;
-}
-
-static bool parse_watch_option(struct hm_notify_arguments *arguments, int option)
-{
-    switch (option) {
-    case 'q':
-        arguments->watch.monitor = optarg;
-        return true;
-    case 'l':
-        return parse_number("--deadline", optarg, MAX_WAIT_MS, &arguments->watch.deadline_ms);
-    case 'u':
-        return parse_cut(arguments, optarg);
-    case 'y':
-        return parse_history(arguments, optarg);
-    case 'n':
-        arguments->watch.no_cont = true;
-        return true;
-    case 'e':
-        return parse_on_error(arguments, optarg);
-    default:
-        return false;
-    }
-}
-
-static bool parse_option(struct hm_notify_arguments *arguments, int option)
-{
-    switch (option) {
-    case 'c':
-        arguments->config = optarg;
-        return true;
-    case 'a':
-        return parse_agent(arguments, optarg);
-    case 'j':
-        arguments->json = true;
-        return true;
-    case 'd':
-        arguments->requests[0].dry_run = true;
-        return true;
-    case 't':
-        arguments->host = optarg;
-        return copy_name("--to", optarg, arguments->requests[0].host);
-    case 'i':
-        return parse_ip(arguments, optarg);
-    case 'm':
-        return parse_mac(arguments, optarg);
-    case 'D':
-        arguments->shield.device = optarg;
-        return true;
-    case 'A':
-        arguments->shield.has_agent_mac = hm_mac_parse(optarg, &arguments->shield.agent_mac);
-        return arguments->shield.has_agent_mac || complain("--agent-mac", optarg, "an Ethernet address");
-    case 'R':
-        arguments->shield.remove = true;
-        return true;
-    case 'w':
-        return parse_wait(arguments, optarg);
-    case 's':
-        arguments->requests[0].has_stop_notice = true;
-        return true;
-    default:
-        return parse_watch_option(arguments, option);
-    }
-}
-
-static bool parse_options(int argc, char **argv, struct hm_notify_arguments *arguments)
-{
-    static const struct option LONG[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"agent", required_argument, NULL, 'a'},
-        {"json", no_argument, NULL, 'j'},
-        {"dry-run", no_argument, NULL, 'd'},
-        {"to", required_argument, NULL, 't'},
-        {"ip", required_argument, NULL, 'i'},
-        {"mac", required_argument, NULL, 'm'},
-        {"wait", required_argument, NULL, 'w'},
-        {"dev", required_argument, NULL, 'D'},
-        {"agent-mac", required_argument, NULL, 'A'},
-        {"remove", no_argument, NULL, 'R'},
-        {"stop-notice", no_argument, NULL, 's'},
-        {"qmp", required_argument, NULL, 'q'},
-        {"deadline", required_argument, NULL, 'l'},
-        {"cut", required_argument, NULL, 'u'},
-        {"history", required_argument, NULL, 'y'},
-        {"no-cont", no_argument, NULL, 'n'},
-        {"on-error", required_argument, NULL, 'e'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":c:j", LONG, NULL)) != -1) {
-        if (option == ':' || option == '?') {
-            fprintf(stderr, "notify-migrate: %s %s (see notify-migrate --help)\n",
-                    option == ':' ? "a value is missing behind" : "unknown option", argv[optind - 1]);
-            return false;
-        }
-        if (!parse_option(arguments, option))
-            return false;
-    }
-    return true;
-}
-
 static bool is_only_with(const char *option, const char *value, bool is_given, bool is_allowed,
                          const char *commands)
 {
-    return !is_given || is_allowed || complain(option, value, commands);
+    return !is_given || is_allowed || hm_notify_complain(option, value, commands);
 }
 
 /* Every option that is given belongs to the command, and what it needs is given. */
@@ -361,17 +118,17 @@ static bool is_right(const struct hm_notify_arguments *arguments, const struct c
                       allows & TAKES_SHIELD, "only with shield") ||
         !is_only_with("--qmp, --deadline, --cut, --history or --no-cont", command->name,
                       watch->monitor != NULL || watch->deadline_ms != 0 || watch->no_cont ||
-                          watch->history_len != 0 || watch->cut != HM_WATCH_EXACT,
+                          watch->history_len != 0 || watch->only_counts,
                       allows & TAKES_MONITOR, "only with watch") ||
         !is_only_with("--on-error", command->name, arguments->proceeds, allows & TAKES_PROGRAM,
                       "only with run"))
         return false;
     if ((allows & TAKES_DEVICE) != 0 && shield->device == NULL)
-        return complain("--dev", "", "the VM's TAP, its port of the bridge");
+        return hm_notify_complain("--dev", "", "the VM's TAP, its port of the bridge");
     if ((allows & TAKES_MONITOR) != 0 && watch->monitor == NULL)
-        return complain("--qmp", "", "the path of QEMU's QMP socket");
+        return hm_notify_complain("--qmp", "", "the path of QEMU's QMP socket");
     if ((allows & NEEDS_HOST) != 0 && arguments->host == NULL)
-        return complain("--to", "", "the host that the VM goes to");
+        return hm_notify_complain("--to", "", "the host that the VM goes to");
     return true;
 }
 
@@ -384,21 +141,22 @@ static bool parse_vms(int argc, char **argv, struct hm_notify_arguments *argumen
 
     if (argc < 1)
         return (command->allows & NEEDS_NO_VM) != 0 ||
-               complain("VM", "", "a name, an Ethernet address or an IPv4 address");
+               hm_notify_complain("VM", "", "a name, an Ethernet address or an IPv4 address");
     if ((command->allows & TAKES_PROGRAM) != 0) {
         arguments->program = argv + 1;
         if (argc < 2)
-            return complain("PROGRAM", "", "what migrates the VM, behind --");
+            return hm_notify_complain("PROGRAM", "", "what migrates the VM, behind --");
         argc = 1;
     }
     if (argc > most)
-        return complain("argument", argv[most],
-                        most > 1 ? "up to 32 VMs" : "nothing more (a name with blanks must be quoted)");
+        return hm_notify_complain("argument", argv[most],
+                                  most > 1 ? "up to 32 VMs"
+                                           : "nothing more (a name with blanks must be quoted)");
     if (argc > 1 && (common.mac_count > 0 || common.addr_count > 0))
-        return complain("--ip or --mac", argv[1], "only with one VM");
+        return hm_notify_complain("--ip or --mac", argv[1], "only with one VM");
     for (int i = 0; i < argc; i++) {
         arguments->requests[i] = common;
-        if (!parse_vm(arguments, argv[i]))
+        if (!hm_notify_options_vm(arguments, argv[i]))
             return false;
     }
     return true;
@@ -413,8 +171,8 @@ static bool parse_words(int argc, char **argv, struct hm_notify_arguments *argum
             command = &COMMANDS[i];
     }
     if (command == NULL)
-        return complain("COMMAND", argc > 0 ? argv[0] : "",
-                        "imminent, landed, cancel, status, stopped, shield, watch or run");
+        return hm_notify_complain("COMMAND", argc > 0 ? argv[0] : "",
+                                  "imminent, landed, cancel, status, stopped, shield, watch or run");
     arguments->command = (enum hm_notify_command)(command - COMMANDS);
     arguments->requests[0].op = command->op;
     return is_right(arguments, command) && parse_vms(argc - 1, argv + 1, arguments, command);
@@ -441,7 +199,8 @@ bool hm_notify_arguments_parse(int argc, char **argv, struct hm_notify_arguments
     memset(arguments, 0, sizeof(*arguments));
     arguments->config = HM_NOTIFY_FILE_PATH;
     arguments->wait_ms = DEFAULT_WAIT_MS;
-    if (!parse_options(argc, argv, arguments) || !parse_words(argc - optind, argv + optind, arguments))
+    if (!hm_notify_options_parse(argc, argv, arguments) ||
+        !parse_words(argc - optind, argv + optind, arguments))
         return false;
     /* the agent gives up a little before us, so that its reason still arrives */
     for (unsigned i = 0; i < HM_DIALOGUE_SLOTS; i++)

@@ -28,9 +28,10 @@
 
 #include "firmware/wire/ethernet.h"
 
-#define CLOSED_RATE 1     /* bytes per second */
-#define CLOSED_BURST 1600 /* bytes: a filler and no second one; less is refused for the MTU of an Ethernet \
-                           */
+#define CLOSED_RATE 1 /* bytes per second */
+#define CLOSED_BURST                                                                      \
+    1600 /* bytes: a filler and no second one; less is refused for the MTU of an Ethernet \
+          */
 #define OPEN_RATE 100000000000u
 #define OPEN_BURST (64u * 1024 * 1024)
 #define FILLER_LEN 1514

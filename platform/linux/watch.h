@@ -19,8 +19,8 @@ struct hm_watch_options {
     const char *host;     /* NULL: somebody else has told the agent, or will */
     uint64_t wait_ms;     /* for answers that nobody stands still for */
     uint64_t deadline_ms; /* how long the VM stands still at most because of us */
-    enum hm_watch_cut cut;
-    bool no_cont; /* somebody else lets the VM run */
+    bool only_counts;     /* QEMU is not asked for the device's counter */
+    bool no_cont;         /* somebody else lets the VM run */
     bool json;
     size_t history_len;                /* bytes of captured frames kept */
     struct hm_control_message request; /* what names the VM */

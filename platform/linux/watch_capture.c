@@ -79,8 +79,7 @@ bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *wa
     watch->frame_ctx = capture;
     if (!open_ring(capture))
         return false;
-    if (watch->options->cut != HM_WATCH_COUNTED &&
-        !hm_watch_nic_path(watch, &watch->mac, until_us, capture->path)) {
+    if (!watch->options->only_counts && !hm_watch_nic_path(watch, &watch->mac, until_us, capture->path)) {
         capture->path[0] = '\0';
         warn(watch, "QEMU does not tell the device's counter (no virtio-net, or QEMU before 7.2)",
              "the cut will be counted, and may double two frames");

@@ -292,7 +292,7 @@ static enum hm_notify_exit finish(struct destination *destination)
     uint64_t end_us = hm_watch_now_us() + watch->options->wait_ms * 1000;
 
     while (!hm_fetch_is_complete(fetch) && !fetch->is_refused && hm_watch_now_us() < end_us &&
-           watch->signal == 0) {
+           watch->signal == 0 && !watch->is_alone) {
         bool is_due = hm_watch_now_us() >= destination->deadline_us;
 
         if (is_due && destination->plug.is_closed) {

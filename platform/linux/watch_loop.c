@@ -22,11 +22,6 @@ static const char *const MIGRATION_NAMES[] = {"none",       "setup",           "
                                               "cancelling", "cancelled"};
 static_assert(sizeof(MIGRATION_NAMES) / sizeof(MIGRATION_NAMES[0]) == HM_MIGRATION_COUNT, "a name for each");
 
-const char *hm_migration_name(enum hm_migration migration)
-{
-    return MIGRATION_NAMES[migration];
-}
-
 uint64_t hm_watch_now_us(void)
 {
     struct hm_time now;
@@ -35,12 +30,13 @@ uint64_t hm_watch_now_us(void)
     return now.mono_us;
 }
 
-static void on_migration(struct hm_watch *watch, const char *status)
+void hm_watch_migration_is(struct hm_watch *watch, const char *status)
 {
     for (unsigned i = 0; i < HM_MIGRATION_COUNT && status != NULL; i++) {
         if (strcmp(status, MIGRATION_NAMES[i]) == 0)
             watch->migration = (enum hm_migration)i;
     }
+    watch->had_postcopy = watch->had_postcopy || watch->migration == HM_MIGRATION_POSTCOPY;
 }
 
 static void on_event(void *ctx, const char *name, const json_t *data, uint64_t unix_us)
@@ -48,7 +44,7 @@ static void on_event(void *ctx, const char *name, const json_t *data, uint64_t u
     struct hm_watch *watch = ctx;
 
     if (strcmp(name, "MIGRATION") == 0) {
-        on_migration(watch, json_string_value(json_object_get(data, "status")));
+        hm_watch_migration_is(watch, json_string_value(json_object_get(data, "status")));
     } else if (strcmp(name, "STOP") == 0) {
         watch->stop_us = unix_us;
         watch->resume_us = 0;

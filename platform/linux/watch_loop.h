@@ -26,7 +26,6 @@ enum hm_migration {
     HM_MIGRATION_CANCELLED,
     HM_MIGRATION_COUNT,
 };
-const char *hm_migration_name(enum hm_migration migration);
 
 struct hm_watch {
     const struct hm_watch_options *options;
@@ -42,6 +41,7 @@ struct hm_watch {
     int signal_fd;
 
     enum hm_migration migration;
+    bool had_postcopy;           /* it was HM_MIGRATION_POSTCOPY */
     uint64_t stop_us, resume_us; /* Unix time of QEMU's stamps, 0: not since the last of the other kind */
     bool has_shut_down;
     bool has_new_filter; /* NIC_RX_FILTER_CHANGED */
@@ -54,6 +54,9 @@ struct hm_watch {
 bool hm_watch_open(struct hm_watch *watch, const struct hm_watch_options *options,
                    const struct hm_notify_target *target);
 void hm_watch_close(struct hm_watch *watch);
+
+/* QEMU says that status; NULL, or one that nobody knows, changes nothing. */
+void hm_watch_migration_is(struct hm_watch *watch, const char *status);
 
 /* Monotonic. */
 uint64_t hm_watch_now_us(void);

@@ -19,6 +19,7 @@
 
 #include "platform/linux/salvage.h"
 #include "platform/linux/watch_capture.h"
+#include "platform/linux/watch_pause.h"
 
 #define OPENING_US 2000000
 #define SAMPLE_EVERY_US 4000
@@ -30,73 +31,12 @@
 struct source {
     struct hm_watch *watch;
     struct hm_watch_capture *capture; /* NULL: nothing is captured */
-    bool has_set_pause;               /* pause-before-switchover is on, and was not before us */
-    bool has_pause;                   /* it is on */
-    bool has_told;                    /* the agent has heard STOPPED */
-    bool is_switched;                 /* the stop was dealt with */
-    bool is_told_to_end;              /* by a signal, which was said */
-    uint64_t handover_id;             /* 0: the agent has told none */
+    struct hm_watch_pause pause;
+    bool has_told;        /* the agent has heard STOPPED */
+    bool is_switched;     /* the stop was dealt with */
+    bool is_told_to_end;  /* by a signal, which was said */
+    uint64_t handover_id; /* 0: the agent has told none */
 };
-
-/* ---- QEMU's capabilities ---- */
-
-static json_t *capability(const char *name, bool state)
-{
-    return json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", name, "state", state);
-}
-
-static bool set_capability(struct hm_watch *watch, const char *name, bool state)
-{
-    char error[HM_QMP_ERROR_LEN];
-    json_t *answer = hm_watch_command(watch, "migrate-set-capabilities", capability(name, state),
-                                      hm_watch_now_us() + OPENING_US, error);
-
-    if (answer == NULL)
-        hm_watch_say(watch, "warning", NULL, "QEMU does not set the capability %s: %s", name, error);
-    json_decref(answer);
-    return answer != NULL;
-}
-
-static bool has_capability(struct hm_watch *watch, const char *name)
-{
-    json_t *answer =
-        hm_watch_command(watch, "query-migrate-capabilities", NULL, hm_watch_now_us() + OPENING_US, NULL);
-    bool is_on = false;
-
-    for (size_t i = 0; i < json_array_size(answer); i++) {
-        const json_t *entry = json_array_get(answer, i);
-        const char *text = json_string_value(json_object_get(entry, "capability"));
-
-        if (text != NULL && strcmp(text, name) == 0)
-            is_on = json_is_true(json_object_get(entry, "state"));
-    }
-    json_decref(answer);
-    return is_on;
-}
-
-static void prepare_qemu(struct source *source)
-{
-    struct hm_watch *watch = source->watch;
-
-    set_capability(watch, "events", true);
-    source->has_pause = has_capability(watch, "pause-before-switchover");
-    if (source->has_pause) {
-        hm_watch_say(
-            watch, "warning", NULL,
-            "pause-before-switchover is set already: whoever set it is left to continue the migration, "
-            "and only at the deadline it is done here");
-        return;
-    }
-    source->has_pause = source->has_set_pause = set_capability(watch, "pause-before-switchover", true);
-}
-
-/* QEMU does not change it while it migrates; left on, it would stop the next migration for ever. */
-static void restore_qemu(struct source *source)
-{
-    if (source->has_set_pause && !source->watch->is_alone)
-        set_capability(source->watch, "pause-before-switchover", false);
-    source->has_set_pause = false;
-}
 
 static bool is_migrating(const struct hm_watch *watch)
 {
@@ -236,7 +176,7 @@ static void switch_over(struct source *source)
     uint64_t begin_us = hm_watch_now_us(), until_us = begin_us + watch->options->deadline_ms * 1000;
 
     deal_with_stop(source, begin_us);
-    if (!source->has_set_pause) { /* it is another's to continue, for as long as we have */
+    if (!source->pause.is_ours) { /* it is another's to continue, for as long as we have */
         while (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && hm_watch_now_us() < until_us &&
                watch->signal == 0 && !watch->is_alone)
             hm_watch_turn(watch, until_us);
@@ -255,9 +195,9 @@ static bool is_migrations_stop(struct source *source)
     struct hm_watch *watch = source->watch;
     char state[32];
 
-    if (source->has_pause || source->is_switched || watch->stop_us == 0)
+    if (source->pause.is_on || source->is_switched || watch->stop_us == 0)
         return false;
-    if (watch->migration == HM_MIGRATION_DEVICE)
+    if (watch->migration == HM_MIGRATION_DEVICE || watch->migration == HM_MIGRATION_COMPLETED)
         return true;
     if (watch->migration != HM_MIGRATION_ACTIVE)
         return false;
@@ -271,8 +211,13 @@ static enum hm_notify_exit fail(struct source *source, const char *event, const 
 {
     struct hm_watch *watch = source->watch;
     const struct hm_control_message request = request_of(source, HM_OP_CANCEL);
-    struct hm_dialogue_slot *slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
+    struct hm_dialogue_slot *slot;
 
+    if (watch->had_postcopy) { /* it has run at the destination: there is no way back */
+        hm_watch_say(watch, event, NULL, "%s, after it had begun to run at the destination", why);
+        return HM_NOTIFY_EXIT_MIGRATION;
+    }
+    slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
     hm_watch_await(watch, slot, hm_watch_now_us() + CANCEL_US);
     if (hm_dialogue_is_ok(slot))
         hm_watch_say(watch, event, NULL, "%s; the agent knows it", why);
@@ -314,7 +259,7 @@ static bool is_over(struct source *source, enum hm_notify_exit *code)
         *code = fail(source, "cancelled", "the migration was cancelled");
     } else if (watch->is_alone) {
         *code = lose_monitor(source);
-    } else if (source->is_switched && watch->resume_us != 0 && watch->migration != HM_MIGRATION_POSTCOPY) {
+    } else if (source->is_switched && watch->resume_us != 0 && !watch->had_postcopy) {
         *code = fail(source, "failed", "the VM runs here again");
     } else {
         return false;
@@ -330,9 +275,9 @@ static bool is_ended_by_signal(struct source *source)
 
     if (watch->signal == 0)
         return false;
-    if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && source->has_set_pause)
+    if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && source->pause.is_ours)
         let_go(source, " (on a signal)");
-    if (!is_migrating(watch) || !source->has_set_pause) {
+    if (!is_migrating(watch) || !source->pause.is_ours) {
         hm_watch_say(watch, "ended", NULL, "by a signal, before the migration was over");
         return true;
     }
@@ -350,23 +295,25 @@ static enum hm_notify_exit follow(struct source *source)
     enum hm_notify_exit code = HM_NOTIFY_EXIT_INTERNAL;
     uint64_t next_us = 0;
 
-    while (!is_over(source, &code) && !is_ended_by_signal(source)) {
+    for (;;) {
         bool samples = watch->migration == HM_MIGRATION_ACTIVE && source->capture != NULL &&
                        !source->is_told_to_end && !source->is_switched;
         uint64_t now = hm_watch_now_us();
 
-        if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && !source->is_switched &&
-            !source->is_told_to_end)
-            switch_over(source);
-        else if (is_migrations_stop(source))
+        if (is_migrations_stop(source))
             deal_with_stop(source, now);
-        else if (samples && now >= next_us) {
+        if (is_over(source, &code) || is_ended_by_signal(source))
+            return code;
+        if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && !source->is_switched &&
+            !source->is_told_to_end) {
+            switch_over(source);
+        } else if (samples && now >= next_us) {
             hm_watch_capture_sample(source->capture, now + SAMPLE_WAIT_US);
             next_us = hm_watch_now_us() + SAMPLE_EVERY_US;
-        } else
+        } else {
             hm_watch_turn(watch, samples ? next_us : now + IDLE_US);
+        }
     }
-    return code;
 }
 
 /* --to: the agent is told that the VM will move. */
@@ -408,14 +355,14 @@ enum hm_notify_exit hm_watch_source(struct hm_watch *watch)
         watch->request.macs[watch->request.mac_count++] = watch->mac;
     if (watch->options->host != NULL && !announce(&source, &code))
         return code;
-    prepare_qemu(&source);
+    hm_watch_pause_set(watch, &source.pause);
     if (source.capture != NULL)
         hm_watch_capture_sample(source.capture, hm_watch_now_us() + OPENING_US);
     hm_watch_say(watch, "attached",
                  json_pack("{s:s, s:b, s:b}", "role", "source", "captures", source.capture != NULL, "pauses",
-                           source.has_pause),
+                           source.pause.is_on),
                  "at the source%s", source.capture != NULL ? "" : ", without salvage");
     code = follow(&source);
-    restore_qemu(&source);
+    hm_watch_pause_restore(watch, &source.pause);
     return code;
 }
