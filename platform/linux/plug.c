@@ -2,11 +2,11 @@
 /* Owns the plug.
  *
  * It is a token bucket (sch_tbf, first in first out) as the TAP's qdisc. Closed means a rate of a byte per
- * second and a bucket that holds little more than one frame: the first filler takes what is in it, and the
- * second, which has the greatest length, waits at the head for minutes, with everything behind it. Open means
- * a rate and a bucket beyond any TAP's. A change fills the bucket, and keeps the queue; the kernel looks at
- * it again when the next frame comes, so a third filler is sent. To take the qdisc away would throw out what
- * waits: it stays.
+ * second and a bucket that holds little more than one frame of the TAP's MTU: the first filler takes what is
+ * in it, and the second, which has the greatest length, waits at the head for minutes, with everything behind
+ * it. Open means a rate and a bucket beyond any TAP's. A change fills the bucket, and keeps the queue; the
+ * kernel looks at it again when the next frame comes, so a third filler is sent. To take the qdisc away would
+ * throw out what waits: it stays.
  *
  * A filler is a frame of the type that markers have (wire/marker.h), and no marker: a guest drops it. One is
  * written to the TAP at the beginning, since a paused QEMU reads one frame early and loses it.
@@ -34,7 +34,8 @@
           */
 #define OPEN_RATE 100000000000u
 #define OPEN_BURST (64u * 1024 * 1024)
-#define FILLER_LEN 1514
+#define BURST_EXTRA_LEN 100 /* above the MTU: a header, tags, and less than another filler */
+#define FILLER_MAX_LEN 65535
 #define FILLER_SHORT_LEN 60
 
 static int open_socket(const struct hm_plug *plug, bool is_direct)
@@ -55,7 +56,7 @@ static void send_filler(const struct hm_plug *plug, int fd, size_t len)
 {
     const struct hm_ethernet ethernet = {
         .dst = plug->mac, .src = {{0x02, 'H', 'M', 'F', 'I', 'L'}}, .type = HM_ETHERTYPE_MARKER};
-    uint8_t frame[FILLER_LEN] = {0};
+    static uint8_t frame[FILLER_MAX_LEN];
 
     hm_ethernet_encode(frame, &ethernet);
     if (send(fd, frame, len, 0) < 0)
@@ -69,6 +70,7 @@ static int set_open(const struct hm_plug *plug, bool is_new)
 
 int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac)
 {
+    struct hm_tap_link link;
     int error;
 
     *plug = (struct hm_plug){.tap = tap, .mac = *mac, .direct = -1, .queued = -1, .guard = -1};
@@ -76,6 +78,10 @@ int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct 
     plug->queued = plug->direct < 0 ? -1 : open_socket(plug, false);
     if (plug->queued < 0)
         return errno;
+    error = hm_tap_netlink_read(tap, &link);
+    if (error != 0)
+        return error;
+    plug->mtu = link.mtu;
     send_filler(plug, plug->direct, FILLER_SHORT_LEN);
     error = set_open(plug, true);
     plug->has_bucket = error == 0;
@@ -132,14 +138,15 @@ int hm_plug_close(struct hm_plug *plug)
     if (!plug->has_bucket || plug->is_closed)
         return 0;
     set_guard(plug);
-    error = hm_tap_netlink_set_bucket(plug->tap, false, CLOSED_RATE, CLOSED_BURST, HM_PLUG_QUEUE_LEN);
+    error = hm_tap_netlink_set_bucket(plug->tap, false, CLOSED_RATE, plug->mtu + BURST_EXTRA_LEN,
+                                      HM_PLUG_QUEUE_LEN);
     if (error != 0) {
         dismiss_guard(plug);
         return error;
     }
     plug->is_closed = true;
-    send_filler(plug, plug->queued, FILLER_LEN);
-    send_filler(plug, plug->queued, FILLER_LEN);
+    send_filler(plug, plug->queued, plug->mtu + HM_ETHERNET_LEN);
+    send_filler(plug, plug->queued, plug->mtu + HM_ETHERNET_LEN);
     return 0;
 }
 

@@ -11,9 +11,10 @@
 struct hm_plug {
     struct hm_tap_netlink *tap;
     struct hm_mac mac; /* whom the fillers are for */
-    int direct;        /* socket: past the qdisc */
-    int queued;        /* socket: through the qdisc */
-    int guard;         /* pipe to the process that opens the plug if we die; -1: none */
+    uint32_t mtu;
+    int direct; /* socket: past the qdisc */
+    int queued; /* socket: through the qdisc */
+    int guard;  /* pipe to the process that opens the plug if we die; -1: none */
     pid_t guard_pid;
     bool has_bucket; /* the qdisc is there */
     bool is_closed;

@@ -44,13 +44,14 @@ def split(stream):
 class PlayedAgent(threading.Thread):
     """Answers on `address`; with a `port` (a device of the space, on the VM's LAN) it also stands in for the VM.
 
-    `lose` names the datagrams, by their number, that it does not see; `unknown` how many ATTACHes it does not know.
+    `lose` names the datagrams, by their number, that it does not see; `unknown` how many ATTACHes it does not know, `strangers` names VMs that it cannot stage.
     """
 
-    def __init__(self, space, address, key, mac, port=None, lose=(), unknown=0, linger_s=0.05):
+    def __init__(self, space, address, key, mac, port=None, lose=(), unknown=0, linger_s=0.05,
+                 strangers=()):
         super().__init__(daemon=True)
         self._key, self._mac, self._lose, self._unknown = key, mac, set(lose), unknown
-        self._linger_s = linger_s
+        self._linger_s, self._strangers = linger_s, strangers
         self._socket = socket_in(space, socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, CONTROL_PORT))
         self._lan = socket_in(space, socket.AF_PACKET, socket.SOCK_RAW) if port else None
@@ -63,6 +64,7 @@ class PlayedAgent(threading.Thread):
         self._takes_over = False
         self._late = bytearray()  # frames that came behind the stop
         self.asked = []  # operations, without repetitions
+        self.named = []  # with the VMs
         self._ids = set()
         self.salvage = bytearray()
         self.salvage_ended = False
@@ -108,6 +110,7 @@ class PlayedAgent(threading.Thread):
             return
         if message.request_id not in self._ids:
             self.asked.append(message.operation)
+            self.named.append((message.operation, dict(message.items).get(control.ITEM_VM, b"").decode()))
         self._ids.add(message.request_id)
         code, items = self._answer(message, dict(message.items))
         self._socket.sendto(control.encode(message.key_id, self._key, message.operation, items, kind=control.REPLY,
@@ -117,6 +120,8 @@ class PlayedAgent(threading.Thread):
         operation = message.operation
         if operation == control.IMMINENT:
             self.stop_notice = STOP_NOTICE in items
+            if items[control.ITEM_VM].decode() in self._strangers:
+                return control.UNKNOWN_VM, b""
         if operation == control.LANDED and self._landed_at is None:
             self._landed_at = time.monotonic()
         if operation == STOPPED:
