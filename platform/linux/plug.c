@@ -5,8 +5,8 @@
  * second and a bucket that holds little more than one frame of the TAP's MTU: the first filler takes what is
  * in it, and the second, which has the greatest length, waits at the head for minutes, with everything behind
  * it. Open means a rate and a bucket beyond any TAP's. A change fills the bucket, and keeps the queue; the
- * kernel looks at it again when the next frame comes, so a third filler is sent. To take the qdisc away would
- * throw out what waits: it stays.
+ * kernel looks at it again when the next frame comes, so a third filler is sent. Before, the TAP's queue is
+ * made longer by what waits. To take the qdisc away would throw out what waits: it stays.
  *
  * A filler is a frame of the type that markers have (wire/marker.h), and no marker: a guest drops it. One is
  * written to the TAP at the beginning, since a paused QEMU reads one frame early and loses it.
@@ -37,6 +37,7 @@
 #define BURST_EXTRA_LEN 100 /* above the MTU: a header, tags, and less than another filler */
 #define FILLER_MAX_LEN 65535
 #define FILLER_SHORT_LEN 60
+#define TAP_QUEUE_LEN 20000 /* frames: what was written and what waited, before a guest reads the first */
 
 static int open_socket(const struct hm_plug *plug, bool is_direct)
 {
@@ -82,6 +83,9 @@ int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct 
     if (error != 0)
         return error;
     plug->mtu = link.mtu;
+    if (link.txqueuelen < TAP_QUEUE_LEN)
+        hm_tap_netlink_set_txqueuelen(tap,
+                                      TAP_QUEUE_LEN); /* else there is room for fewer, and it is asked for */
     send_filler(plug, plug->direct, FILLER_SHORT_LEN);
     error = set_open(plug, true);
     plug->has_bucket = error == 0;

@@ -16,6 +16,7 @@
 
 #define MESSAGE_LEN 512
 #define ANSWER_LEN 32768
+#define PATIENCE_US 100000 /* a VM may stand still meanwhile */
 
 /* A request being written: netlink's header, a fixed part, attributes. */
 union request {
@@ -78,11 +79,15 @@ static int talk(struct hm_tap_netlink *netlink, union request *request, struct n
 
 int hm_tap_netlink_open(struct hm_tap_netlink *netlink, const char *device)
 {
+    const struct timeval patience = {.tv_usec = PATIENCE_US};
+
     *netlink = (struct hm_tap_netlink){.fd = -1, .ifindex = if_nametoindex(device)};
     if (netlink->ifindex == 0)
         return ENODEV;
     netlink->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    return netlink->fd < 0 ? errno : 0;
+    if (netlink->fd < 0 || setsockopt(netlink->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0)
+        return errno;
+    return 0;
 }
 
 void hm_tap_netlink_close(struct hm_tap_netlink *netlink)

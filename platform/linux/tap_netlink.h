@@ -25,7 +25,7 @@ int hm_tap_netlink_open(struct hm_tap_netlink *netlink, const char *device);
 void hm_tap_netlink_close(struct hm_tap_netlink *netlink);
 
 int hm_tap_netlink_read(struct hm_tap_netlink *netlink, struct hm_tap_link *link);
-/* A TAP takes over what is in its queue; a shorter queue than that drops the rest. */
+/* The kernel empties the root qdisc by that: frames that wait there are lost. */
 int hm_tap_netlink_set_txqueuelen(struct hm_tap_netlink *netlink, uint32_t frames);
 
 /* The root qdisc: a token bucket (sch_tbf) of that rate and burst, over a queue of at most queue_len bytes.
@@ -33,5 +33,4 @@ int hm_tap_netlink_set_txqueuelen(struct hm_tap_netlink *netlink, uint32_t frame
  * its bucket is full again. 0, or errno (ENOENT: the kernel has no such qdisc). */
 int hm_tap_netlink_set_bucket(struct hm_tap_netlink *netlink, bool is_new, uint64_t bytes_per_s,
                               uint32_t burst_len, uint32_t queue_len);
-
 #endif

@@ -24,7 +24,6 @@
 #define HELD_UP_US 500
 #define LONG_POLL_MS 5
 #define QUEUE_MARGIN 64 /* frames of the TAP's queue that are left to others */
-#define QUEUE_MAX 65536 /* frames */
 
 struct destination {
     struct hm_watch *watch;
@@ -105,7 +104,7 @@ static bool attach(struct destination *destination, enum hm_notify_exit *code)
 
 /* ---- the TAP ---- */
 
-/* How many frames the TAP's queue has room for; a queue that is too short is made longer. */
+/* How many frames the TAP's queue has room for. */
 static void measure_room(struct destination *destination)
 {
     struct hm_watch *watch = destination->watch;
@@ -117,9 +116,6 @@ static void measure_room(struct destination *destination)
     waiting = destination->read_at_start + destination->written - link.tx_packets;
     if ((int64_t)waiting < 0) /* QEMU has read others' frames as well */
         waiting = 0;
-    if (waiting + QUEUE_MARGIN >= link.txqueuelen && link.txqueuelen < QUEUE_MAX / 2 &&
-        hm_tap_netlink_set_txqueuelen(&watch->tap, link.txqueuelen * 4) == 0)
-        link.txqueuelen *= 4;
     destination->room =
         waiting + QUEUE_MARGIN < link.txqueuelen ? link.txqueuelen - QUEUE_MARGIN - waiting : 0;
 }

@@ -198,11 +198,11 @@ def delivers_in_order(world):
             else:
                 qemu.resume()
             watch.event("running")
-            world.send(range(5000, 5100))
+            world.send(range(5000, 7000))
             lab.equal("it ends", watch.ends(), COMPLETED)
-            lab.becomes("the guest gets all", lambda: len(qemu.numbers()) >= 3100,
+            lab.becomes("the guest gets all", lambda: len(qemu.numbers()) >= 5000,
                         tell=lambda: (len(qemu.numbers()), watch.events()))
-            in_order = [*range(3000), *range(5000, 5100)]
+            in_order = [*range(3000), *range(5000, 7000)]
             lab.claim("in order", qemu.numbers() == in_order,
                       [pair for pair in zip(qemu.numbers(), in_order) if pair[0] != pair[1]][:10])
             lab.equal("the agent knows that it was delivered", agent.confirmed, len(waiting))
