@@ -130,6 +130,10 @@ void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us
 
     if (capture->watch->has_new_filter)
         read_filter(capture, until_us);
+    hm_tap_ring_count_lost(&capture->watch->ring);
+    if (capture->watch->ring.lost != capture->lost)
+        hm_cut_forget(&capture->cut); /* the base rises by itself: fewer were captured than read */
+    capture->lost = capture->watch->ring.lost;
     /* a filter that changed meanwhile may have counted the newest frames in a way that we do not know */
     if (take_sample(capture, until_us, &sample) && !capture->watch->has_new_filter)
         hm_cut_add_sample(&capture->cut, &sample);
@@ -147,9 +151,9 @@ void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_
     if (watch->has_new_filter)
         last.has_used = false;
     hm_tap_ring_count_lost(&watch->ring);
-    if (watch->ring.lost > 0) {
+    if (watch->ring.lost != capture->lost) {
         hm_watch_say(watch, "warning", NULL, "%llu frames were not captured, so nothing is salvaged",
-                     (unsigned long long)watch->ring.lost);
+                     (unsigned long long)(watch->ring.lost - capture->lost));
         return;
     }
     hm_cut_find(&capture->cut, &last, finding);

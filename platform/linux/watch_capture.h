@@ -16,6 +16,7 @@ struct hm_watch_capture {
     char path[HM_NIC_PATH_LEN]; /* of the virtio device; empty: its counter cannot be asked for */
     uint32_t dropped_before;    /* by the TAP, when the watch began */
     uint32_t dropped;           /* since then */
+    uint64_t lost;              /* frames not captured, up to the last sample */
     struct hm_cut_counter cut;
 };
 

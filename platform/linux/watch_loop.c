@@ -15,7 +15,6 @@
 #include "platform/linux/clock.h"
 
 #define OPENING_US 10000000 /* QEMU's first answers: it may just be starting */
-#define FRAMES_PER_TURN 4096
 
 static const char *const MIGRATION_NAMES[] = {"none",       "setup",           "active",    "pre-switchover",
                                               "device",     "postcopy-active", "completed", "failed",
@@ -119,7 +118,8 @@ void hm_watch_close(struct hm_watch *watch)
 
 void hm_watch_drain(struct hm_watch *watch)
 {
-    for (unsigned i = 0; i < FRAMES_PER_TURN && watch->ring.fd >= 0; i++) {
+    /* all that is there, and not for ever: the kernel's ring holds no more than its slots */
+    for (unsigned i = 0; watch->ring.fd >= 0 && i < 2 * watch->ring.slot_count; i++) {
         if (!hm_tap_ring_next(&watch->ring))
             return;
         watch->on_frame(watch->frame_ctx, watch->ring.frame_count - 1);
