@@ -42,9 +42,12 @@ def open_tap(space, name):
 
 
 class PlayedQemu(threading.Thread):
-    """Serves one watch. `state` is the run state; what the guest has got is in `got`, in order."""
+    """Serves one watch. `state` is the run state; what the guest has got is in `got`, in order.
 
-    def __init__(self, space, tap, mac, path, state):
+    `pause`: pause-before-switchover is on already (True), or not known (False).
+    """
+
+    def __init__(self, space, tap, mac, path, state, pause=None):
         super().__init__(daemon=True)
         self._tap_name, self._mac = tap, mac
         self.tap = open_tap(space, tap)
@@ -53,7 +56,8 @@ class PlayedQemu(threading.Thread):
         self.used = 65500  # it wraps soon
         self.read_ahead = 0  # how many frames are still read when it has stopped, and lost
         self.commands = []
-        self.capabilities = {}
+        self.capabilities = {"pause-before-switchover": True} if pause else {}
+        self._knows_pause = pause is not False
         self._client = None
         self._over = False
         self._listener = socket.socket(socket.AF_UNIX)
@@ -147,6 +151,8 @@ class PlayedQemu(threading.Thread):
     def _answer(self, name, arguments):
         mac = self._mac.hex(":")
         if name == "migrate-set-capabilities":
+            if not self._knows_pause and arguments["capabilities"][0]["capability"] != "events":
+                raise LookupError
             self.capabilities.update((one["capability"], one["state"]) for one in arguments["capabilities"])
         if name == "cont":
             self.resume()

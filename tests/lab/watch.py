@@ -72,14 +72,14 @@ class World:
         self._runs = 0
 
     @contextlib.contextmanager
-    def run(self, tap, state, *words, **how):
+    def run(self, tap, state, *words, pause=None, **how):
         """Agent, QEMU and watch."""
         self._runs += 1
         path = self.lab.path(f"qmp{self._runs}")
         with contextlib.ExitStack() as cleanup:
             agent = cleanup.enter_context(contextlib.closing(
                 PlayedAgent(self.space, "10.1.0.3", self.notifier.key, VM, **how)))
-            qemu = cleanup.enter_context(contextlib.closing(PlayedQemu(self.space, tap, VM, path, state)))
+            qemu = cleanup.enter_context(contextlib.closing(PlayedQemu(self.space, tap, VM, path, state, pause)))
             wait_for(lambda: "LOWER_UP" in execute(self.space, "ip", "link", "show", "dev", tap).stdout)
             if state == "running":
                 qemu.announce()
@@ -154,6 +154,33 @@ def tells_a_failure(world):
         lab.equal("the agent hears nothing", agent.asked, [])
 
 
+def goes_without_its_own_pause(world):
+    lab = world.lab
+    lab.part("a QEMU that does not pause before the switchover")
+    with world.run("vm-a", "running", pause=False, port="h1") as (agent, qemu, watch):
+        qemu.event("MIGRATION", status="active")
+        world.send(range(10))
+        wait_for(lambda: len(qemu.numbers()) == 10)
+        qemu.state = "finish-migrate"
+        world.send(range(10, 20))
+        qemu.event("STOP")
+        lab.becomes("the agent gets the salvage", lambda: agent.salvage_ended, tell=watch.events)
+        lab.equal("of all that the guest never got", salvaged(agent)[-10:], list(range(10, 20)))
+        lab.claim("nothing is continued", "migrate-continue" not in qemu.commands)
+        qemu.event("MIGRATION", status="completed")
+        lab.equal("it ends", watch.ends(), COMPLETED)
+    lab.part("a pause that another has set")
+    with world.run("vm-a", "running", "--deadline", "1500", pause=True, port="h1") as (agent, qemu, watch):
+        migrate_with_traffic(world, qemu, watch)
+        lab.becomes("the agent gets the salvage", lambda: agent.salvage_ended, tell=watch.events)
+        lab.claim("the other may continue", "migrate-continue" not in qemu.commands)
+        qemu.event("MIGRATION", status="device")
+        qemu.event("MIGRATION", status="completed")
+        lab.equal("it ends", watch.ends(), COMPLETED)
+        lab.claim("it never did", "migrate-continue" not in qemu.commands)
+        lab.equal("the pause is left as it was", qemu.capabilities["pause-before-switchover"], True)
+
+
 def never_holds_the_migration(world):
     lab = world.lab
     lab.part("without an agent that answers")
@@ -226,6 +253,7 @@ def course(lab):
     world = World(lab)
     salvages_what_the_guest_never_got(world)
     tells_a_failure(world)
+    goes_without_its_own_pause(world)
     never_holds_the_migration(world)
     delivers_in_order(world)
     plug_never_stays(world)
