@@ -54,6 +54,7 @@ static const char *done_word(const struct hm_notify_question *question)
     case HM_OP_CANCEL:
         return "cancelled";
     case HM_OP_SHIELD:
+    case HM_OP_STOPPED:
         return "told";
     default:
         return "known";
@@ -77,6 +78,7 @@ static const char *result_word(const struct hm_notify_question *question, enum h
         return "wrong key";
     case HM_NOTIFY_EXIT_CLOCK:
         return "clocks are apart";
+    case HM_NOTIFY_EXIT_MIGRATION:
     case HM_NOTIFY_EXIT_USAGE:
     case HM_NOTIFY_EXIT_INTERNAL:
         break;
@@ -168,7 +170,6 @@ static void print_json(const struct hm_notify_question *question, const struct h
                   "requests", (int)result->sent, "clock_offset_ms", (double)result->clock_offset_ms);
     if (object == NULL || json_dumpf(object, stdout, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(16)) != 0)
         fputs("{\"code\": 1, \"result\": \"failed\"}", stdout);
-    putchar('\n');
     json_decref(object);
 }
 
@@ -191,8 +192,8 @@ static void print_text(const struct hm_notify_question *question, const struct h
     fputc('\n', out);
 }
 
-void hm_notify_report(const struct hm_notify_question *question, const struct hm_notify_result *result,
-                      bool as_json)
+static void report(const struct hm_notify_question *question, const struct hm_notify_result *result,
+                   bool as_json)
 {
     enum hm_notify_exit code = hm_notify_exit_code(result);
     char text[ADVICE_LEN];
@@ -202,7 +203,33 @@ void hm_notify_report(const struct hm_notify_question *question, const struct hm
         print_json(question, result, code, text);
     else
         print_text(question, result, code, text);
+}
+
+static void warn_of_clock(const struct hm_notify_result *result)
+{
     if (result->outcome == HM_NOTIFY_ANSWERED && result->is_resynchronised)
         fprintf(stderr, "warning: the agent's clock is %+.1f s from ours: set both by NTP\n",
                 (double)result->clock_offset_ms / 1000);
+}
+
+void hm_notify_report(const struct hm_notify_question *question, const struct hm_notify_result *result,
+                      bool as_json)
+{
+    report(question, result, as_json);
+    if (as_json)
+        putchar('\n');
+    warn_of_clock(result);
+}
+
+void hm_notify_report_all(const struct hm_notify_question *questions, const struct hm_notify_result *results,
+                          unsigned count, bool as_json)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (as_json)
+            fputs(i == 0 ? "[" : ",\n ", stdout);
+        report(&questions[i], &results[i], as_json);
+    }
+    if (as_json)
+        fputs("]\n", stdout);
+    warn_of_clock(&results[0]);
 }

@@ -15,6 +15,7 @@ enum hm_notify_exit {
     HM_NOTIFY_EXIT_UNREACHABLE = 6,
     HM_NOTIFY_EXIT_KEY = 7,
     HM_NOTIFY_EXIT_CLOCK = 8,
+    HM_NOTIFY_EXIT_MIGRATION = 9, /* of watch: the migration failed or was cancelled */
 };
 
 /* What was asked, for the texts. */
@@ -28,6 +29,10 @@ struct hm_notify_question {
 };
 
 enum hm_notify_exit hm_notify_exit_code(const struct hm_notify_result *result);
+
+/* The same for several questions: with as_json one array of objects. */
+void hm_notify_report_all(const struct hm_notify_question *questions, const struct hm_notify_result *results,
+                          unsigned count, bool as_json);
 
 /* Prints to stdout, or, of a failure for a person, to stderr what went wrong and what to do. */
 void hm_notify_report(const struct hm_notify_question *question, const struct hm_notify_result *result,

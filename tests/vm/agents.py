@@ -120,7 +120,8 @@ class Agent:
         """Writes its file and its hypervisor host's; `peers`: each other agent with the key shared with it."""
         subnets = [self.me, *(peer.me for peer, _ in peers)]
         words = {"me": self.me, "key_id": 300 + self.number, "port": CONTROL_PORT,
-                 "host_key": secrets.token_hex(32), "socket": self._socket, "store": self._store, "address": self.control_addr,
+                 "host_key": secrets.token_hex(32), "socket": self._socket, "store": self._store,
+                 "address": self.control_addr,
                  "prefixes": ", ".join(subnet.prefix for subnet in subnets),
                  "interfaces": (GATEWAY if self.is_gateway else ONE_ARMED).format(me=self.me),
                  "log_level": os.environ.get("HM_LOG_LEVEL", "info")}

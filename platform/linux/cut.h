@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which of the frames that were handed to a VM's TAP had reached the guest when it stopped: arithmetic on
+ * counters. */
+#ifndef HM_LINUX_CUT_H
+#define HM_LINUX_CUT_H
+
+#include "firmware/wire/control.h"
+
+#define HM_CUT_FRAMES 65536 /* of the newest frames it is known which kind they were */
+#define HM_CUT_SAMPLES 128
+
+/* What the guest's device counts of a frame. */
+enum hm_cut_kind {
+    HM_CUT_COUNTS,  /* one buffer */
+    HM_CUT_FOREIGN, /* none: not for this guest */
+    HM_CUT_UNCLEAR, /* nobody knows how many: longer than one buffer may be, or a filter that is not known */
+};
+
+/* Counters at one moment; each later field was read after the earlier ones. */
+struct hm_cut_sample {
+    uint64_t read;     /* the TAP's tx_packets, before and */
+    uint64_t read_end; /* after the device's counter was asked for */
+    bool has_used;
+    uint16_t used; /* the receive queue's used index */
+    uint64_t dropped;
+    uint64_t captured; /* frames captured until then */
+};
+
+struct hm_cut_finding {
+    enum hm_cut how; /* NONE: not even the TAP's counter is good for anything */
+    uint64_t index;  /* the first frame captured that the guest has not got */
+    unsigned ahead;  /* frames that were read from the TAP and never reached the guest */
+};
+
+struct hm_cut_counter {
+    uint64_t frames; /* captured */
+    uint32_t counted, unclear;
+    struct {
+        uint32_t counted, unclear; /* among all frames before this one */
+    } before[HM_CUT_FRAMES];
+    bool has_base;
+    int64_t base; /* the TAP's tx_packets when the first captured frame was next to be read */
+    uint64_t dropped;
+    struct hm_cut_sample samples[HM_CUT_SAMPLES]; /* the newest with a used index */
+    unsigned sample_count;
+};
+
+void hm_cut_init(struct hm_cut_counter *cut);
+/* One more frame was captured. */
+void hm_cut_add_frame(struct hm_cut_counter *cut, enum hm_cut_kind kind);
+/* While the guest runs. */
+void hm_cut_add_sample(struct hm_cut_counter *cut, const struct hm_cut_sample *sample);
+/* What the device counts has changed its meaning (the guest has set its filter): forgets what it counted so
+ * far. */
+void hm_cut_forget(struct hm_cut_counter *cut);
+/* The guest has stopped, and these are its last counters. */
+void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *last,
+                 struct hm_cut_finding *finding);
+
+#endif

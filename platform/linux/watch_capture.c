@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the counters of a running guest, and the frames that it never got (theory: cut.c). */
+#include "platform/linux/watch_capture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "firmware/base/err.h"
+#include "firmware/wire/ethernet.h"
+#include "firmware/wire/marker.h"
+
+#define OPENING_US 2000000
+#define FRAME_EXTRA_LEN 18 /* Ethernet header and a VLAN tag */
+
+static void on_frame(void *ctx, uint64_t index)
+{
+    struct hm_watch_capture *capture = ctx;
+    const struct hm_tap_ring *ring = &capture->watch->ring;
+    enum hm_cut_kind kind = HM_CUT_UNCLEAR;
+    struct hm_ethernet ethernet;
+    const uint8_t *bytes;
+    size_t len;
+
+    if (hm_tap_ring_get(ring, index, &bytes, &len) && hm_ethernet_decode(bytes, len, &ethernet) == HM_OK)
+        kind = hm_rx_filter_classify(&capture->filter, &ethernet.dst, len, capture->max_frame_len);
+    hm_cut_add_frame(&capture->cut, kind);
+}
+
+static void read_filter(struct hm_watch_capture *capture, uint64_t until_us)
+{
+    json_t *answer;
+
+    capture->watch->has_new_filter = false;
+    answer = hm_watch_command(capture->watch, "query-rx-filter", NULL, until_us, NULL);
+    if (!hm_rx_filter_read(&capture->filter, answer))
+        capture->filter.is_known = false;
+    json_decref(answer);
+    hm_cut_forget(&capture->cut);
+}
+
+static void warn(struct hm_watch *watch, const char *what, const char *advice)
+{
+    hm_watch_say(watch, "warning", NULL, "%s: %s", what, advice);
+}
+
+static bool open_ring(struct hm_watch_capture *capture)
+{
+    struct hm_watch *watch = capture->watch;
+    struct hm_tap_link link;
+    int error = hm_tap_netlink_read(&watch->tap, &link);
+
+    if (error == 0)
+        error = hm_tap_ring_open(&watch->ring, watch->tap.ifindex, link.mtu, watch->options->history_len);
+    if (error != 0) {
+        hm_watch_say(watch, "warning", NULL,
+                     "%s cannot be captured, so nothing will be salvaged: %s (be root)",
+                     watch->options->device, strerror(error));
+        return false;
+    }
+    capture->max_frame_len = link.mtu + FRAME_EXTRA_LEN;
+    capture->dropped_before = (uint32_t)link.tx_dropped;
+    return true;
+}
+
+bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *watch)
+{
+    uint64_t until_us = hm_watch_now_us() + OPENING_US;
+
+    memset(capture, 0, sizeof(*capture));
+    capture->watch = watch;
+    hm_cut_init(&capture->cut);
+    if (!hm_watch_nic_find(watch, until_us, &watch->mac)) {
+        warn(watch, "it is not clear which of the VM's NICs is behind the TAP, so nothing will be salvaged",
+             "give its address by --mac");
+        return false;
+    }
+    hm_rx_filter_init(&capture->filter, &watch->mac);
+    watch->on_frame = on_frame;
+    watch->frame_ctx = capture;
+    if (!open_ring(capture))
+        return false;
+    if (!watch->options->only_counts && !hm_watch_nic_path(watch, &watch->mac, until_us, capture->path)) {
+        capture->path[0] = '\0';
+        warn(watch, "QEMU does not tell the device's counter (no virtio-net, or QEMU before 7.2)",
+             "the cut will be counted, and may double two frames");
+    }
+    read_filter(capture, until_us);
+    hm_watch_capture_sample(capture, until_us);
+    return true;
+}
+
+/* Asks for the receive queue's used index. */
+static bool ask_used(struct hm_watch_capture *capture, uint64_t until_us, uint16_t *used)
+{
+    json_t *answer, *value;
+
+    if (capture->path[0] == '\0')
+        return false;
+    answer = hm_watch_command(capture->watch, "x-query-virtio-queue-status",
+                              json_pack("{s:s, s:i}", "path", capture->path, "queue", 0), until_us, NULL);
+    value = json_object_get(answer, "used-idx");
+    *used = (uint16_t)json_integer_value(value);
+    json_decref(answer);
+    return value != NULL;
+}
+
+static bool take_sample(struct hm_watch_capture *capture, uint64_t until_us, struct hm_cut_sample *sample)
+{
+    struct hm_watch *watch = capture->watch;
+    struct hm_tap_link link;
+
+    *sample = (struct hm_cut_sample){0};
+    if (hm_tap_netlink_read(&watch->tap, &link) != 0)
+        return false;
+    sample->read = link.tx_packets;
+    sample->has_used = ask_used(capture, until_us, &sample->used);
+    if (hm_tap_netlink_read(&watch->tap, &link) != 0)
+        return false;
+    sample->read_end = link.tx_packets;
+    sample->dropped = link.tx_dropped;
+    capture->dropped = (uint32_t)link.tx_dropped - capture->dropped_before;
+    hm_watch_drain(watch);
+    sample->captured = watch->ring.frame_count;
+    return true;
+}
+
+void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us)
+{
+    struct hm_cut_sample sample;
+
+    if (capture->watch->has_new_filter)
+        read_filter(capture, until_us);
+    hm_tap_ring_count_lost(&capture->watch->ring);
+    if (capture->watch->ring.lost != capture->lost)
+        hm_cut_forget(&capture->cut); /* the base rises by itself: fewer were captured than read */
+    capture->lost = capture->watch->ring.lost;
+    /* a filter that changed meanwhile may have counted the newest frames in a way that we do not know */
+    if (take_sample(capture, until_us, &sample) && !capture->watch->has_new_filter)
+        hm_cut_add_sample(&capture->cut, &sample);
+}
+
+void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us,
+                               struct hm_cut_finding *finding)
+{
+    struct hm_watch *watch = capture->watch;
+    struct hm_cut_sample last;
+
+    *finding = (struct hm_cut_finding){.how = HM_CUT_NONE, .index = watch->ring.frame_count};
+    if (!take_sample(capture, until_us, &last))
+        return;
+    if (watch->has_new_filter)
+        last.has_used = false;
+    hm_tap_ring_count_lost(&watch->ring);
+    if (watch->ring.lost != capture->lost) {
+        hm_watch_say(watch, "warning", NULL, "%llu frames were not captured, so nothing is salvaged",
+                     (unsigned long long)(watch->ring.lost - capture->lost));
+        return;
+    }
+    hm_cut_find(&capture->cut, &last, finding);
+}
+
+static bool is_end(const struct hm_watch_capture *capture, const uint8_t *bytes, size_t len,
+                   uint64_t handover_id)
+{
+    struct hm_ethernet ethernet;
+    uint64_t id;
+
+    if (hm_marker_decode(bytes, len, &id))
+        return id == handover_id;
+    return hm_ethernet_decode(bytes, len, &ethernet) == HM_OK && ethernet.type == HM_ETHERTYPE_ARP &&
+           hm_mac_equal(&ethernet.src, &capture->watch->mac);
+}
+
+bool hm_watch_capture_find_end(const struct hm_watch_capture *capture, uint64_t handover_id, uint64_t *index)
+{
+    const struct hm_tap_ring *ring = &capture->watch->ring;
+    const uint8_t *bytes;
+    size_t len;
+
+    for (; *index < ring->frame_count; (*index)++) {
+        if (hm_tap_ring_get(ring, *index, &bytes, &len) && is_end(capture, bytes, len, handover_id))
+            return true;
+    }
+    return false;
+}
+
+/* Would the guest have got it, and is it anything to it? */
+static bool is_salvage(const struct hm_watch_capture *capture, const uint8_t *bytes, size_t len)
+{
+    struct hm_ethernet ethernet;
+
+    return hm_ethernet_decode(bytes, len, &ethernet) == HM_OK && ethernet.type != HM_ETHERTYPE_MARKER &&
+           !(ethernet.type == HM_ETHERTYPE_ARP && hm_mac_equal(&ethernet.src, &capture->watch->mac)) &&
+           hm_rx_filter_classify(&capture->filter, &ethernet.dst, len, SIZE_MAX) != HM_CUT_FOREIGN;
+}
+
+uint8_t *hm_watch_capture_stream(const struct hm_watch_capture *capture, uint64_t begin, uint64_t end,
+                                 size_t *len, unsigned *frames, unsigned *skipped)
+{
+    const struct hm_tap_ring *ring = &capture->watch->ring;
+    size_t room = 1, frame_len;
+    const uint8_t *bytes;
+    uint8_t *stream;
+
+    *len = *frames = *skipped = 0;
+    for (uint64_t i = begin; i < end; i++)
+        room += 2 + hm_tap_ring_len(ring, i);
+    stream = malloc(room);
+    for (uint64_t i = begin; i < end && stream != NULL; i++) {
+        if (!hm_tap_ring_get(ring, i, &bytes, &frame_len)) {
+            (*skipped)++;
+            continue;
+        }
+        if (!is_salvage(capture, bytes, frame_len))
+            continue;
+        stream[(*len)++] = (uint8_t)(frame_len >> 8);
+        stream[(*len)++] = (uint8_t)frame_len;
+        memcpy(stream + *len, bytes, frame_len);
+        *len += frame_len;
+        (*frames)++;
+    }
+    return stream;
+}

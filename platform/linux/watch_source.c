@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns the watch where the VM leaves.
+ *
+ * QEMU is told to pause before the switchover: then the VM has stopped, its counters are final, and the
+ * migration waits. In that time the agent is told, the end of the old path is waited for, and what the guest
+ * never got is sent to the agent. All of it has a deadline, since the VM stands still: at it, and on a
+ * signal, the migration is let go whatever is missing. Without that pause the same is done from the STOP on,
+ * with nobody waiting for us.
+ *
+ * A STOP is the migration's when QEMU says so (status pre-switchover or device, run state finish-migrate);
+ * any other is somebody else's. RESUME after it is a failed migration, and the agent is told that. After a
+ * post-copy has switched there is no way back, and nothing to tell. */
+#include "platform/linux/watch_role.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/linux/salvage.h"
+#include "platform/linux/watch_capture.h"
+#include "platform/linux/watch_pause.h"
+
+#define OPENING_US 2000000
+#define SAMPLE_EVERY_US 4000
+#define SAMPLE_WAIT_US 1000000
+#define OLD_PATH_US 50000
+#define CANCEL_US 10000000
+#define IDLE_US 1000000
+
+struct source {
+    struct hm_watch *watch;
+    struct hm_watch_capture *capture; /* NULL: nothing is captured */
+    struct hm_watch_pause pause;
+    bool has_told;        /* the agent has heard STOPPED */
+    bool is_switched;     /* the stop was dealt with */
+    bool is_told_to_end;  /* by a signal, which was said */
+    uint64_t handover_id; /* 0: the agent has told none */
+};
+
+static bool is_migrating(const struct hm_watch *watch)
+{
+    switch (watch->migration) {
+    case HM_MIGRATION_SETUP:
+    case HM_MIGRATION_ACTIVE:
+    case HM_MIGRATION_PRE_SWITCHOVER:
+    case HM_MIGRATION_DEVICE:
+    case HM_MIGRATION_POSTCOPY:
+    case HM_MIGRATION_CANCELLING:
+        return true;
+    case HM_MIGRATION_NONE:
+    case HM_MIGRATION_COMPLETED:
+    case HM_MIGRATION_FAILED:
+    case HM_MIGRATION_CANCELLED:
+    case HM_MIGRATION_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void let_go(struct source *source, const char *why)
+{
+    struct hm_watch *watch = source->watch;
+    char error[HM_QMP_ERROR_LEN];
+    json_t *answer;
+
+    answer = hm_watch_command(watch, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"),
+                              hm_watch_now_us() + OPENING_US, error);
+    if (answer != NULL)
+        hm_watch_say(watch, "continued", NULL, "the migration goes on%s", why);
+    else if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER)
+        hm_watch_say(watch, "warning", NULL, "QEMU does not continue the migration: %s", error);
+    json_decref(answer);
+}
+
+/* ---- the stop ---- */
+
+static struct hm_control_message request_of(const struct source *source, enum hm_control_op op)
+{
+    struct hm_control_message request = source->watch->request;
+
+    request.op = op;
+    request.handover_id = source->handover_id;
+    return request;
+}
+
+static void await_old_path(struct source *source, uint64_t from, uint64_t until_us, uint64_t *end)
+{
+    struct hm_watch *watch = source->watch;
+
+    *end = from;
+    while (!hm_watch_capture_find_end(source->capture, source->handover_id, end)) {
+        if (hm_watch_now_us() >= until_us || watch->signal != 0) {
+            hm_watch_say(watch, "warning", NULL,
+                         "the end of the old path was not seen: what is under way on it now "
+                         "may come late");
+            return;
+        }
+        hm_watch_turn(watch, until_us);
+    }
+}
+
+static void send_salvage(struct source *source, const struct hm_cut_finding *finding, uint64_t end,
+                         uint64_t until_us)
+{
+    const struct hm_control_message request = request_of(source, HM_OP_SALVAGE);
+    static struct hm_salvage salvage;
+    struct hm_watch *watch = source->watch;
+    uint64_t begin_us = hm_watch_now_us();
+    unsigned frames, skipped;
+    size_t len;
+    uint64_t begin = finding->how == HM_CUT_NONE ? end : finding->index;
+    uint8_t *stream = hm_watch_capture_stream(source->capture, begin, end, &len, &frames, &skipped);
+
+    hm_salvage_begin(&salvage, &watch->dialogue, &request, stream, stream != NULL ? len : 0, finding->how,
+                     source->capture->dropped);
+    while (!salvage.is_over && hm_watch_now_us() < until_us && watch->signal == 0) {
+        hm_watch_turn(watch, until_us);
+        hm_salvage_work(&salvage);
+    }
+    if (salvage.is_refused)
+        hm_watch_warn_result(watch, "salvage", &salvage.refusal);
+    else if (!salvage.is_over)
+        hm_watch_say(watch, "warning", NULL, "the deadline came before the agent had the salvage");
+    else
+        hm_watch_say(watch, "salvaged",
+                     json_pack("{s:i, s:I, s:s, s:i, s:i, s:i, s:f}", "frames", (int)frames, "bytes",
+                               (json_int_t)len, "cut", hm_cut_name(finding->how), "ahead",
+                               (int)finding->ahead, "skipped", (int)skipped, "tap_dropped",
+                               (int)source->capture->dropped, "took_ms",
+                               (double)(hm_watch_now_us() - begin_us) / 1000),
+                     "%u frames in %zu bytes, cut %s", frames, len, hm_cut_name(finding->how));
+    hm_salvage_end(&salvage);
+    free(stream);
+}
+
+/* Tells the agent, and sends what the guest never got. */
+static void deal_with_stop(struct source *source, uint64_t begin_us)
+{
+    struct hm_watch *watch = source->watch;
+    uint64_t until_us = begin_us + watch->options->deadline_ms * 1000, from = watch->ring.frame_count, end;
+    struct hm_control_message request = request_of(source, HM_OP_STOPPED);
+    struct hm_cut_finding finding = {.how = HM_CUT_NONE};
+    struct hm_dialogue_slot *slot;
+
+    source->is_switched = source->has_told = true;
+    request.has_salvage = source->capture != NULL;
+    slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
+    if (source->capture != NULL)
+        hm_watch_capture_find_cut(source->capture, until_us, &finding);
+    hm_watch_await(watch, slot, until_us);
+    if (hm_dialogue_is_ok(slot)) {
+        source->handover_id = slot->result.reply.handover_id;
+        hm_watch_say(watch, "stopped",
+                     json_pack("{s:f, s:s, s:f, s:I}", "stop_time", (double)watch->stop_us / 1e6, "cut",
+                               hm_cut_name(finding.how), "took_ms",
+                               (double)(hm_watch_now_us() - begin_us) / 1000, "captured",
+                               (json_int_t)watch->ring.frame_count),
+                     "the agent knows it, handover %016" PRIx64, source->handover_id);
+        if (source->capture != NULL) {
+            uint64_t wait_us = hm_watch_now_us() + OLD_PATH_US;
+
+            await_old_path(source, from, wait_us < until_us ? wait_us : until_us, &end);
+            send_salvage(source, &finding, end, until_us);
+        }
+    } else if (slot != NULL) {
+        hm_watch_warn_result(watch, "stopped", &slot->result);
+    }
+    hm_dialogue_end(slot);
+}
+
+/* The VM stands still before the switchover, and the migration waits. */
+static void switch_over(struct source *source)
+{
+    struct hm_watch *watch = source->watch;
+    uint64_t begin_us = hm_watch_now_us(), until_us = begin_us + watch->options->deadline_ms * 1000;
+
+    deal_with_stop(source, begin_us);
+    if (!source->pause.is_ours) { /* it is another's to continue, for as long as we have */
+        while (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && hm_watch_now_us() < until_us &&
+               watch->signal == 0 && !watch->is_alone)
+            hm_watch_turn(watch, until_us);
+        if (watch->migration != HM_MIGRATION_PRE_SWITCHOVER)
+            return;
+    }
+    if (hm_watch_now_us() >= until_us)
+        hm_watch_say(watch, "warning", NULL, "the deadline of %" PRIu64 " ms is over (--deadline)",
+                     watch->options->deadline_ms);
+    let_go(source, "");
+}
+
+/* Without the pause: is this STOP the migration's? */
+static bool is_migrations_stop(struct source *source)
+{
+    struct hm_watch *watch = source->watch;
+    char state[32];
+
+    if (source->pause.is_on || source->is_switched || watch->stop_us == 0)
+        return false;
+    if (watch->migration == HM_MIGRATION_DEVICE || watch->migration == HM_MIGRATION_COMPLETED)
+        return true;
+    if (watch->migration != HM_MIGRATION_ACTIVE)
+        return false;
+    hm_watch_run_state(watch, hm_watch_now_us() + SAMPLE_WAIT_US, state);
+    return strcmp(state, "finish-migrate") == 0 || watch->migration == HM_MIGRATION_DEVICE;
+}
+
+/* ---- the ends ---- */
+
+static enum hm_notify_exit fail(struct source *source, const char *event, const char *why)
+{
+    struct hm_watch *watch = source->watch;
+    const struct hm_control_message request = request_of(source, HM_OP_CANCEL);
+    struct hm_dialogue_slot *slot;
+
+    if (watch->had_postcopy) { /* it has run at the destination: there is no way back */
+        hm_watch_say(watch, event, NULL, "%s, after it had begun to run at the destination", why);
+        return HM_NOTIFY_EXIT_MIGRATION;
+    }
+    slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
+    hm_watch_await(watch, slot, hm_watch_now_us() + CANCEL_US);
+    if (hm_dialogue_is_ok(slot))
+        hm_watch_say(watch, event, NULL, "%s; the agent knows it", why);
+    else if (slot != NULL) {
+        hm_watch_warn_result(watch, "cancel", &slot->result);
+        hm_watch_say(watch, event, NULL, "%s", why);
+    }
+    hm_dialogue_end(slot);
+    return HM_NOTIFY_EXIT_MIGRATION;
+}
+
+static enum hm_notify_exit lose_monitor(struct source *source)
+{
+    struct hm_watch *watch = source->watch;
+
+    if (watch->migration == HM_MIGRATION_COMPLETED) {
+        hm_watch_say(watch, "completed", NULL, "the migration is complete");
+        return HM_NOTIFY_EXIT_DONE;
+    }
+    hm_watch_say(watch, "warning", NULL, "%s%s",
+                 watch->has_shut_down ? "the VM was shut down" : "the monitor has gone",
+                 source->has_told
+                     ? ": the agent knows of the stop, and not how it ended (see notify-migrate status)"
+                     : " before the VM stopped");
+    return HM_NOTIFY_EXIT_INTERNAL;
+}
+
+/* True when there is nothing more to wait for. */
+static bool is_over(struct source *source, enum hm_notify_exit *code)
+{
+    struct hm_watch *watch = source->watch;
+
+    if (watch->migration == HM_MIGRATION_COMPLETED) {
+        hm_watch_say(watch, "completed", NULL, "the migration is complete");
+        *code = HM_NOTIFY_EXIT_DONE;
+    } else if (watch->migration == HM_MIGRATION_FAILED) {
+        *code = fail(source, "failed", "the migration failed");
+    } else if (watch->migration == HM_MIGRATION_CANCELLED) {
+        *code = fail(source, "cancelled", "the migration was cancelled");
+    } else if (watch->is_alone) {
+        *code = lose_monitor(source);
+    } else if (source->is_switched && watch->resume_us != 0 && !watch->had_postcopy) {
+        *code = fail(source, "failed", "the VM runs here again");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* A signal ends us when no migration is under way; else when it is over, and until then nothing is held up.
+ */
+static bool is_ended_by_signal(struct source *source)
+{
+    struct hm_watch *watch = source->watch;
+
+    if (watch->signal == 0)
+        return false;
+    if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && source->pause.is_ours)
+        let_go(source, " (on a signal)");
+    if (!is_migrating(watch) || !source->pause.is_ours) {
+        hm_watch_say(watch, "ended", NULL, "by a signal, before the migration was over");
+        return true;
+    }
+    if (!source->is_told_to_end)
+        hm_watch_say(watch, "warning", NULL,
+                     "a signal came while the VM migrates: the watch stays to let the "
+                     "migration go on, and does nothing else");
+    source->is_told_to_end = true;
+    return false;
+}
+
+static enum hm_notify_exit follow(struct source *source)
+{
+    struct hm_watch *watch = source->watch;
+    enum hm_notify_exit code = HM_NOTIFY_EXIT_INTERNAL;
+    uint64_t next_us = 0;
+
+    for (;;) {
+        bool samples = watch->migration == HM_MIGRATION_ACTIVE && source->capture != NULL &&
+                       !source->is_told_to_end && !source->is_switched;
+        uint64_t now = hm_watch_now_us();
+
+        if (is_migrations_stop(source))
+            deal_with_stop(source, now);
+        if (is_over(source, &code) || is_ended_by_signal(source))
+            return code;
+        if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && !source->is_switched &&
+            !source->is_told_to_end) {
+            switch_over(source);
+        } else if (samples && now >= next_us) {
+            hm_watch_capture_sample(source->capture, now + SAMPLE_WAIT_US);
+            next_us = hm_watch_now_us() + SAMPLE_EVERY_US;
+        } else {
+            hm_watch_turn(watch, samples ? next_us : now + IDLE_US);
+        }
+    }
+}
+
+/* --to: the agent is told that the VM will move. */
+static bool announce(struct source *source, enum hm_notify_exit *code)
+{
+    struct hm_watch *watch = source->watch;
+    struct hm_control_message request = request_of(source, HM_OP_IMMINENT);
+    uint64_t begin_us = hm_watch_now_us();
+    struct hm_dialogue_slot *slot;
+    bool is_staged;
+
+    memcpy(request.host, watch->options->request.host, sizeof(request.host));
+    request.has_stop_notice = true;
+    request.wait_ms = (uint32_t)(watch->options->wait_ms - watch->options->wait_ms / 10);
+    slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_CALM);
+    while (slot != NULL && !slot->is_over && watch->signal == 0 &&
+           hm_watch_now_us() < begin_us + watch->options->wait_ms * 1000)
+        hm_watch_turn(watch, begin_us + watch->options->wait_ms * 1000);
+    is_staged = hm_dialogue_is_ok(slot);
+    if (is_staged)
+        hm_watch_say(watch, "imminent", json_pack("{s:s}", "host", watch->options->host),
+                     "staged for host %s", watch->options->host);
+    else
+        hm_watch_warn_result(watch, "imminent", &slot->result);
+    *code = hm_notify_exit_code(&slot->result);
+    hm_dialogue_end(slot);
+    return is_staged;
+}
+
+enum hm_notify_exit hm_watch_source(struct hm_watch *watch)
+{
+    static struct hm_watch_capture capture;
+    struct source source = {.watch = watch};
+    enum hm_notify_exit code = HM_NOTIFY_EXIT_DONE;
+
+    if (hm_watch_capture_open(&capture, watch))
+        source.capture = &capture;
+    if (watch->request.mac_count == 0 && watch->request.addr_count == 0 && !hm_mac_is_zero(&watch->mac))
+        watch->request.macs[watch->request.mac_count++] = watch->mac;
+    if (watch->options->host != NULL && !announce(&source, &code))
+        return code;
+    hm_watch_pause_set(watch, &source.pause);
+    if (source.capture != NULL)
+        hm_watch_capture_sample(source.capture, hm_watch_now_us() + OPENING_US);
+    hm_watch_say(watch, "attached",
+                 json_pack("{s:s, s:b, s:b}", "role", "source", "captures", source.capture != NULL, "pauses",
+                           source.pause.is_on),
+                 "at the source%s", source.capture != NULL ? "" : ", without salvage");
+    code = follow(&source);
+    hm_watch_pause_restore(watch, &source.pause);
+    return code;
+}

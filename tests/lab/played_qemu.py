@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Owns a QEMU played by us, towards a watch: a monitor, and a guest that reads its TAP and counts what it gets."""
+
+import fcntl
+import json
+import os
+import select
+import socket
+import struct
+import threading
+import time
+
+TUNSETIFF = 0x400454CA
+IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
+PATH = "/machine/nic/virtio-backend"
+ETHERTYPE_NUMBERED = b"\x88\xb6"
+ETHERTYPE_FILLER = b"\x88\xb5"
+
+
+def numbered(dst, src, number, length=400):
+    return (dst + src + ETHERTYPE_NUMBERED + struct.pack(">I", number)).ljust(length, b"\0")
+
+
+def number_of(frame):
+    """None: not one of ours."""
+    return struct.unpack(">I", frame[14:18])[0] if frame[12:14] == ETHERTYPE_NUMBERED else None
+
+
+def open_tap(space, name):
+    """The end of a TAP that is QEMU's; only one thread may have been in the namespace to open it."""
+    made = []
+
+    def make():
+        space.enter()
+        made.append(os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK))
+        fcntl.ioctl(made[0], TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    return made[0]
+
+
+class PlayedQemu(threading.Thread):
+    """Serves one watch. `state` is the run state; what the guest has got is in `got`, in order.
+
+    `pause`: pause-before-switchover is on already (True), or not known (False).
+    """
+
+    def __init__(self, space, tap, mac, path, state, pause=None):
+        super().__init__(daemon=True)
+        self._tap_name, self._mac = tap, mac
+        self.tap = open_tap(space, tap)
+        self.state = state
+        self.got = []
+        self.used = 65500  # it wraps soon
+        self.read_ahead = 0  # how many frames are still read when it has stopped, and lost
+        self.commands = []
+        self.capabilities = {"pause-before-switchover": True} if pause else {}
+        self._knows_pause = pause is not False
+        self._client = None
+        self._over = False
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen(1)
+        self.start()
+
+    def close(self):
+        self._over = True
+        self.join()
+        for one in (self._listener, self._client):
+            if one:
+                one.close()
+        os.close(self.tap)
+
+    def hang_up(self):
+        self._client.shutdown(socket.SHUT_RDWR)
+
+    def event(self, name, **data):
+        now = time.time()
+        self._say({"event": name, "data": data,
+                   "timestamp": {"seconds": int(now), "microseconds": int(now % 1 * 1e6)}})
+
+    def announce(self):
+        """A broadcast from the guest: the bridge learns where it is."""
+        os.write(self.tap, (b"\xff" * 6 + self._mac + ETHERTYPE_FILLER).ljust(60, b"\0"))
+
+    def resume(self):
+        """It runs; whoever told it to hears of that."""
+        self.state = "running"
+        self.announce()
+        self.event("RESUME")
+
+    def stop_for_migration(self, read_ahead=1):
+        self.read_ahead = read_ahead
+        self.state = "finish-migrate"
+        self.event("STOP")
+        self.event("MIGRATION", status="pre-switchover")
+
+    def _say(self, message):
+        self._client.sendall(json.dumps(message).encode() + b"\r\n")
+
+    def run(self):
+        rest = b""
+        while not self._over:
+            ready = select.select([self.tap, self._client or self._listener], [], [], 0.02)[0]
+            if self._listener in ready:
+                self._client = self._listener.accept()[0]
+                self._say({"QMP": {"version": {}, "capabilities": []}})
+            elif self._client in ready:
+                data = self._client.recv(65536)
+                if not data:
+                    self._client.close()
+                    self._client, rest = None, b""
+                    continue
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._obey(json.loads(line))
+            if self.tap in ready:
+                self._read_tap()
+            if ready == [self.tap] and self.state != "running":
+                time.sleep(0.001)
+
+    def _read_tap(self):
+        """All that is there: QEMU's answers come after it has read its TAP."""
+        while self.state == "running" or self.read_ahead > 0:
+            try:
+                frame = os.read(self.tap, 4096)
+            except BlockingIOError:
+                return
+            if self.state != "running":
+                self.read_ahead -= 1
+                continue
+            if frame[:6] in (self._mac, b"\xff" * 6):
+                self.used = (self.used + 1) % 65536
+                self.got.append(frame)
+
+    def numbers(self):
+        return [number_of(frame) for frame in list(self.got) if number_of(frame) is not None]
+
+    def _obey(self, message):
+        name, arguments = message["execute"], message.get("arguments", {})
+        self.commands.append(name)
+        try:
+            self._say({"return": self._answer(name, arguments), "id": message["id"]})
+        except LookupError:
+            self._say({"error": {"class": "GenericError", "desc": "not known here"}, "id": message["id"]})
+        if name == "migrate-continue":
+            self.event("MIGRATION", status="device")
+
+    def _answer(self, name, arguments):
+        mac = self._mac.hex(":")
+        if name == "migrate-set-capabilities":
+            if not self._knows_pause and arguments["capabilities"][0]["capability"] != "events":
+                raise LookupError
+            self.capabilities.update((one["capability"], one["state"]) for one in arguments["capabilities"])
+        if name == "cont":
+            self.resume()
+        return {
+            "qmp_capabilities": {}, "migrate-set-capabilities": {}, "migrate-continue": {}, "cont": {},
+            "query-status": {"status": self.state},
+            "query-migrate-capabilities": [{"capability": key, "state": value}
+                                           for key, value in self.capabilities.items()],
+            "human-monitor-command": f"virtio-net-pci.0: index=0,type=nic,macaddr={mac}\r\n"
+                                     f" \\ n0: index=0,type=tap,ifname={self._tap_name},script=no\r\n",
+            "query-rx-filter": [{"name": "nic", "main-mac": mac, "promiscuous": False, "broadcast-allowed": True,
+                                 "unicast": "normal", "multicast": "normal", "unicast-table": [],
+                                 "multicast-table": []}],
+            "x-query-virtio": [{"name": "virtio-net", "path": PATH}], "qom-get": mac,
+            "x-query-virtio-queue-status": {"used-idx": self.used},
+        }[name]
