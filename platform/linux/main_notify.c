@@ -45,9 +45,10 @@ static bool wants(int argc, char **argv, const char *option)
 static void take_back(const struct hm_notify_target *target, const struct hm_notify_arguments *arguments,
                       const struct hm_notify_question *questions, const struct hm_notify_result *results)
 {
-    static struct hm_control_message requests[HM_DIALOGUE_SLOTS];
-    static struct hm_notify_result cancelled[HM_DIALOGUE_SLOTS];
-    unsigned count = 0, of[HM_DIALOGUE_SLOTS];
+    static struct hm_control_message requests[HM_NOTIFY_GROUP_MAX];
+    static struct hm_notify_result cancelled[HM_NOTIFY_GROUP_MAX];
+    static unsigned of[HM_NOTIFY_GROUP_MAX];
+    unsigned count = 0;
 
     for (unsigned i = 0; i < arguments->vm_count; i++) {
         if (hm_notify_exit_code(&results[i]) != HM_NOTIFY_EXIT_DONE)
@@ -69,8 +70,8 @@ static void take_back(const struct hm_notify_target *target, const struct hm_not
 /* Asks for all VMs at once; of a group that is to be staged, all or none. */
 static enum hm_notify_exit ask(const struct hm_notify_target *target, struct hm_notify_arguments *arguments)
 {
-    static struct hm_notify_result results[HM_DIALOGUE_SLOTS];
-    struct hm_notify_question questions[HM_DIALOGUE_SLOTS];
+    static struct hm_notify_result results[HM_NOTIFY_GROUP_MAX];
+    static struct hm_notify_question questions[HM_NOTIFY_GROUP_MAX];
     enum hm_notify_exit code = HM_NOTIFY_EXIT_DONE;
     unsigned count = arguments->vm_count > 0 ? arguments->vm_count : 1;
 

@@ -137,7 +137,7 @@ static bool parse_vms(int argc, char **argv, struct hm_notify_arguments *argumen
                       const struct command *command)
 {
     const struct hm_control_message common = arguments->requests[0];
-    int most = (command->allows & TAKES_GROUP) != 0 ? HM_DIALOGUE_SLOTS : 1;
+    int most = (command->allows & TAKES_GROUP) != 0 ? HM_NOTIFY_GROUP_MAX : 1;
 
     if (argc < 1)
         return (command->allows & NEEDS_NO_VM) != 0 ||
@@ -150,7 +150,7 @@ static bool parse_vms(int argc, char **argv, struct hm_notify_arguments *argumen
     }
     if (argc > most)
         return hm_notify_complain("argument", argv[most],
-                                  most > 1 ? "up to 32 VMs"
+                                  most > 1 ? "up to 1024 VMs"
                                            : "nothing more (a name with blanks must be quoted)");
     if (argc > 1 && (common.mac_count > 0 || common.addr_count > 0))
         return hm_notify_complain("--ip or --mac", argv[1], "only with one VM");
@@ -203,7 +203,7 @@ bool hm_notify_arguments_parse(int argc, char **argv, struct hm_notify_arguments
         !parse_words(argc - optind, argv + optind, arguments))
         return false;
     /* the agent gives up a little before us, so that its reason still arrives */
-    for (unsigned i = 0; i < HM_DIALOGUE_SLOTS; i++)
+    for (unsigned i = 0; i < HM_NOTIFY_GROUP_MAX; i++)
         arguments->requests[i].wait_ms = (uint32_t)(arguments->wait_ms - arguments->wait_ms / 10);
     fill_in_watch(arguments);
     return true;

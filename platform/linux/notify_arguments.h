@@ -28,7 +28,7 @@ struct hm_notify_arguments {
     uint16_t agent_port; /* 0: the file's */
     bool json;
     uint64_t wait_ms;
-    const char *vms[HM_DIALOGUE_SLOTS];
+    const char *vms[HM_NOTIFY_GROUP_MAX];
     unsigned vm_count;
     const char *host;
     struct hm_notify_shield shield;
@@ -36,7 +36,7 @@ struct hm_notify_arguments {
     char **program; /* of run, ended by NULL */
     bool proceeds;  /* run: the program is run also when nothing could be staged */
     /* one for each VM: operation and items */
-    struct hm_control_message requests[HM_DIALOGUE_SLOTS];
+    struct hm_control_message requests[HM_NOTIFY_GROUP_MAX];
 };
 
 /* Fills in all. False, and said on stderr, when something is wrong. */

@@ -9,7 +9,10 @@
 void hm_notify_ask(const struct hm_notify_target *target, const struct hm_control_message *request,
                    uint64_t wait_ms, struct hm_notify_result *result);
 
-/* The same for up to HM_DIALOGUE_SLOTS requests at once; waits until all are answered, or wait_ms. */
+#define HM_NOTIFY_GROUP_MAX 1024 /* VMs of one call */
+
+/* The same for any number of requests, up to HM_DIALOGUE_SLOTS of them under way at a time; waits until all
+ * are answered, or wait_ms. What was not begun by then is HM_NOTIFY_SILENT. */
 void hm_notify_ask_all(const struct hm_notify_target *target, const struct hm_control_message *requests,
                        unsigned count, uint64_t wait_ms, struct hm_notify_result *results);
 
