@@ -46,6 +46,7 @@ int hm_router_create(const struct hm_router_config *config, const struct hm_port
         goto fini_path;
     router->agent.deliveries.send_arg = &router->path;
     router->agent.deliveries.send = hm_path_send_waiting;
+    router->agent.deliveries.mac_for = hm_path_mac_for;
     *out = router;
     return HM_OK;
 

@@ -7,7 +7,11 @@
 #include "firmware/wire/ethernet.h"
 
 #define PACE_MS 1
-#define SILENCE_MS 300 /* who fetches asks each few milliseconds */
+#define UP_LEN \
+    (256 * 1024) /* of what a VM sends that may not be here yet: anybody on the LAN can send that */
+#define UP_MS 2000
+#define FASTER_ROUNDS 250 /* after so many the pace is doubled: it must end some time */
+#define SILENCE_MS 300    /* who fetches asks each few milliseconds */
 #define PACKET_CAP (HM_FRAME_HEADROOM + HM_BUFFER_PACKET_MAX)
 
 int hm_deliveries_init(struct hm_deliveries *deliveries, struct hm_env *env)
@@ -15,7 +19,8 @@ int hm_deliveries_init(struct hm_deliveries *deliveries, struct hm_env *env)
     *deliveries = (struct hm_deliveries){.env = env, .packet = malloc(PACKET_CAP)};
     int err = deliveries->packet == NULL ? HM_ERR_MEMORY : HM_OK;
     if (err == HM_OK)
-        err = hm_slab_init(&deliveries->slab, sizeof(struct hm_delivery), env->config->max_handovers);
+        err = hm_slab_init(&deliveries->slab, sizeof(struct hm_delivery),
+                           2 * (size_t)env->config->max_handovers);
     if (err == HM_OK)
         err = hm_buffer_pool_init(&deliveries->pool, env->config->buffers_len);
     return err;
@@ -85,8 +90,7 @@ struct hm_delivery_counts hm_delivery_remove(struct hm_delivery *delivery)
 
 static bool is_within_limit(const struct hm_delivery *delivery, size_t len)
 {
-    uint64_t used =
-        hm_buffer_len(&delivery->stream) + hm_buffer_len(&delivery->up) + HM_BUFFER_RECORD_LEN + len;
+    uint64_t used = hm_buffer_len(&delivery->stream) + HM_BUFFER_RECORD_LEN + len;
     for (unsigned way = 0; way < HM_WAY_COUNT; way++)
         used += hm_buffer_len(&delivery->ways[way]);
     return used <= delivery->owner->env->config->buffer_len;
@@ -205,7 +209,7 @@ static bool send_next(struct hm_delivery *delivery)
     enum hm_delivery_way way = turn(delivery);
     if (hm_buffer_has_packet(&delivery->stream))
         send_one(delivery, &delivery->stream, HM_WAY_SALVAGE);
-    else if (way != HM_WAY_COUNT && hm_buffer_len(&delivery->stream) == 0)
+    else if (way != HM_WAY_COUNT)
         send_one(delivery, &delivery->ways[way], way);
     else
         return false;
@@ -230,7 +234,8 @@ static void on_pace(void *arg)
 {
     struct hm_delivery *delivery = arg;
     unsigned more = delivery->owner->env->config->drain_per_s * PACE_MS / 1000;
-    delivery->tokens = more > 0 ? more : 1;
+    unsigned doubled = delivery->rounds++ / FASTER_ROUNDS;
+    delivery->tokens = (more > 0 ? more : 1) << (doubled < 10 ? doubled : 10);
     advance(delivery);
 }
 
@@ -251,6 +256,36 @@ void hm_delivery_drain(struct hm_delivery *delivery)
     advance(delivery);
 }
 
+void hm_delivery_turn(struct hm_delivery *delivery, uint32_t remote_addr)
+{
+    hm_delivery_hold(delivery);
+    delivery->target = HM_TARGET_AGENT;
+    delivery->remote_addr = remote_addr;
+    delivery->is_closed[HM_WAY_SALVAGE] = delivery->is_closed[HM_WAY_OLD] = true;
+    hm_delivery_drain(delivery);
+}
+
+void hm_delivery_take_back(struct hm_delivery *delivery)
+{
+    struct hm_deliveries *deliveries = delivery->owner;
+    struct hm_buffer back;
+    hm_buffer_init(&back, &deliveries->pool);
+    while (hm_buffer_has_packet(&delivery->stream)) {
+        bool is_salvage = delivery->stream.begin < delivery->salvage_end;
+        size_t len = hm_buffer_take(&delivery->stream, deliveries->packet, HM_BUFFER_PACKET_MAX);
+        if (!is_salvage &&
+            !hm_buffer_put(&back, NULL, 0, deliveries->packet + HM_ETHERNET_LEN, len - HM_ETHERNET_LEN))
+            delivery->counts.dropped++;
+    }
+    hm_buffer_clear(&delivery->stream);
+    while (hm_buffer_has_packet(&delivery->ways[HM_WAY_OLD])) {
+        size_t len = hm_buffer_take(&delivery->ways[HM_WAY_OLD], deliveries->packet, HM_BUFFER_PACKET_MAX);
+        if (!hm_buffer_put(&back, NULL, 0, deliveries->packet, len))
+            delivery->counts.dropped++;
+    }
+    delivery->ways[HM_WAY_OLD] = back;
+}
+
 void hm_delivery_hold(struct hm_delivery *delivery)
 {
     hm_timer_cancel(&delivery->owner->env->wheel, &delivery->pace);
@@ -261,12 +296,13 @@ void hm_delivery_hold(struct hm_delivery *delivery)
 
 /* The Ethernet header that an IP packet gets in the stream. */
 static size_t make_header(const struct hm_delivery *delivery, enum hm_delivery_way way,
-                          uint8_t header[HM_ETHERNET_LEN])
+                          const struct hm_frame *packet, uint8_t header[HM_ETHERNET_LEN])
 {
+    struct hm_deliveries *deliveries = delivery->owner;
     if (way == HM_WAY_SALVAGE)
         return 0;
-    struct hm_ethernet ethernet = {.dst = delivery->mac,
-                                   .src = delivery->owner->env->config->links[delivery->link].mac,
+    struct hm_ethernet ethernet = {.dst = *deliveries->mac_for(delivery, packet),
+                                   .src = deliveries->env->config->links[delivery->link].mac,
                                    .type = HM_ETHERTYPE_IPV4};
     hm_ethernet_encode(header, &ethernet);
     return HM_ETHERNET_LEN;
@@ -297,17 +333,22 @@ void hm_delivery_fill_stream(struct hm_delivery *delivery)
 {
     struct hm_deliveries *deliveries = delivery->owner;
     uint8_t header[HM_ETHERNET_LEN], *body = deliveries->packet + HM_FRAME_HEADROOM;
+    struct hm_frame packet;
     enum hm_delivery_way way;
     while (!delivery->is_final && (way = turn(delivery)) != HM_WAY_COUNT) {
         size_t len = hm_buffer_take(&delivery->ways[way], body, HM_BUFFER_PACKET_MAX);
-        size_t header_len = make_header(delivery, way, header);
+        hm_frame_init(&packet, deliveries->packet, PACKET_CAP, len);
+        size_t header_len = make_header(delivery, way, &packet, header);
         if (len == 0)
             continue;
         if (way == HM_WAY_SALVAGE)
             delivery->counts.waited[way]++;
         if (header_len + len <= HM_BUFFER_PACKET_MAX &&
-            hm_buffer_put(&delivery->stream, header, header_len, body, len))
+            hm_buffer_put(&delivery->stream, header, header_len, body, len)) {
+            if (way == HM_WAY_SALVAGE)
+                delivery->salvage_end = delivery->stream.end;
             continue;
+        }
         delivery->counts.dropped++;
         hm_env_drop(deliveries->env, HM_DROP_BUFFER_FULL, "all buffers together");
     }

@@ -56,19 +56,21 @@ struct hm_delivery {
     enum hm_delivery_target target;
     uint32_t remote_addr; /* target AGENT */
     unsigned link;        /* target VM */
-    struct hm_mac mac;
 
     struct hm_buffer ways[HM_WAY_COUNT];
     bool is_closed[HM_WAY_COUNT];
     bool needs_end; /* the new way must be closed as well before it is done */
     unsigned tokens;
+    unsigned rounds; /* of the pace so far: who is sent more than that is sent it faster and faster */
     struct hm_timer pace;
     struct hm_timer patience;
 
     struct hm_buffer up; /* IP packets */
+    uint64_t up_ms;      /* of the last */
 
     bool is_fetched;         /* a hypervisor fetches it; */
     struct hm_buffer stream; /* Ethernet frames, for it; what it leaves there is delivered as the rest is */
+    uint64_t salvage_end;    /* of the stream: what comes behind was no salvage */
     bool is_final;           /* the stream ends where it ends now */
     struct hm_timer silence; /* fires when it has not asked for too long */
 
@@ -85,6 +87,8 @@ struct hm_deliveries {
     /* Sends one packet to the delivery's target; frame->data is what the way holds. */
     void *send_arg;
     void (*send)(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way, struct hm_frame *frame);
+    /* The MAC of the VM for a packet that goes to it; target VM. */
+    const struct hm_mac *(*mac_for)(const struct hm_delivery *delivery, const struct hm_frame *packet);
     /* There is more to fetch, or a way was closed. */
     void (*changed)(void *arg, struct hm_delivery *delivery);
     /* Nothing waits any more. The delivery may be given back from here. */
@@ -119,6 +123,10 @@ void hm_delivery_be_patient(struct hm_delivery *delivery);
 
 /* There is somebody to deliver to: what waits goes out, as its order allows. */
 void hm_delivery_drain(struct hm_delivery *delivery);
+/* Another agent is the target from now on, and gets what waits. The delivery may be gone after that. */
+void hm_delivery_turn(struct hm_delivery *delivery, uint32_t remote_addr);
+/* What was moved into the stream and is no salvage waits as before. */
+void hm_delivery_take_back(struct hm_delivery *delivery);
 /* The target has changed, or is not there yet: what waits goes on waiting. */
 void hm_delivery_hold(struct hm_delivery *delivery);
 
@@ -131,10 +139,10 @@ void hm_delivery_fill_stream(struct hm_delivery *delivery);
 
 static inline bool hm_delivery_is_empty(const struct hm_delivery *delivery)
 {
-    uint64_t len = hm_buffer_len(&delivery->stream);
+    bool is_empty = !hm_buffer_has_packet(&delivery->stream); /* half a record will never be whole */
     for (unsigned way = 0; way < HM_WAY_COUNT; way++)
-        len += hm_buffer_len(&delivery->ways[way]);
-    return len == 0;
+        is_empty = is_empty && !hm_buffer_has_packet(&delivery->ways[way]);
+    return is_empty;
 }
 
 #endif

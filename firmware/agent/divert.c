@@ -17,6 +17,20 @@ static struct hm_binding *binding_of(const struct hm_agent *agent, const struct 
     return is_theirs ? binding : NULL;
 }
 
+/* What waits for the node's return home; NULL: nothing does. */
+static struct hm_delivery *delivery_of(const struct hm_agent *agent, const struct hm_control_request *request,
+                                       uint32_t addr)
+{
+    const struct hm_handover *handover =
+        hm_handover_lookup(&agent->handovers, request->message.handover_id, HM_ROLE_DESTINATION);
+    for (unsigned i = 0; handover != NULL && i < handover->node_count; i++)
+        if (handover->nodes[i].home_addr == addr &&
+            hm_env_is_own_addr(agent->env, handover->nodes[i].home_agent) &&
+            handover->other == request->peer->config->addr)
+            return handover->delivery;
+    return NULL;
+}
+
 /* It has landed before its stop was heard of here: what it has sent from there is all here now. */
 static bool ends_old_way(const struct hm_agent *agent, const struct hm_control_request *request,
                          uint32_t addr)
@@ -32,8 +46,6 @@ static bool ends_old_way(const struct hm_agent *agent, const struct hm_control_r
 void hm_divert_told(struct hm_agent *agent, struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
-    struct hm_handover *return_home =
-        hm_handover_lookup(&agent->handovers, message->handover_id, HM_ROLE_DESTINATION);
     unsigned count = 0;
     bool is_news = false;
     for (unsigned i = 0; i < message->addr_count; i++) {
@@ -47,7 +59,7 @@ void hm_divert_told(struct hm_agent *agent, struct hm_control_request *request)
         struct hm_control_node node = {.home_addr = binding->home_addr, .mac = binding->mac};
         is_news |= binding->state != HM_BINDING_DIVERTED;
         count += hm_home_divert(&agent->home, &node, message->handover_id,
-                                return_home != NULL ? return_home->delivery : NULL) == HM_OK;
+                                delivery_of(agent, request, binding->home_addr)) == HM_OK;
     }
     if (is_news)
         hm_end_marker_send(agent, request->peer->config->addr, message->handover_id, message->epoch);

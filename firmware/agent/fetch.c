@@ -110,11 +110,12 @@ static void answer_over(struct hm_agent *agent, struct hm_control_request *reque
 }
 
 /* What is confirmed is written, and its memory free. When it is all, the rest goes over the LAN. */
-static bool confirm(struct hm_delivery *delivery, uint64_t confirmed)
+static bool confirm(const struct hm_handover *handover, uint64_t confirmed)
 {
+    struct hm_delivery *delivery = handover->delivery;
     if (confirmed > delivery->stream.end)
         return false;
-    if (confirmed > delivery->stream.begin)
+    if (confirmed > delivery->stream.begin && !hm_handover_is_ahead(handover))
         hm_buffer_release(&delivery->stream, confirmed);
     return true;
 }
@@ -122,7 +123,8 @@ static bool confirm(struct hm_delivery *delivery, uint64_t confirmed)
 void hm_fetch_notice(struct hm_agent *agent, struct hm_control_request *request, struct hm_handover *handover)
 {
     struct hm_delivery *delivery = handover->delivery;
-    if (handover->role != HM_ROLE_DESTINATION || handover->is_returning) {
+    if (handover->role != HM_ROLE_DESTINATION || handover->is_returning ||
+        handover->state > HM_HANDOVER_DONE) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "%s", handover->reason);
         return;
     }
@@ -130,7 +132,7 @@ void hm_fetch_notice(struct hm_agent *agent, struct hm_control_request *request,
         answer_over(agent, request, handover);
         return;
     }
-    if (!confirm(delivery, request->message.confirmed)) {
+    if (!confirm(handover, request->message.confirmed)) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_MALFORMED,
                                "more is confirmed than was given");
         return;

@@ -181,6 +181,14 @@ struct hm_handover *hm_handover_named(const struct hm_handovers *handovers,
     return NULL;
 }
 
+const struct hm_mac *hm_handover_mac_of(const struct hm_handover *handover, uint32_t addr)
+{
+    for (unsigned i = 0; i < handover->node_count; i++)
+        if (handover->nodes[i].home_addr == addr)
+            return &handover->nodes[i].mac;
+    return &handover->nodes[0].mac;
+}
+
 const struct hm_delivery_counts *hm_handover_counts(const struct hm_handover *handover)
 {
     return handover->delivery != NULL ? &handover->delivery->counts : &handover->counts;

@@ -131,6 +131,9 @@ struct hm_handover *hm_handover_named(const struct hm_handovers *handovers,
 /* The one writer of the state: logs the change and its reason, stamps times, stops the lifetime at the end.
  * Nothing happens when the event leads nowhere. */
 void hm_handover_apply(struct hm_handover *handover, enum hm_handover_event event, const char *reason);
+/* The MAC of the VM's NIC that has this address; of its first one when none has. */
+const struct hm_mac *hm_handover_mac_of(const struct hm_handover *handover, uint32_t addr);
+
 /* The counts of its delivery, which may be going on. */
 const struct hm_delivery_counts *hm_handover_counts(const struct hm_handover *handover);
 /* One line for a person: what became of it and of its packets. */

@@ -86,7 +86,8 @@ static void expire(struct hm_home *home, struct hm_binding *binding, const char 
         return;
     hm_binding_apply(binding, HM_BINDING_EXPIRE, reason);
     binding->care_of_addr = 0;
-    hm_takeover_hand_back(&binding->takeover);
+    if (!hm_binding_is_absent(binding)) /* on its way to a place that is prepared */
+        hm_takeover_hand_back(&binding->takeover);
     if (binding->state == HM_BINDING_HOME)
         hm_home_remember(home, binding);
 }

@@ -172,9 +172,16 @@ static void on_located(void *arg, const struct hm_control_message *message)
 static void locate(struct hm_notice *notice)
 {
     struct hm_agent *agent = notice->agent;
-    struct hm_control_message message = notice->request->message;
-    message.op = HM_OP_LOCATE;
-    message.relayed = true;
+    const struct hm_control_message *asked = &notice->request->message;
+    struct hm_control_message message = {.op = HM_OP_LOCATE,
+                                         .wait_ms = asked->wait_ms,
+                                         .relayed = true,
+                                         .mac_count = asked->mac_count,
+                                         .addr_count = asked->addr_count};
+    memcpy(message.vm, asked->vm, sizeof(message.vm));
+    memcpy(message.host, asked->host, sizeof(message.host));
+    memcpy(message.macs, asked->macs, sizeof(message.macs));
+    memcpy(message.addrs, asked->addrs, sizeof(message.addrs));
     unsigned peer_count = agent->security.peer_count;
     notice->locating = peer_count + 1; /* one for this loop: a call may end at once */
     for (unsigned i = 0; i < peer_count; i++)

@@ -70,7 +70,6 @@ static struct hm_delivery *delivery_here(struct hm_agent *agent, struct hm_hando
     hm_delivery_hold(delivery);
     delivery->target = HM_TARGET_VM;
     delivery->link = visitor != NULL ? visitor->link : agent->env->home_link;
-    delivery->mac = handover->nodes[0].mac;
     return delivery;
 }
 
@@ -125,7 +124,7 @@ void hm_rollback_return(struct hm_agent *agent, struct hm_handover *handover, bo
         return;
     hm_delivery_hold(delivery);
     hm_delivery_end_fetching(delivery);
-    hm_buffer_clear(&delivery->stream);
+    hm_delivery_take_back(delivery);
     hm_buffer_clear(&delivery->ways[HM_WAY_SALVAGE]);
     delivery->target = HM_TARGET_AGENT;
     delivery->remote_addr = handover->other;

@@ -2,7 +2,6 @@
 /* Salvage: pieces of a stream, passed on by the source and put together by the destination. */
 #include "firmware/agent/salvage.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "firmware/agent/source.h"
@@ -33,7 +32,16 @@ static void on_passed(void *arg, const struct hm_control_message *message)
 void hm_salvage_notice(struct hm_agent *agent, struct hm_control_request *request,
                        struct hm_handover *handover)
 {
-    struct hm_control_message message = request->message;
+    const struct hm_control_message *asked = &request->message;
+    struct hm_control_message message = {.op = HM_OP_SALVAGED,
+                                         .handover_id = handover->id,
+                                         .epoch = handover->epoch,
+                                         .offset = asked->offset,
+                                         .data_len = asked->data_len,
+                                         .is_last = asked->is_last,
+                                         .cut = asked->cut,
+                                         .tap_dropped = asked->tap_dropped};
+    memcpy(message.data, asked->data, asked->data_len);
     struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
     if (handover->role != HM_ROLE_SOURCE || handover->is_returning || !handover->is_stopped || peer == NULL) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "it is not stopped here: %s",
@@ -49,11 +57,6 @@ void hm_salvage_notice(struct hm_agent *agent, struct hm_control_request *reques
         handover->cut = message.cut;
         handover->tap_dropped = message.tap_dropped;
     }
-    message.op = HM_OP_SALVAGED;
-    message.handover_id = handover->id;
-    message.epoch = handover->epoch;
-    message.vm[0] = message.host[0] = '\0';
-    message.mac_count = message.addr_count = message.node_count = 0;
     hm_control_call(&agent->calls, peer, &message, PASS_MS, on_passed, pending);
 }
 
@@ -85,7 +88,8 @@ void hm_salvage_told(struct hm_agent *agent, struct hm_control_request *request)
         return;
     }
     struct hm_delivery *delivery = handover->delivery;
-    if (delivery == NULL || handover->is_returning) { /* it has ended without them */
+    if (delivery == NULL || handover->is_returning ||
+        delivery->is_closed[HM_WAY_SALVAGE]) { /* it goes on without */
         answer_offset(agent, request, message->offset + message->data_len);
         return;
     }

@@ -13,7 +13,6 @@ bool hm_waiting_begin(struct hm_agent *agent, struct hm_handover *handover)
     if (delivery == NULL)
         return false;
     delivery->link = agent->env->home_link;
-    delivery->mac = handover->nodes[0].mac;
     handover->delivery = delivery;
     return true;
 }
@@ -77,6 +76,9 @@ void hm_waiting_done(void *arg, struct hm_delivery *delivery)
         hm_end_marker_send(agent, handover->other, handover->id, handover->epoch);
         hm_destination_undo(agent, handover);
     }
+    if (handover->role == HM_ROLE_SOURCE && !handover->is_returning && handover->is_old_path_over &&
+        handover->nodes[0].home_agent != handover->other)
+        hm_end_marker_send(agent, handover->other, handover->id, handover->epoch);
     hm_handover_log(handover);
 }
 

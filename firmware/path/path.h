@@ -79,6 +79,8 @@ void hm_path_redirect(struct hm_path *path, const struct hm_visitor *visitor, st
 /* waiting: a packet of a node of ours came from the place where it is going. False: it need not wait. */
 bool hm_path_wait_upward(struct hm_path *path, struct hm_binding *binding, uint32_t from_addr,
                          struct hm_frame *frame);
+/* waiting: for agent->deliveries: by the packet's destination. */
+const struct hm_mac *hm_path_mac_for(const struct hm_delivery *delivery, const struct hm_frame *packet);
 /* waiting: for agent->deliveries; arg is the path. */
 void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way,
                           struct hm_frame *frame);

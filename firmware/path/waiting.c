@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Waiting: packets of a VM that moves, into its delivery and out of it (agent/delivery). */
-#include <string.h>
-
 #include "firmware/agent/waiting.h"
 #include "firmware/link/output.h"
 #include "firmware/path/path.h"
@@ -10,6 +8,8 @@
 
 struct hm_delivery *hm_path_old_way(const struct hm_path *path, uint32_t from_addr, uint32_t addr)
 {
+    if (hm_security_peer_by_addr(&path->agent->security, from_addr) == NULL)
+        return NULL;
     for (struct hm_delivery *at = path->agent->deliveries.first; at != NULL; at = at->next) {
         const struct hm_handover *handover = at->of;
         if (at->target == HM_TARGET_FORWARD || handover->other != from_addr)
@@ -58,24 +58,34 @@ bool hm_path_wait_upward(struct hm_path *path, struct hm_binding *binding, uint3
 
 /* --- out ---------------------------------------------------------------------------------------------- */
 
+const struct hm_mac *hm_path_mac_for(const struct hm_delivery *delivery, const struct hm_frame *packet)
+{
+    struct hm_ipv4 ip;
+    uint32_t addr = hm_ipv4_decode(packet->data, packet->len, &ip) == HM_OK ? ip.dst : 0;
+    return hm_handover_mac_of(delivery->of, addr);
+}
+
 static void send_to_vm(struct hm_path *path, void *arg, struct hm_frame *frame)
 {
     const struct hm_delivery *delivery = arg;
     hm_env_count(path->env, HM_COUNT_DELIVERED);
-    hm_output_ethernet(path->env, delivery->link, &delivery->mac,
+    hm_output_ethernet(path->env, delivery->link, hm_path_mac_for(delivery, frame),
                        &path->env->config->links[delivery->link].mac, frame);
 }
 
 /* Over the LAN the frame goes to the VM alone, and teaches no bridge a MAC of another LAN. */
 static void send_salvaged(struct hm_path *path, const struct hm_delivery *delivery, struct hm_frame *frame)
 {
-    if (frame->len < HM_ETHERNET_LEN) {
+    const struct hm_handover *handover = delivery->of;
+    struct hm_ethernet ethernet;
+    if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK) {
         hm_env_drop(path->env, HM_DROP_FRAME_SHORT, "salvaged");
         return;
     }
-    memcpy(frame->data, delivery->mac.b, sizeof(delivery->mac.b));
-    memcpy(frame->data + sizeof(delivery->mac.b), path->env->config->links[delivery->link].mac.b,
-           sizeof(delivery->mac.b));
+    if (hm_mac_is_group(&ethernet.dst))
+        ethernet.dst = handover->nodes[0].mac;
+    ethernet.src = path->env->config->links[delivery->link].mac;
+    hm_ethernet_encode(frame->data, &ethernet);
     hm_env_count(path->env, HM_COUNT_SALVAGED);
     hm_output_frame(path->env, delivery->link, frame);
 }

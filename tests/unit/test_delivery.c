@@ -24,6 +24,13 @@ static void on_send(void *arg, struct hm_delivery *delivery, enum hm_delivery_wa
     f->sent[f->sent_len] = '\0';
 }
 
+static const struct hm_mac *mac_for(const struct hm_delivery *delivery, const struct hm_frame *packet)
+{
+    (void)delivery;
+    (void)packet;
+    return &RIG_VM_MAC;
+}
+
 static void on_done(void *arg, struct hm_delivery *delivery)
 {
     struct fixture *f = arg;
@@ -49,6 +56,7 @@ static int setup(void **state)
     assert_int_equal(hm_deliveries_init(&f->deliveries, &f->env), 0);
     f->deliveries.arg = f->deliveries.send_arg = f;
     f->deliveries.send = on_send;
+    f->deliveries.mac_for = mac_for;
     f->deliveries.done = on_done;
     f->deliveries.changed = on_changed;
     f->delivery = hm_delivery_add(&f->deliveries, NULL);
@@ -226,14 +234,90 @@ static void test_what_a_silent_hypervisor_leaves_is_delivered_over_the_lan(void 
     assert_int_equal(f->done, 1);
 }
 
-static void test_there_are_no_more_than_handovers(void **state)
+/* One for each handover, and as many for what comes up by a new way. */
+static void test_there_are_no_more_than_twice_the_handovers(void **state)
 {
     struct fixture *f = *state;
-    struct hm_delivery *second = hm_delivery_add(&f->deliveries, NULL);
+    struct hm_delivery *more[3];
 
-    assert_non_null(second);
+    for (unsigned i = 0; i < 3; i++) {
+        more[i] = hm_delivery_add(&f->deliveries, NULL);
+        assert_non_null(more[i]);
+    }
     assert_null(hm_delivery_add(&f->deliveries, NULL));
-    hm_delivery_remove(second);
+    for (unsigned i = 0; i < 3; i++)
+        hm_delivery_remove(more[i]);
+}
+
+/* Half a record of a stream whose sender has died never becomes whole. */
+static void test_half_a_record_keeps_nothing_open(void **state)
+{
+    static const uint8_t half[] = {0, 60, 1, 2, 3};
+    struct fixture *f = *state;
+
+    assert_true(hm_delivery_append(f->delivery, HM_WAY_SALVAGE, half, sizeof(half)));
+    put(f, HM_WAY_NEW, 'n');
+    hm_delivery_close(f->delivery, HM_WAY_SALVAGE);
+    hm_delivery_close(f->delivery, HM_WAY_OLD);
+    hm_delivery_drain(f->delivery);
+    assert_string_equal(f->sent, "n");
+    assert_int_equal(f->done, 1);
+}
+
+/* More comes than the pace lets out: it must end some time. */
+static void test_the_pace_grows_until_nothing_waits(void **state)
+{
+    struct fixture *f = *state;
+
+    hm_delivery_close(f->delivery, HM_WAY_SALVAGE);
+    hm_delivery_close(f->delivery, HM_WAY_OLD);
+    for (unsigned i = 0; i < 20; i++)
+        put(f, HM_WAY_NEW, 'a');
+    hm_delivery_drain(f->delivery);
+    for (unsigned ms = 0; f->done == 0 && ms < 2000; ms++) {
+        for (unsigned i = 0; i < 5 && f->done == 0; i++) /* the pace is 4 a millisecond */
+            put(f, HM_WAY_NEW, 'a');
+        f->sent_len = 0;
+        pass(f, 1);
+    }
+    assert_int_equal(f->done, 1);
+    assert_int_equal(f->env.counters.drops[HM_DROP_BUFFER_FULL], 0);
+}
+
+/* A move that fails after its frames were fetched: what was no salvage waits again, in order. */
+static void test_what_was_fetched_is_taken_back(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t salvaged[] = {0, 15, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 8, 0, 's'};
+
+    assert_true(hm_delivery_append(f->delivery, HM_WAY_SALVAGE, salvaged, sizeof(salvaged)));
+    put(f, HM_WAY_OLD, 'a');
+    put(f, HM_WAY_NEW, 'b');
+    f->delivery->is_fetched = true;
+    hm_delivery_close(f->delivery, HM_WAY_SALVAGE);
+    hm_delivery_close(f->delivery, HM_WAY_OLD);
+    hm_delivery_fill_stream(f->delivery);
+    put(f, HM_WAY_NEW, 'c');
+    f->delivery->is_fetched = false;
+    hm_delivery_take_back(f->delivery);
+    assert_true(hm_buffer_len(&f->delivery->stream) == 0);
+    hm_delivery_drain(f->delivery);
+    assert_string_equal(f->sent, "abc");
+}
+
+static void test_what_a_vm_sends_early_has_a_limit_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t memory[HM_FRAME_HEADROOM + 1000] = {0};
+    struct hm_frame frame;
+
+    for (unsigned i = 0; i < 400; i++) {
+        hm_frame_init(&frame, memory, sizeof(memory), 1000);
+        hm_delivery_put_up(f->delivery, &frame);
+    }
+    assert_true(f->env.counters.drops[HM_DROP_EARLY_FRAME] > 0);
+    put(f, HM_WAY_NEW, 'n'); /* and takes no room from what comes for it */
+    assert_int_equal(f->env.counters.drops[HM_DROP_BUFFER_FULL], 0);
 }
 
 int main(void)
@@ -247,7 +331,11 @@ int main(void)
         TEST(test_what_is_given_up_is_counted),
         TEST(test_a_fetched_stream_is_the_frames_in_their_order),
         TEST(test_what_a_silent_hypervisor_leaves_is_delivered_over_the_lan),
-        TEST(test_there_are_no_more_than_handovers),
+        TEST(test_there_are_no_more_than_twice_the_handovers),
+        TEST(test_half_a_record_keeps_nothing_open),
+        TEST(test_the_pace_grows_until_nothing_waits),
+        TEST(test_what_was_fetched_is_taken_back),
+        TEST(test_what_a_vm_sends_early_has_a_limit_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
