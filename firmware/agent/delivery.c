@@ -7,8 +7,8 @@
 #include "firmware/wire/ethernet.h"
 
 #define PACE_MS 1
-#define UP_LEN \
-    (256 * 1024) /* of what a VM sends that may not be here yet: anybody on the LAN can send that */
+#define UP_LEN (64 * 1024) /* of what a VM sends that may not be here yet: anybody on the LAN can send that \
+                            */
 #define UP_MS 2000
 #define FASTER_ROUNDS 250 /* after so many the pace is doubled: it must end some time */
 #define SILENCE_MS 300    /* who fetches asks each few milliseconds */
@@ -115,7 +115,11 @@ void hm_delivery_put(struct hm_delivery *delivery, enum hm_delivery_way way, con
 
 void hm_delivery_put_up(struct hm_delivery *delivery, const struct hm_frame *frame)
 {
-    if (!is_within_limit(delivery, frame->len) ||
+    uint64_t now_ms = hm_env_ms(delivery->owner->env);
+    if (now_ms - delivery->up_ms > UP_MS) /* it, or somebody in its name, was here and went on elsewhere */
+        hm_buffer_clear(&delivery->up);
+    delivery->up_ms = now_ms;
+    if (hm_buffer_len(&delivery->up) + frame->len > UP_LEN ||
         !hm_buffer_put(&delivery->up, NULL, 0, frame->data, frame->len))
         hm_env_drop(delivery->owner->env, HM_DROP_EARLY_FRAME, "no room for what it sends");
 }
