@@ -77,6 +77,9 @@ bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *wa
     hm_rx_filter_init(&capture->filter, &watch->mac);
     watch->on_frame = on_frame;
     watch->frame_ctx = capture;
+    if (hm_segmentation_off(&capture->segmentation, watch->options->device) != 0)
+        warn(watch, "the TAP's segmentation offload cannot be switched off",
+             "behind a super-frame the cut is counted, and may double two frames");
     if (!open_ring(capture))
         return false;
     if (!watch->options->only_counts && !hm_watch_nic_path(watch, &watch->mac, until_us, capture->path)) {
@@ -87,6 +90,11 @@ bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *wa
     read_filter(capture, until_us);
     hm_watch_capture_sample(capture, until_us);
     return true;
+}
+
+void hm_watch_capture_close(struct hm_watch_capture *capture)
+{
+    hm_segmentation_restore(&capture->segmentation);
 }
 
 /* Asks for the receive queue's used index. */

@@ -6,6 +6,7 @@
 
 #include "platform/linux/cut.h"
 #include "platform/linux/rx_filter.h"
+#include "platform/linux/segmentation.h"
 #include "platform/linux/watch_loop.h"
 #include "platform/linux/watch_nic.h"
 
@@ -17,11 +18,14 @@ struct hm_watch_capture {
     uint32_t dropped_before;    /* by the TAP, when the watch began */
     uint32_t dropped;           /* since then */
     uint64_t lost;              /* frames not captured, up to the last sample */
+    struct hm_segmentation segmentation;
     struct hm_cut_counter cut;
 };
 
 /* Finds the NIC and begins to capture. False, and said as a warning, when there will be no salvage. */
 bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *watch);
+/* The TAP is as it was. */
+void hm_watch_capture_close(struct hm_watch_capture *capture);
 /* While the guest runs: one sample of the counters. */
 void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us);
 /* The guest has stopped: where was it? */

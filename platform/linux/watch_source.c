@@ -353,8 +353,10 @@ enum hm_notify_exit hm_watch_source(struct hm_watch *watch)
         source.capture = &capture;
     if (watch->request.mac_count == 0 && watch->request.addr_count == 0 && !hm_mac_is_zero(&watch->mac))
         watch->request.macs[watch->request.mac_count++] = watch->mac;
-    if (watch->options->host != NULL && !announce(&source, &code))
+    if (watch->options->host != NULL && !announce(&source, &code)) {
+        hm_watch_capture_close(&capture);
         return code;
+    }
     hm_watch_pause_set(watch, &source.pause);
     if (source.capture != NULL)
         hm_watch_capture_sample(source.capture, hm_watch_now_us() + OPENING_US);
@@ -364,5 +366,6 @@ enum hm_notify_exit hm_watch_source(struct hm_watch *watch)
                  "at the source%s", source.capture != NULL ? "" : ", without salvage");
     code = follow(&source);
     hm_watch_pause_restore(watch, &source.pause);
+    hm_watch_capture_close(&capture);
     return code;
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Segmentation offload of a network device: whether the kernel hands it TCP super-frames.
+ *
+ * A virtio device counts the buffers that a frame fills, and nobody outside the guest knows how many a
+ * super-frame does. While a VM is watched its TAP gets plain frames: the kernel cuts them before. */
+#ifndef HM_LINUX_SEGMENTATION_H
+#define HM_LINUX_SEGMENTATION_H
+
+#include <stdbool.h>
+
+struct hm_segmentation {
+    const char *device; /* borrowed */
+    bool was_on;
+};
+
+/* The device gets no super-frames from now on. 0, or errno. */
+int hm_segmentation_off(struct hm_segmentation *segmentation, const char *device);
+/* As it was before hm_segmentation_off. */
+void hm_segmentation_restore(const struct hm_segmentation *segmentation);
+
+#endif
