@@ -46,6 +46,7 @@ struct hm_registration_state {
     struct hm_registrant *registrant;
     bool open;
     bool resynced;
+    unsigned refusal; /* code of the last answer that did not end it; 0: none came */
     enum hm_registration_purpose purpose;
     unsigned attempts;
     uint64_t identification;
