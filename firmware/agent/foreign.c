@@ -136,6 +136,11 @@ static void on_lifetime(void *arg)
         hm_foreign_withdraw(foreign, visitor, "staged lifetime over");
         return;
     }
+    if (visitor->state == HM_VISITOR_LEAVING && visitor->redirected_ms != 0) { /* its home has yet to learn */
+        visitor->redirected_ms = 0;
+        hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, REDIRECT_MS);
+        return;
+    }
     hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "registration lifetime over");
     forget(foreign, visitor);
 }

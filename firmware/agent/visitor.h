@@ -69,6 +69,7 @@ struct hm_visitor {
     uint32_t registered_time; /* and this time of its clock (RFC 3543 section 3.2) */
     bool undelivered;         /* nothing was delivered yet since it landed */
     uint64_t next_handover_id;
+    uint64_t redirected_ms; /* when something was last sent after it; 0: nothing was */
     uint32_t next_addr; /* STOPPED, LEAVING: the agent where it is going, to which what still comes is sent;
                            0: none */
     struct hm_delivery
