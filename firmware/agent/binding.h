@@ -64,7 +64,7 @@ struct hm_binding {
     uint16_t lifetime_s;      /* granted */
     struct hm_mac agent_mac;  /* of the foreign agent where it is, or was last; zero: not told */
     bool is_revocable;        /* the foreign agent where it is understands revocations (extension 137) */
-    bool is_to_restore;       /* the foreign agent where it is has restarted, and is to be told of it */
+    uint32_t restore_at;      /* this agent has restarted, and is to be told of the node; 0: none */
     uint32_t registered_time; /* of that extension in its last registration, by the foreign agent's clock */
     struct hm_timer lifetime; /* of the active binding; at home: how long the entry is remembered */
     struct hm_timer staged;   /* of the prepared place */
