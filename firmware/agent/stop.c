@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "firmware/agent/call.h"
+#include "firmware/agent/waiting.h"
 #include "firmware/link/output.h"
 #include "firmware/wire/marker.h"
 
@@ -122,10 +123,12 @@ static void stop(struct hm_agent *agent, struct hm_handover *handover)
 {
     hm_handover_apply(handover, HM_HANDOVER_STOP, "told by the hypervisor");
     handover->is_stopped = true;
+    hm_waiting_inherit(agent, handover);
     if (handover->is_staged) {
         hm_stop_divert(agent, handover);
     } else {
-        handover->delivery = hm_delivery_add(&agent->deliveries, handover);
+        if (handover->delivery == NULL)
+            handover->delivery = hm_delivery_add(&agent->deliveries, handover);
         for (unsigned i = 0; i < handover->node_count; i++)
             stop_node(agent, handover, &handover->nodes[i]);
     }

@@ -122,6 +122,20 @@ static void send_here(struct hm_path *path, struct hm_delivery *delivery, enum h
     hm_waiting_delivered(path->agent, delivery);
 }
 
+/* What waits as a frame for the VM's TAP goes to another agent as the packet that it is. */
+static void send_after(struct hm_path *path, const struct hm_delivery *delivery, enum hm_delivery_way way,
+                       struct hm_frame *frame)
+{
+    struct hm_ethernet ethernet;
+    if (way == HM_WAY_SALVAGE) {
+        if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK ||
+            ethernet.type != HM_ETHERTYPE_IPV4)
+            return; /* ARP and the like concern the LAN that the VM has left */
+        hm_frame_pull(frame, HM_ETHERNET_LEN);
+    }
+    hm_path_encapsulate(path, delivery->remote_addr, NULL, frame);
+}
+
 void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way,
                           struct hm_frame *frame)
 {
@@ -131,7 +145,7 @@ void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_deliv
         send_here(path, delivery, way, frame);
         return;
     case HM_TARGET_AGENT:
-        hm_path_encapsulate(path, delivery->remote_addr, NULL, frame);
+        send_after(path, delivery, way, frame);
         return;
     case HM_TARGET_FORWARD:
         hm_path_forward(path, frame);
