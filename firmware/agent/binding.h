@@ -110,6 +110,9 @@ bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch);
 /* Is it older than any handover that is known, active or staged? */
 bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch);
 
+/* Has the node stopped for another handover than this one, which is not over? */
+bool hm_binding_is_under_way(const struct hm_binding *binding, uint64_t handover_id);
+
 /* How many care-of addresses get what comes for it: 0 unless it is absent. */
 unsigned hm_binding_count(const struct hm_binding *binding);
 /* Is this one of them? */

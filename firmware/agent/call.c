@@ -3,6 +3,7 @@
 #include "firmware/agent/call.h"
 
 #include "firmware/agent/presence.h"
+#include "firmware/agent/rollback.h"
 #include "firmware/link/output.h"
 
 #define CALL_MS 5
@@ -34,8 +35,12 @@ static void on_call(void *arg)
 {
     struct hm_handover *handover = arg;
     struct hm_agent *agent = handover->owner->arg;
-    if (handover->is_seen || hm_env_ms(agent->env) >= handover->call_end_ms)
+    if (handover->is_seen)
         return;
+    if (hm_env_ms(agent->env) >= handover->call_end_ms) {
+        hm_rollback_unseen(agent, handover);
+        return;
+    }
     ask(agent, &handover->nodes[0]);
     hm_timer_arm(&agent->env->wheel, &handover->call, CALL_MS);
 }
