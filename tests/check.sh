@@ -38,6 +38,8 @@ step format check_format
 for preset in dev dev-clang release fuzz; do
     step "build-$preset" build "$preset"
 done
+step adversary build/release/bin/adversary --seeds 20000 --jobs 2
+tail -n 1 build/check-adversary.log
 step test-dev-clang ctest --preset dev-clang -j 2
 
 echo "all but the last step: $((SECONDS - started)) s"

@@ -310,9 +310,20 @@ void hm_agent_kernel_datagram(struct hm_agent *agent, const struct hm_endpoint *
 
 /* --- presence ----------------------------------------------------------------------------------------- */
 
+/* Does it hold what came for a VM that was stopped here, and perhaps goes on here? */
+static bool is_rolled_back(const struct hm_delivery *delivery)
+{
+    const struct hm_handover *handover = delivery != NULL ? delivery->of : NULL;
+    return handover != NULL && handover->role == HM_ROLE_SOURCE && handover->is_returning;
+}
+
 static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
 {
     hm_presence_seen(&agent->foreign, visitor);
+    if (is_rolled_back(visitor->delivery)) {
+        hm_rollback_seen(agent, visitor->delivery->of);
+        return;
+    }
     bool is_ahead = visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING;
     if (!is_ahead && visitor->delivery == NULL)
         return;
@@ -326,14 +337,16 @@ static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
 static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
 {
     struct hm_handover *handover = NULL;
+    if (is_rolled_back(binding->delivery)) {
+        hm_rollback_seen(agent, binding->delivery->of);
+        return;
+    }
     if (binding->staged_care_of_addr == agent->env->agent_addr)
         handover = hm_handover_lookup(&agent->handovers, binding->staged_handover_id, HM_ROLE_DESTINATION);
     else if (binding->state == HM_BINDING_HOME && binding->handover_id != 0)
         handover = hm_handover_lookup(&agent->handovers, binding->handover_id, HM_ROLE_DESTINATION);
     if (handover != NULL)
         hm_destination_seen(agent, handover);
-    else if (binding->delivery != NULL && ((struct hm_handover *)binding->delivery->of)->is_returning)
-        hm_rollback_seen(agent, binding->delivery->of);
     else if (hm_binding_is_absent(binding))
         hm_home_seen_again(&agent->home, binding);
 }

@@ -174,6 +174,12 @@ bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch)
     return hm_binding_is_older(binding, epoch);
 }
 
+bool hm_binding_is_under_way(const struct hm_binding *binding, uint64_t handover_id)
+{
+    return binding->state == HM_BINDING_DIVERTED && binding->staged_handover_id != 0 &&
+           binding->staged_handover_id != handover_id;
+}
+
 uint32_t hm_binding_target(const struct hm_binding *binding)
 {
     if (binding->delivery != NULL)

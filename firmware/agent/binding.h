@@ -67,7 +67,7 @@ struct hm_binding {
     uint64_t previous_end_ms;
     struct hm_mac agent_mac;  /* of the foreign agent where it is, or was last; zero: not told */
     bool is_revocable;        /* the foreign agent where it is understands revocations (extension 137) */
-    bool is_to_restore;       /* the foreign agent where it is has restarted, and is to be told of it */
+    uint32_t restore_at;      /* this agent has restarted, and is to be told of the node; 0: none */
     uint32_t registered_time; /* of that extension in its last registration, by the foreign agent's clock */
     struct hm_timer lifetime; /* of the active binding; at home: how long the entry is remembered */
     struct hm_timer staged;   /* of the prepared place */
@@ -113,6 +113,9 @@ void hm_binding_set_staged(struct hm_binding *binding, uint32_t care_of_addr, ui
 bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch);
 /* Is it older than any handover that is known, active or staged? */
 bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch);
+
+/* Has the node stopped for another handover than this one, which is not over? */
+bool hm_binding_is_under_way(const struct hm_binding *binding, uint64_t handover_id);
 
 /* How many care-of addresses get what comes for it: 0 unless it is absent. */
 unsigned hm_binding_count(const struct hm_binding *binding);

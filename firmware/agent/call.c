@@ -37,7 +37,7 @@ static void give_up(struct hm_agent *agent, struct hm_handover *handover)
 {
     hm_env_log(agent->env, HM_LOG_WARNING, "%s does not answer ARP where it is said to run", handover->vm);
     if (handover->role == HM_ROLE_SOURCE)
-        hm_rollback_seen(agent, handover);
+        hm_rollback_unseen(agent, handover);
     else
         hm_destination_unseen(agent, handover);
 }

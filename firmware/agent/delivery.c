@@ -7,8 +7,9 @@
 #include "firmware/wire/ethernet.h"
 
 #define PACE_MS 1
-#define UP_LEN (64 * 1024) /* of what a VM sends that may not be here yet: anybody on the LAN can send that \
-                            */
+#define UP_LEN                                                                                   \
+    (64 * 1024) /* of what a VM sends that may not be here yet: anybody on the LAN can send that \
+                 */
 #define UP_MS 2000
 #define FASTER_ROUNDS 250 /* after so many the pace is doubled: it must end some time */
 #define SILENCE_MS 300    /* who fetches asks each few milliseconds */

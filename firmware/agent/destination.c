@@ -12,6 +12,7 @@
 #include "firmware/agent/call.h"
 #include "firmware/agent/node.h"
 #include "firmware/agent/rollback.h"
+#include "firmware/agent/source.h"
 #include "firmware/agent/waiting.h"
 
 #define ARRIVED_WAIT_MS 30000
@@ -83,23 +84,6 @@ static void conclude(struct hm_agent *agent, struct hm_handover *handover)
                  hm_reply_code_text((uint8_t)handover->refusal), handover->refusal);
         fail(agent, handover, HM_CONTROL_REFUSED, text);
     }
-}
-
-static void on_arrived_answer(void *arg, const struct hm_control_message *message)
-{
-    struct hm_agent *agent = arg;
-    if (message == NULL)
-        hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not reached after a landing");
-}
-
-static void tell_source(struct hm_agent *agent, const struct hm_handover *handover)
-{
-    struct hm_control_message message = {
-        .op = HM_OP_ARRIVED, .handover_id = handover->id, .epoch = handover->epoch};
-    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
-    snprintf(message.vm, sizeof(message.vm), "%s", handover->vm);
-    if (peer != NULL)
-        hm_control_call(&agent->calls, peer, &message, ARRIVED_WAIT_MS, on_arrived_answer, agent);
 }
 
 /* --- staging ------------------------------------------------------------------------------------------ */
@@ -228,6 +212,23 @@ static void answer_again(struct hm_agent *agent, const struct hm_handover *hando
                            hm_handover_state_name(handover->state));
 }
 
+static void on_arrived_answer(void *arg, const struct hm_control_message *message)
+{
+    struct hm_agent *agent = arg;
+    if (message == NULL)
+        hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not reached after a landing");
+}
+
+static void tell_source(struct hm_agent *agent, uint32_t source, const char *vm, uint64_t handover_id,
+                        uint32_t epoch)
+{
+    struct hm_control_message message = {.op = HM_OP_ARRIVED, .handover_id = handover_id, .epoch = epoch};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, source);
+    snprintf(message.vm, sizeof(message.vm), "%s", vm);
+    if (peer != NULL)
+        hm_control_call(&agent->calls, peer, &message, ARRIVED_WAIT_MS, on_arrived_answer, agent);
+}
+
 static bool is_landed(const struct hm_agent *agent, const struct hm_control_node *node, uint64_t id)
 {
     if (belongs_here(agent, node)) {
@@ -244,14 +245,24 @@ static bool is_landed(const struct hm_agent *agent, const struct hm_control_node
 static bool has_landed_before(struct hm_agent *agent, const struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
-    struct hm_handover landed = {
-        .id = message->handover_id, .epoch = message->epoch, .other = request->peer->config->addr};
     for (unsigned i = 0; i < message->node_count; i++)
         if (!is_landed(agent, &message->nodes[i], message->handover_id))
             return false;
-    snprintf(landed.vm, sizeof(landed.vm), "%s", message->vm);
-    tell_source(agent, &landed);
+    tell_source(agent, request->peer->config->addr, message->vm, message->handover_id, message->epoch);
     return true;
+}
+
+/* An earlier move of a node of this home is not over: it will be asked again. */
+static bool is_early(const struct hm_agent *agent, const struct hm_control_message *message)
+{
+    for (unsigned i = 0; i < message->node_count; i++) {
+        const struct hm_binding *binding =
+            hm_binding_lookup(&agent->home.bindings, message->nodes[i].home_addr);
+        if (binding != NULL && belongs_here(agent, &message->nodes[i]) &&
+            hm_binding_is_under_way(binding, message->handover_id))
+            return true;
+    }
+    return false;
 }
 
 void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *request)
@@ -270,6 +281,10 @@ void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *r
     }
     if (has_landed_before(agent, request)) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "landed");
+        return;
+    }
+    if (is_early(agent, message)) {
+        hm_control_defer(&agent->server, request);
         return;
     }
     if (is_refused(agent, request->peer->config->addr, message, text, sizeof(text))) {
@@ -372,7 +387,7 @@ static void land(struct hm_agent *agent, struct hm_handover *handover, const cha
     for (unsigned i = 0; i < handover->node_count; i++)
         land_node(agent, handover, &handover->nodes[i], reason);
     answer(agent, handover, HM_CONTROL_OK, "landed");
-    tell_source(agent, handover);
+    tell_source(agent, handover->other, handover->vm, handover->id, handover->epoch);
     deliver(agent, handover);
     if (--handover->awaited == 0)
         finish(handover);
@@ -436,11 +451,10 @@ void hm_destination_expire(struct hm_agent *agent, struct hm_handover *handover)
         handover->is_seen = true;
         handover->has_stop_notice = false; /* none will come */
         land(agent, handover, "it runs here, and its stop was never told");
+    } else if (hm_handover_is_ahead(handover) && handover->is_told_landed) {
+        hm_destination_unseen(agent, handover);
     } else if (hm_handover_is_ahead(handover)) {
-        bool was_stopped = handover->is_stopped;
-        hm_destination_cancel(agent, handover, "staged lifetime over");
-        if (was_stopped)
-            hm_destination_abort_source(agent, handover);
+        hm_destination_call_off(agent, handover, "staged lifetime over");
     } else {
         hm_handover_apply(handover, HM_HANDOVER_FAIL, "no registration after the landing");
     }
@@ -458,34 +472,61 @@ void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor
         finish(handover);
 }
 
+/* --- the end ------------------------------------------------------------------------------------------ */
+
+/* Either it knows, or it is not there: what waits here for it goes back. */
 static void on_source_told(void *arg, const struct hm_control_message *message)
 {
-    struct hm_agent *agent = arg;
+    struct hm_agent *agent;
+    uint64_t id = hm_source_pending_id(arg);
+    hm_source_give_pending(arg, &agent);
+    struct hm_handover *handover = hm_handover_lookup(&agent->handovers, id, HM_ROLE_DESTINATION);
     if (message == NULL)
         hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not reached after a cancel");
+    if (handover != NULL)
+        hm_rollback_release(agent, handover);
 }
 
-void hm_destination_abort_source(struct hm_agent *agent, const struct hm_handover *handover)
+static void abort_source(struct hm_agent *agent, struct hm_handover *handover)
 {
     struct hm_control_message message = {
         .op = HM_OP_ABORT, .handover_id = handover->id, .epoch = handover->epoch};
     struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
-    if (peer != NULL)
-        hm_control_call(&agent->calls, peer, &message, agent->env->config->wait_ms, on_source_told, agent);
+    void *pending = peer == NULL ? NULL : hm_source_take_pending(agent, handover->id, NULL);
+    if (pending == NULL) {
+        hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not told of a cancel");
+        hm_rollback_release(agent, handover);
+        return;
+    }
+    hm_control_call(&agent->calls, peer, &message, agent->env->config->wait_ms, on_source_told, pending);
 }
 
-void hm_destination_cancel(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
+/* True when something waits that must go back. */
+static bool cancel(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
 {
-    if (!hm_handover_is_ahead(handover))
-        return;
     uint32_t home_agent = handover->nodes[0].home_agent;
     bool is_one_way = home_agent == handover->other || hm_env_is_own_addr(agent->env, home_agent);
     hm_handover_apply(handover, HM_HANDOVER_CANCEL, reason);
     answer(agent, handover, HM_CONTROL_REFUSED, reason);
     if (handover->is_stopped || (handover->delivery != NULL && !hm_delivery_is_empty(handover->delivery))) {
         hm_rollback_return(agent, handover, is_one_way);
-        return;
+        return true;
     }
     hm_waiting_end(agent, handover);
     undo(agent, handover, reason);
+    return false;
+}
+
+void hm_destination_cancel(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
+{
+    if (hm_handover_is_ahead(handover) && cancel(agent, handover, reason))
+        hm_rollback_release(agent, handover);
+}
+
+void hm_destination_call_off(struct hm_agent *agent, struct hm_handover *handover, const char *reason)
+{
+    if (!hm_handover_is_ahead(handover))
+        return;
+    cancel(agent, handover, reason);
+    abort_source(agent, handover);
 }

@@ -23,12 +23,12 @@ void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover);
 /* Its staged lifetime is over, or, after the landing, the time for its registrations. */
 void hm_destination_expire(struct hm_agent *agent, struct hm_handover *handover);
 
-/* Tells the source that the handover is off. */
-void hm_destination_abort_source(struct hm_agent *agent, const struct hm_handover *handover);
 /* Takes back what is staged, once what waited has gone back. */
 void hm_destination_undo(struct hm_agent *agent, struct hm_handover *handover);
 
-/* The handover is off: everything that it staged here is undone. */
+/* The handover is off, by the source's word: everything that it staged here is undone. */
 void hm_destination_cancel(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
+/* The same at this agent's word: the source is told, and what waits goes back to it when it knows. */
+void hm_destination_call_off(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
 
 #endif

@@ -70,15 +70,19 @@ void hm_divert_told(struct hm_agent *agent, struct hm_control_request *request)
 void hm_divert_undo(struct hm_agent *agent, struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
-    uint32_t diverted_to = 0;
+    uint32_t staged_at = 0;
     for (unsigned i = 0; i < message->addr_count; i++) {
         struct hm_binding *binding = binding_of(agent, request, message->addrs[i]);
-        if (binding == NULL || binding->state != HM_BINDING_DIVERTED)
+        if (binding == NULL)
             continue;
-        diverted_to = binding->staged_care_of_addr;
-        hm_home_stay(&agent->home, binding, "it goes on where it was");
+        staged_at = binding->staged_care_of_addr;
+        if (binding->state == HM_BINDING_DIVERTED)
+            hm_home_stay(&agent->home, binding, "it goes on where it was");
+        else /* so that a DIVERT which is late finds nothing */
+            hm_home_unstage(&agent->home, binding->home_addr, message->handover_id,
+                            "it goes on where it was");
     }
-    if (diverted_to != 0 && !hm_env_is_own_addr(agent->env, diverted_to))
-        hm_end_marker_send(agent, diverted_to, message->handover_id, message->epoch);
+    if (staged_at != 0 && !hm_env_is_own_addr(agent->env, staged_at))
+        hm_end_marker_send(agent, staged_at, message->handover_id, message->epoch);
     hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "noted");
 }

@@ -27,7 +27,7 @@ static void end_at_source(struct hm_agent *agent, struct hm_handover *handover, 
     } else if (!handover->is_returning && from_addr == handover->nodes[0].home_agent &&
                !handover->is_old_path_over) {
         handover->is_old_path_over = true;
-        if (from_addr != handover->other && handover->delivery == NULL) /* else behind what waits here */
+        if (handover->delivery == NULL) /* else behind what waits here */
             hm_end_marker_send(agent, handover->other, handover->id, handover->epoch);
     }
 }

@@ -51,6 +51,7 @@ static void give_up_activation(struct hm_foreign *foreign, struct hm_visitor *vi
 {
     bool was_open = visitor->registration.open && visitor->registration.purpose == HM_REGISTRATION_ACTIVATE;
     visitor->registration.open = false;
+    hm_timer_cancel(&foreign->env->wheel, &visitor->registration.timer);
     if (was_open)
         foreign->activated(foreign->arg, visitor, HM_REGISTRATION_SILENT);
 }
@@ -136,8 +137,15 @@ static void on_lifetime(void *arg)
     struct hm_visitor *visitor = arg;
     struct hm_foreign *foreign = visitor->owner->arg;
     bool is_ahead = visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING;
+    if (is_ahead && visitor->delivery != NULL) /* its handover has the same lifetime, and ends it */
+        return;
     if (is_ahead && !visitor->awaits_sign) {
         hm_foreign_withdraw(foreign, visitor, "staged lifetime over");
+        return;
+    }
+    if (visitor->state == HM_VISITOR_LEAVING && visitor->redirected_ms != 0) { /* its home has yet to learn */
+        visitor->redirected_ms = 0;
+        hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, REDIRECT_MS);
         return;
     }
     hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "registration lifetime over");
@@ -296,15 +304,18 @@ static void forget_later(struct hm_foreign *foreign, struct hm_visitor *visitor)
         return;
     }
     visitor->registration.open = false;
+    hm_timer_cancel(&foreign->env->wheel, &visitor->registration.timer);
     hm_timer_cancel(&foreign->env->wheel, &visitor->renewal);
     hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, REDIRECT_MS);
 }
 
-void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, bool deregister,
-                     const char *reason)
+void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, uint64_t handover_id,
+                     uint32_t epoch, bool deregister, const char *reason)
 {
     hm_visitor_apply(visitor, HM_VISITOR_LEAVE, reason);
-    give_up_activation(foreign, visitor);
+    give_up_activation(foreign, visitor); /* of the handover that brought it */
+    visitor->handover_id = handover_id;
+    visitor->epoch = epoch;
     hm_timer_cancel(&foreign->env->wheel, &visitor->lifetime);
     hm_timer_cancel(&foreign->env->wheel, &visitor->renewal);
     hm_arp_updates_stop(foreign->updates, visitor->node.home_addr, &visitor->node.mac);
@@ -328,8 +339,8 @@ int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
     struct hm_visitor *visitor =
         hm_visitor_by_home(&foreign->visitors, peer->config->addr, revocation->home_addr);
     bool is_sought = visitor != NULL && visitor->state == HM_VISITOR_EXPECTED && visitor->awaits_sign;
-    if (is_sought && !visitor->is_revocable && is_timely(foreign, peer, revocation->id)) {
-        hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "it is not here any more, says its home agent");
+    if (is_sought && is_timely(foreign, peer, revocation->id)) { /* restored, and it was elsewhere already */
+        hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "revoked by its home agent");
         forget(foreign, visitor);
         return HM_OK;
     }

@@ -63,9 +63,10 @@ void hm_foreign_landed(struct hm_foreign *foreign, struct hm_visitor *visitor, c
 /* An expected visitor will not come: its home agent is told, then it is forgotten. */
 void hm_foreign_withdraw(struct hm_foreign *foreign, struct hm_visitor *visitor, const char *reason);
 
-/* A visitor has landed elsewhere. deregister: nobody else tells its home agent (it went home). */
-void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, bool deregister,
-                     const char *reason);
+/* A visitor has landed elsewhere, by this handover. deregister: nobody else tells its home agent (it went
+ * home). */
+void hm_foreign_left(struct hm_foreign *foreign, struct hm_visitor *visitor, uint64_t handover_id,
+                     uint32_t epoch, bool deregister, const char *reason);
 
 /* The home agent has ended the visitor's registration (RFC 3543 section 4.2.2.2): it is gone at once. HM_OK,
  * also when there is none; HM_ERR_REPLAY when its registration is newer. */

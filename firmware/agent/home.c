@@ -16,6 +16,9 @@
 #define REMEMBER_MS 60000
 #define UNDER_WAY_MS 3000 /* what a node has sent from its old place has come by then */
 
+/* How much longer a diversion or an announced return lasts than its handover, which is to end it. */
+#define STRAY_MS 2000
+
 static void on_lifetime(void *arg, struct hm_binding *binding);
 static void on_staged(void *arg, struct hm_binding *binding);
 
@@ -68,6 +71,11 @@ static void revoke(struct hm_home *home, const struct hm_binding *binding)
 
 static void unstage(struct hm_home *home, struct hm_binding *binding, const char *reason)
 {
+    if (binding->state == HM_BINDING_DIVERTED && binding->delivery != NULL && binding->care_of_addr == 0) {
+        /* It was stopped here: agent/rollback decides, once it is seen or was not seen for long. */
+        hm_binding_set_staged(binding, 0, 0, 0);
+        return;
+    }
     if (binding->state == HM_BINDING_DIVERTED) {
         hm_home_stay(home, binding, reason);
         return;
@@ -134,7 +142,8 @@ static void apply_stage(struct hm_home *home, struct hm_binding *binding,
 {
     hm_binding_set_staged(binding, request->care_of_addr, request->ext.handover_id, request->ext.epoch);
     hm_binding_apply(binding, HM_BINDING_STAGE, "registration on hold");
-    hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)request->lifetime_s * 1000);
+    if (binding->state != HM_BINDING_DIVERTED)
+        hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)request->lifetime_s * 1000);
     if (binding->state == HM_BINDING_STAGED)
         hm_timer_cancel(&home->env->wheel, &binding->lifetime);
 }
@@ -302,6 +311,14 @@ static enum hm_reply_code handle(struct hm_home *home, const struct hm_datagram 
     return apply(home, proof->peer, binding, request);
 }
 
+/* What is diverted waits at one place, and the next cannot be prepared before the landing there is
+ * registered: the request will be repeated. */
+static bool is_early(const struct hm_registration_request *request, const struct hm_binding *binding)
+{
+    return binding != NULL && request->ext.has_hold && request->lifetime_s != 0 &&
+           hm_binding_is_under_way(binding, request->ext.handover_id);
+}
+
 void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram)
 {
     struct hm_registration_request request;
@@ -319,6 +336,10 @@ void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram)
         reply.code = HM_CODE_HA_IDENTIFICATION;
         reply.identification =
             hm_home_clock_to_tell(home, &proof, binding) | (uint32_t)request.identification;
+    }
+    if (reply.code == HM_CODE_ACCEPTED && is_early(&request, binding)) {
+        hm_env_drop(home->env, HM_DROP_MIP_EARLY, "request of %s", hm_home_asker(&proof));
+        return;
     }
     if (reply.code == HM_CODE_ACCEPTED)
         reply.code = handle(home, datagram, &proof, binding, &request);
@@ -371,6 +392,9 @@ int hm_home_divert(struct hm_home *home, const struct hm_control_node *node, uin
     if (binding->state == HM_BINDING_DIVERTED)
         return HM_OK;
     hm_binding_apply(binding, HM_BINDING_DIVERT, "stopped");
+    /* The two agents of the handover end it; this is for when neither is left. */
+    hm_timer_arm(&home->env->wheel, &binding->staged,
+                 (uint64_t)home->env->config->staged_lifetime_s * 1000 + STRAY_MS);
     hm_arp_updates_stop(home->updates, binding->home_addr, &binding->mac);
     if (!was_absent) {
         hm_timer_cancel(&home->env->wheel, &binding->lifetime);
@@ -407,7 +431,7 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
     hm_binding_set_staged(binding, home->env->agent_addr, handover_id, epoch);
     hm_binding_apply(binding, HM_BINDING_STAGE, "return announced");
     hm_takeover_settle(&binding->takeover);
-    hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)lifetime_s * 1000);
+    hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)lifetime_s * 1000 + STRAY_MS);
     return HM_OK;
 }
 

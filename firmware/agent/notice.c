@@ -315,8 +315,7 @@ static void handle_landed(struct hm_agent *agent, struct hm_control_request *req
 static void cancel_at_destination(struct hm_agent *agent, struct hm_control_request *request,
                                   struct hm_handover *handover)
 {
-    hm_destination_cancel(agent, handover, "cancelled");
-    hm_destination_abort_source(agent, handover);
+    hm_destination_call_off(agent, handover, "cancelled");
     answer_state(agent, request, handover, HM_CONTROL_OK, "cancelled");
 }
 
@@ -409,12 +408,13 @@ static void handle_abort(struct hm_agent *agent, struct hm_control_request *requ
     uint64_t id = request->message.handover_id;
     uint32_t peer_addr = request->peer->config->addr;
     struct hm_handover *handover = hm_handover_lookup(&agent->handovers, id, HM_ROLE_DESTINATION);
-    if (handover != NULL && handover->other == peer_addr)
+    if (handover != NULL && handover->other == peer_addr) {
+        handover->is_stopped |= request->message.has_stop_notice; /* STOP may be lost: things are under way */
         hm_destination_cancel(agent, handover, "cancelled by the source");
-    else if ((handover = hm_handover_lookup(&agent->handovers, id, HM_ROLE_SOURCE)) != NULL &&
-             handover->other == peer_addr)
+    } else if ((handover = hm_handover_lookup(&agent->handovers, id, HM_ROLE_SOURCE)) != NULL &&
+               handover->other == peer_addr) {
         hm_source_undo(agent, handover, "cancelled at the destination");
-    else {
+    } else {
         refuse(agent, request, HM_CONTROL_OK, "nothing is known of it");
         return;
     }

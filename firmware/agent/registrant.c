@@ -91,6 +91,16 @@ static void finish(struct hm_registrant *registrant, struct hm_visitor *visitor,
     registrant->done(registrant->arg, visitor, visitor->registration.purpose, code, lifetime_s);
 }
 
+/* Doubles, and is always short beside the staged lifetime, after which a home agent gives a diversion up. */
+static uint64_t repeat_ms(const struct hm_registrant *registrant, unsigned attempts)
+{
+    uint64_t repeat = (uint64_t)FIRST_REPEAT_MS << (attempts - 1);
+    uint64_t limit = (uint64_t)registrant->env->config->staged_lifetime_s * 1000 / 4;
+    if (limit < FIRST_REPEAT_MS)
+        limit = FIRST_REPEAT_MS;
+    return repeat < limit ? repeat : limit;
+}
+
 static void on_timer(void *arg)
 {
     struct hm_visitor *visitor = arg;
@@ -98,11 +108,11 @@ static void on_timer(void *arg)
     struct hm_registrant *registrant = state->registrant;
     struct hm_peer *peer = hm_security_peer_by_addr(registrant->security, visitor->node.home_agent);
     if (peer == NULL || state->attempts >= MAX_ATTEMPTS[state->purpose]) {
-        finish(registrant, visitor, HM_REGISTRATION_SILENT, 0);
+        finish(registrant, visitor, state->refusal != 0 ? state->refusal : HM_REGISTRATION_SILENT, 0);
         return;
     }
     transmit(registrant, visitor, peer);
-    hm_timer_arm(&registrant->env->wheel, &state->timer, (uint64_t)FIRST_REPEAT_MS << (state->attempts - 1));
+    hm_timer_arm(&registrant->env->wheel, &state->timer, repeat_ms(registrant, state->attempts));
 }
 
 void hm_registrant_start(struct hm_registrant *registrant, struct hm_visitor *visitor,
@@ -176,6 +186,9 @@ void hm_registrant_receive(struct hm_registrant *registrant, const struct hm_dat
     note_revocation(visitor, &reply);
     if (reply.code == HM_CODE_HA_IDENTIFICATION && !visitor->registration.resynced)
         resynchronise(registrant, visitor, peer, reply.identification);
+    else if (reply.code ==
+             HM_CODE_HA_IDENTIFICATION) /* the answer to a copy, perhaps: the next repetition tells */
+        visitor->registration.refusal = reply.code;
     else
         finish(registrant, visitor, reply.code, reply.lifetime_s);
 }

@@ -96,18 +96,26 @@ static void add_neighbours(struct hm_agent *agent, const struct hm_binding *bind
     }
 }
 
+/* It has stopped elsewhere, and may have landed at this agent. */
+static bool is_diverted_to(const struct hm_binding *binding, uint32_t care_of_addr)
+{
+    return binding->state == HM_BINDING_DIVERTED && binding->staged_care_of_addr == care_of_addr;
+}
+
 static void restore(struct hm_agent *agent, struct hm_binding *binding, struct hm_peer *peer)
 {
     struct hm_resolved resolved = {.verdict = HM_RESOLVE_HERE};
+    bool is_staged = is_diverted_to(binding, peer->config->addr);
     uint64_t now_ms = hm_env_ms(agent->env);
-    uint64_t left_ms = binding->lifetime.due_ms > now_ms ? binding->lifetime.due_ms - now_ms : 0;
+    uint64_t due_ms = is_staged ? binding->staged.due_ms : binding->lifetime.due_ms;
     hm_resolve_home_node(agent, binding->home_addr, &binding->mac, &resolved);
-    struct hm_control_message message = {.op = HM_OP_RESTORE,
-                                         .handover_id = binding->handover_id,
-                                         .epoch = binding->epoch,
-                                         .lifetime_s = (uint32_t)(left_ms / 1000) + 1,
-                                         .nodes = {resolved.nodes[0]},
-                                         .node_count = 1};
+    struct hm_control_message message = {
+        .op = HM_OP_RESTORE,
+        .handover_id = is_staged ? binding->staged_handover_id : binding->handover_id,
+        .epoch = is_staged ? binding->staged_epoch : binding->epoch,
+        .lifetime_s = (uint32_t)(due_ms > now_ms ? (due_ms - now_ms) / 1000 : 0) + 1,
+        .nodes = {resolved.nodes[0]},
+        .node_count = 1};
     snprintf(message.vm, sizeof(message.vm), "%s", binding->vm);
     add_neighbours(agent, binding, &message);
     agent->restores++;
@@ -122,11 +130,11 @@ static void restore_some(struct hm_agent *agent)
     for (; at != NULL && agent->restores < MAX_RESTORES;
          at = hm_table_walk(&agent->home.bindings.by_addr, &bucket, at)) {
         struct hm_binding *binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
-        struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, binding->care_of_addr);
-        if (!binding->is_to_restore)
-            continue;
-        binding->is_to_restore = false;
-        if (hm_binding_is_absent(binding) && peer != NULL)
+        uint32_t place = binding->restore_at;
+        struct hm_peer *peer = place == 0 ? NULL : hm_security_peer_by_addr(&agent->security, place);
+        binding->restore_at = 0;
+        bool is_there = binding->care_of_addr == place || is_diverted_to(binding, place);
+        if (hm_binding_is_absent(binding) && peer != NULL && is_there)
             restore(agent, binding, peer);
     }
 }
@@ -137,8 +145,8 @@ static void restore_nodes_at(struct hm_agent *agent, uint32_t care_of_addr)
     struct hm_table_node *at = hm_table_walk(&agent->home.bindings.by_addr, &bucket, NULL);
     for (; at != NULL; at = hm_table_walk(&agent->home.bindings.by_addr, &bucket, at)) {
         struct hm_binding *binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
-        if (hm_binding_is_absent(binding) && binding->care_of_addr == care_of_addr)
-            binding->is_to_restore = true;
+        if (binding->care_of_addr == care_of_addr || is_diverted_to(binding, care_of_addr))
+            binding->restore_at = care_of_addr;
     }
     restore_some(agent);
 }

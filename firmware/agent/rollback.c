@@ -2,12 +2,13 @@
 /* The rollback of a stop.
  *
  * Frames in the VM's TAP at the source are read when it resumes; so what was salvaged is dropped, and only
- * what went to the destination comes back. There it waits once more: for the destination's end marker, and,
- * on the VM's home LAN, for a frame of it, because the bridges have learnt its MAC at this agent's port and a
- * resumed VM announces nothing. */
+ * what went to the destination comes back. There it waits once more: for the destination's end marker, and
+ * for a frame of the VM. On its home LAN the bridges have learnt its MAC at this agent's port, and a resumed
+ * VM announces nothing; anywhere it may have landed at the destination after all, which says so later. */
 #include "firmware/agent/rollback.h"
 
 #include "firmware/agent/call.h"
+#include "firmware/agent/waiting.h"
 
 #define TELL_MS 10000
 
@@ -49,7 +50,7 @@ static void keep_node(struct hm_agent *agent, struct hm_handover *handover,
     struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
     struct hm_visitor *visitor = visitor_of(agent, node);
     if (belongs_here(agent, node)) {
-        if (binding != NULL && binding->state == HM_BINDING_DIVERTED && binding->care_of_addr == 0)
+        if (binding != NULL && binding->care_of_addr == 0)
             binding->delivery = handover->delivery;
     } else if (visitor != NULL && visitor->state == HM_VISITOR_STOPPED) {
         hm_visitor_apply(visitor, HM_VISITOR_RESUME, handover->reason);
@@ -76,8 +77,6 @@ static struct hm_delivery *delivery_here(struct hm_agent *agent, struct hm_hando
 void hm_rollback_begin(struct hm_agent *agent, struct hm_handover *handover)
 {
     bool is_home = belongs_here(agent, &handover->nodes[0]);
-    /* A destination that is the home agent sends everything by one way, in order. */
-    bool has_old_path = handover->is_staged && handover->nodes[0].home_agent != handover->other;
     handover->is_returning = true;
     handover->is_seen = false;
     handover->delivery = delivery_here(agent, handover);
@@ -87,13 +86,23 @@ void hm_rollback_begin(struct hm_agent *agent, struct hm_handover *handover)
         tell_home(agent, handover);
     if (handover->delivery != NULL) {
         handover->delivery->is_closed[HM_WAY_SALVAGE] = true;
-        handover->delivery->is_closed[HM_WAY_OLD] = !has_old_path;
+        handover->delivery->is_closed[HM_WAY_OLD] = !handover->is_staged;
         hm_delivery_be_patient(handover->delivery);
     }
-    if (is_home)
-        hm_call_start(agent, handover);
-    else if (handover->delivery != NULL)
-        hm_delivery_drain(handover->delivery);
+    hm_call_start(agent, handover);
+}
+
+/* The node is at home, as far as anybody knows. */
+static void stay(struct hm_agent *agent, const struct hm_handover *handover, const char *reason)
+{
+    for (unsigned i = 0; i < handover->node_count; i++) {
+        struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, handover->nodes[i].home_addr);
+        if (binding == NULL || binding->care_of_addr != 0)
+            continue;
+        binding->delivery = NULL;
+        if (binding->state == HM_BINDING_DIVERTED)
+            hm_home_stay(&agent->home, binding, reason);
+    }
 }
 
 void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover)
@@ -102,15 +111,18 @@ void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover)
         return;
     handover->is_seen = true;
     hm_call_stop(agent, handover);
-    for (unsigned i = 0; i < handover->node_count; i++) {
-        struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, handover->nodes[i].home_addr);
-        if (binding == NULL || binding->state != HM_BINDING_DIVERTED || binding->care_of_addr != 0)
-            continue;
-        binding->delivery = NULL;
-        hm_home_stay(&agent->home, binding, "seen at home");
-    }
+    stay(agent, handover, "seen at home");
     if (handover->delivery != NULL)
         hm_delivery_drain(handover->delivery);
+}
+
+void hm_rollback_unseen(struct hm_agent *agent, struct hm_handover *handover)
+{
+    if (!handover->is_returning || handover->role != HM_ROLE_SOURCE)
+        return;
+    stay(agent, handover, "not seen for long");
+    hm_waiting_end(agent, handover);
+    hm_handover_log(handover);
 }
 
 /* --- the destination ---------------------------------------------------------------------------------- */
@@ -131,6 +143,13 @@ void hm_rollback_return(struct hm_agent *agent, struct hm_handover *handover, bo
     delivery->needs_end = true;
     delivery->is_closed[HM_WAY_NEW] = is_ended;
     delivery->is_closed[HM_WAY_SALVAGE] = delivery->is_closed[HM_WAY_OLD] = true;
-    hm_delivery_be_patient(delivery);
-    hm_delivery_drain(delivery);
+}
+
+void hm_rollback_release(struct hm_agent *agent, struct hm_handover *handover)
+{
+    (void)agent;
+    if (!handover->is_returning || handover->delivery == NULL)
+        return;
+    hm_delivery_be_patient(handover->delivery);
+    hm_delivery_drain(handover->delivery);
 }

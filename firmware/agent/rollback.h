@@ -10,8 +10,12 @@
 void hm_rollback_begin(struct hm_agent *agent, struct hm_handover *handover);
 /* A frame of the VM was seen at the source. */
 void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover);
+/* It was asked for, and said nothing: what waits is dropped. */
+void hm_rollback_unseen(struct hm_agent *agent, struct hm_handover *handover);
 
-/* At the destination: what waits goes back to the source. is_ended: nothing more can come for it. */
+/* At the destination: what waits is to go back to the source. is_ended: nothing more can come for it. */
 void hm_rollback_return(struct hm_agent *agent, struct hm_handover *handover, bool is_ended);
+/* The source knows, and takes it: it goes. */
+void hm_rollback_release(struct hm_agent *agent, struct hm_handover *handover);
 
 #endif

@@ -13,6 +13,7 @@
 #include "firmware/agent/stop.h"
 
 #define ABORT_WAIT_MS 3000
+#define GRACE_MS 1000
 
 /* What an answer of the destination needs to find its way back. Handover records may be reused meanwhile,
  * so they are named by id. */
@@ -49,6 +50,11 @@ struct hm_control_request *hm_source_give_pending(void *pending, struct hm_agent
     struct pending copy = give_pending(pending);
     *agent = copy.agent;
     return copy.request;
+}
+
+uint64_t hm_source_pending_id(const void *pending)
+{
+    return ((const struct pending *)pending)->handover_id;
 }
 
 size_t hm_source_pending_len(void)
@@ -153,8 +159,10 @@ static void on_aborted(void *arg, const struct hm_control_message *message)
 static void abort_destination(struct hm_agent *agent, const struct hm_handover *handover,
                               struct hm_control_request *request, const char *reason)
 {
-    struct hm_control_message message = {
-        .op = HM_OP_ABORT, .handover_id = handover->id, .epoch = handover->epoch};
+    struct hm_control_message message = {.op = HM_OP_ABORT,
+                                         .handover_id = handover->id,
+                                         .epoch = handover->epoch,
+                                         .has_stop_notice = handover->is_returning};
     struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
     struct pending *pending = peer == NULL ? NULL : take_pending(agent, handover->id, request);
     snprintf(message.text, sizeof(message.text), "%s", reason);
@@ -179,14 +187,20 @@ static void answer_overtaken(struct hm_agent *agent, const struct hm_handover *h
         abort_destination(agent, handover, NULL, handover->reason);
 }
 
+/* A little longer than the destination's: that knows whether the VM was seen there. */
+static void arm_lifetime(struct hm_agent *agent, struct hm_handover *handover)
+{
+    hm_timer_arm(&agent->env->wheel, &handover->lifetime,
+                 (uint64_t)agent->env->config->staged_lifetime_s * 1000 + GRACE_MS);
+}
+
 /* The destination is ready; the VM may have been stopped before it was. */
 static void go_on(struct hm_agent *agent, struct hm_handover *handover)
 {
     handover->is_staged = true;
     hm_handover_apply(handover, HM_HANDOVER_STAGED, "the destination is ready");
     hm_handover_stamp(handover, HM_STEP_STAGED);
-    hm_timer_arm(&agent->env->wheel, &handover->lifetime,
-                 (uint64_t)agent->env->config->staged_lifetime_s * 1000);
+    arm_lifetime(agent, handover);
     if (handover->is_stopped)
         hm_stop_divert(agent, handover);
 }
@@ -264,7 +278,9 @@ static void on_prepared_again(void *arg, const struct hm_control_message *messag
     if (message != NULL && message->code != HM_CONTROL_OK && handover != NULL &&
         hm_handover_is_ahead(handover))
         hm_source_cancel(pending.agent, handover, NULL, message->text);
-    else if (message != NULL && handover != NULL && handover->state == HM_HANDOVER_STOPPED)
+    else if (message != NULL && handover != NULL && hm_handover_is_ahead(handover))
+        arm_lifetime(pending.agent, handover);
+    if (message != NULL && handover != NULL && handover->state == HM_HANDOVER_STOPPED)
         hm_stop_divert(pending.agent, handover); /* it has forgotten that as well */
 }
 
@@ -287,6 +303,13 @@ static void prepare_again(struct hm_agent *agent, const struct hm_handover *hand
     hm_control_call(&agent->calls, peer, &message, agent->env->config->wait_ms, on_prepared_again, pending);
 }
 
+/* A node of this home has landed by this handover, though nobody has said so yet. */
+static bool is_registered(const struct hm_agent *agent, const struct hm_handover *handover)
+{
+    const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, handover->nodes[0].home_addr);
+    return binding != NULL && binding->handover_id == handover->id;
+}
+
 void hm_source_repeat(struct hm_agent *agent, uint32_t destination)
 {
     struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, destination);
@@ -296,7 +319,7 @@ void hm_source_repeat(struct hm_agent *agent, uint32_t destination)
             hm_stop_divert(agent, at);
     for (struct hm_handover *at = agent->handovers.newest; at != NULL && peer != NULL; at = at->older)
         if (at->role == HM_ROLE_SOURCE && at->is_staged && hm_handover_is_ahead(at) &&
-            at->other == destination)
+            at->other == destination && !is_registered(agent, at))
             prepare_again(agent, at, peer);
 }
 
@@ -310,9 +333,20 @@ static void let_go(struct hm_agent *agent, const struct hm_handover *handover,
     if (visitor == NULL || visitor->state == HM_VISITOR_LEAVING ||
         (int32_t)(visitor->epoch - handover->epoch) > 0)
         return;
-    visitor->handover_id = handover->id;
-    visitor->epoch = handover->epoch;
-    hm_foreign_left(&agent->foreign, visitor, node->home_agent == handover->other, "landed elsewhere");
+    hm_foreign_left(&agent->foreign, visitor, handover->id, handover->epoch,
+                    node->home_agent == handover->other, "landed elsewhere");
+}
+
+/* What waits here, for the destination to be ready or for the VM to go on here, goes after it. */
+static void send_after(struct hm_agent *agent, struct hm_handover *handover)
+{
+    if (!handover->is_stopped || (handover->is_staged && !handover->is_returning))
+        return;
+    handover->is_staged = true;
+    handover->is_returning = false;
+    if (handover->delivery != NULL)
+        hm_delivery_hold(handover->delivery);
+    hm_stop_divert(agent, handover);
 }
 
 void hm_source_arrived(struct hm_agent *agent, struct hm_control_request *request)
@@ -325,6 +359,7 @@ void hm_source_arrived(struct hm_agent *agent, struct hm_control_request *reques
     }
     if (handover != NULL && handover->state != HM_HANDOVER_DONE) {
         hm_handover_apply(handover, HM_HANDOVER_LAND, "the destination's word");
+        send_after(agent, handover);
         for (unsigned i = 0; i < handover->node_count; i++)
             let_go(agent, handover, &handover->nodes[i]);
         hm_handover_apply(handover, HM_HANDOVER_FINISH, "landed");

@@ -43,6 +43,9 @@ void *hm_source_take_pending(struct hm_agent *agent, uint64_t handover_id,
                              struct hm_control_request *request);
 struct hm_control_request *hm_source_give_pending(void *pending, struct hm_agent **agent);
 
+/* Of the handover that it was taken for. */
+uint64_t hm_source_pending_id(const void *pending);
+
 /* Size of one entry of agent->pendings. */
 size_t hm_source_pending_len(void);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "firmware/agent/call.h"
+#include "firmware/agent/waiting.h"
 #include "firmware/link/output.h"
 #include "firmware/wire/marker.h"
 
@@ -61,6 +62,16 @@ static void stop_node(struct hm_agent *agent, struct hm_handover *handover,
     }
 }
 
+/* It may have landed at the destination before that could stage it with us. */
+static void direct(struct hm_agent *agent, const struct hm_handover *handover,
+                   const struct hm_control_node *node)
+{
+    struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
+    if (belongs_here(agent, node) && binding != NULL && binding->state == HM_BINDING_DIVERTED &&
+        binding->staged_handover_id == 0)
+        hm_binding_set_staged(binding, handover->other, handover->id, handover->epoch);
+}
+
 static void on_told(void *arg, const struct hm_control_message *message)
 {
     struct hm_agent *agent = arg;
@@ -94,12 +105,25 @@ static void tell_destination(struct hm_agent *agent, const struct hm_handover *h
         hm_control_call(&agent->calls, peer, &message, TELL_MS, on_told, agent);
 }
 
-void hm_stop_divert(struct hm_agent *agent, struct hm_handover *handover)
+/* The VM has come back by a newer handover: an answer of this one is late. */
+static bool is_overtaken(const struct hm_agent *agent, const struct hm_handover *handover)
+{
+    const struct hm_control_node *node = &handover->nodes[0];
+    const struct hm_visitor *visitor = visitor_of(agent, node);
+    const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
+    if (visitor != NULL)
+        return (int32_t)(visitor->epoch - handover->epoch) > 0;
+    return binding != NULL && hm_binding_is_older(binding, handover->epoch);
+}
+
+/* Everything that comes for the VM from now on goes to the destination, and all agents know. */
+static void turn(struct hm_agent *agent, struct hm_handover *handover)
 {
     bool is_away = !belongs_here(agent, &handover->nodes[0]);
-    struct hm_delivery *delivery = handover->delivery;
     for (unsigned i = 0; i < handover->node_count; i++)
         stop_node(agent, handover, &handover->nodes[i]);
+    for (unsigned i = 0; i < handover->node_count; i++)
+        direct(agent, handover, &handover->nodes[i]);
     for (unsigned i = 0; i < handover->node_count; i++) {
         struct hm_visitor *visitor = visitor_of(agent, &handover->nodes[i]);
         if (visitor != NULL && visitor->state == HM_VISITOR_STOPPED)
@@ -107,8 +131,15 @@ void hm_stop_divert(struct hm_agent *agent, struct hm_handover *handover)
     }
     if (is_away)
         tell_home(agent, handover);
-    /* A home agent that is the destination gets everything by one way, in order. */
-    tell_destination(agent, handover, is_away && handover->nodes[0].home_agent != handover->other);
+    /* What the home agent has sent here until it hears of it goes on to the destination, itself perhaps. */
+    tell_destination(agent, handover, is_away);
+}
+
+void hm_stop_divert(struct hm_agent *agent, struct hm_handover *handover)
+{
+    struct hm_delivery *delivery = handover->delivery;
+    if (!is_overtaken(agent, handover))
+        turn(agent, handover);
     if (delivery == NULL)
         return;
     delivery->target = HM_TARGET_AGENT;
@@ -122,10 +153,12 @@ static void stop(struct hm_agent *agent, struct hm_handover *handover)
 {
     hm_handover_apply(handover, HM_HANDOVER_STOP, "told by the hypervisor");
     handover->is_stopped = true;
+    hm_waiting_inherit(agent, handover);
     if (handover->is_staged) {
         hm_stop_divert(agent, handover);
     } else {
-        handover->delivery = hm_delivery_add(&agent->deliveries, handover);
+        if (handover->delivery == NULL)
+            handover->delivery = hm_delivery_add(&agent->deliveries, handover);
         for (unsigned i = 0; i < handover->node_count; i++)
             stop_node(agent, handover, &handover->nodes[i]);
     }

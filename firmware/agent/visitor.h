@@ -47,6 +47,7 @@ struct hm_registration_state {
     struct hm_registrant *registrant;
     bool open;
     bool resynced;
+    unsigned refusal; /* code of the last answer that did not end it; 0: none came */
     enum hm_registration_purpose purpose;
     unsigned attempts;
     uint64_t identification;
@@ -70,6 +71,7 @@ struct hm_visitor {
     uint32_t registered_time; /* and this time of its clock (RFC 3543 section 3.2) */
     bool undelivered;         /* nothing was delivered yet since it landed */
     uint64_t next_handover_id;
+    uint64_t redirected_ms; /* when something was last sent after it; 0: nothing was */
     uint32_t next_addr; /* STOPPED, LEAVING: the agent where it is going, to which what still comes is sent;
                            0: none */
     struct hm_delivery

@@ -3,6 +3,7 @@
  */
 #include "firmware/agent/waiting.h"
 
+#include "firmware/agent/call.h"
 #include "firmware/agent/destination.h"
 #include "firmware/agent/end_marker.h"
 #include "firmware/agent/fetch.h"
@@ -56,6 +57,42 @@ void hm_waiting_end(struct hm_agent *agent, struct hm_handover *handover)
     hm_fetch_wake(agent, handover);
 }
 
+static bool is_of_node(const struct hm_handover *handover, const struct hm_control_node *node)
+{
+    for (unsigned i = 0; i < handover->node_count; i++)
+        if (handover->nodes[i].home_addr == node->home_addr &&
+            handover->nodes[i].home_agent == node->home_agent)
+            return true;
+    return false;
+}
+
+/* Nobody closes its ways any more: the VM goes on, and what comes late is sent after it as all the rest. */
+void hm_waiting_inherit(struct hm_agent *agent, struct hm_handover *handover)
+{
+    struct hm_delivery *delivery = agent->deliveries.first;
+    struct hm_handover *earlier = NULL;
+    for (; delivery != NULL && handover->delivery == NULL; delivery = delivery->next) {
+        if (delivery->target != HM_TARGET_VM)
+            continue;
+        earlier = delivery->of;
+        if (earlier != handover && !hm_handover_is_ahead(earlier) && is_of_node(earlier, &handover->nodes[0]))
+            handover->delivery = delivery;
+    }
+    if (handover->delivery == NULL)
+        return;
+    delivery = handover->delivery;
+    hm_call_stop(agent, earlier);
+    disconnect(agent, earlier);
+    earlier->delivery = NULL;
+    hm_fetch_wake(agent, earlier);
+    delivery->of = handover;
+    hm_delivery_hold(delivery);
+    hm_delivery_end_fetching(delivery);
+    delivery->needs_end = false;
+    hm_delivery_close(delivery, HM_WAY_SALVAGE);
+    hm_delivery_close(delivery, HM_WAY_OLD);
+}
+
 static void end_upward(struct hm_delivery *delivery)
 {
     struct hm_binding *binding = delivery->of;
@@ -76,8 +113,7 @@ void hm_waiting_done(void *arg, struct hm_delivery *delivery)
         hm_end_marker_send(agent, handover->other, handover->id, handover->epoch);
         hm_destination_undo(agent, handover);
     }
-    if (handover->role == HM_ROLE_SOURCE && !handover->is_returning && handover->is_old_path_over &&
-        handover->nodes[0].home_agent != handover->other)
+    if (handover->role == HM_ROLE_SOURCE && !handover->is_returning && handover->is_old_path_over)
         hm_end_marker_send(agent, handover->other, handover->id, handover->epoch);
     hm_handover_log(handover);
 }

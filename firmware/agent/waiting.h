@@ -13,6 +13,10 @@ void hm_waiting_connect(struct hm_agent *agent, struct hm_handover *handover);
 /* There is nothing to wait for any more: what still waits is dropped and counted, packets go straight on. */
 void hm_waiting_end(struct hm_agent *agent, struct hm_handover *handover);
 
+/* What still waits here for the VM since an earlier handover brought it is this handover's from now on, and
+ * holds. */
+void hm_waiting_inherit(struct hm_agent *agent, struct hm_handover *handover);
+
 /* For agent->deliveries. */
 void hm_waiting_done(void *arg, struct hm_delivery *delivery);
 void hm_waiting_changed(void *arg, struct hm_delivery *delivery);

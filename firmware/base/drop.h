@@ -41,6 +41,7 @@
     X(MIP_NO_SA, "mip-no-sa", "registration message without a security association for it")           \
     X(MIP_AUTH, "mip-auth", "registration message with a wrong authenticator")                        \
     X(MIP_REPLAY, "mip-replay", "registration message with an identification that is not acceptable") \
+    X(MIP_EARLY, "mip-early", "registration on hold before the last move was over; it is repeated")   \
     X(MIP_UNEXPECTED, "mip-unexpected", "registration reply that answers no request")                 \
     X(MIP_ROLE, "mip-role", "revocation in a role that its sender does not have")                     \
     X(CONTROL_MALFORMED, "control-malformed", "control message with wrong length or field")           \

@@ -72,10 +72,14 @@ void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame);
  * handover. */
 struct hm_delivery *hm_path_old_way(const struct hm_path *path, uint32_t from_addr, uint32_t addr);
 /* waiting: frame->data is a packet out of a tunnel, whose TTL is lowered here. */
+/* Is a packet for this address one that the other agent of a handover sends after a node, which has landed
+ * here or gone on here, though nothing waits for it any more? *visitor: the node, or NULL when this is its
+ * home. */
+bool hm_path_late(struct hm_path *path, uint32_t from_addr, uint32_t addr, struct hm_visitor **visitor);
 void hm_path_wait(struct hm_path *path, struct hm_delivery *delivery, enum hm_delivery_way way,
                   struct hm_frame *frame);
 /* waiting: the same, for a visitor that was stopped here: it is sent after it. */
-void hm_path_redirect(struct hm_path *path, const struct hm_visitor *visitor, struct hm_frame *frame);
+void hm_path_redirect(struct hm_path *path, struct hm_visitor *visitor, struct hm_frame *frame);
 /* waiting: a packet of a node of ours came from the place where it is going. False: it need not wait. */
 bool hm_path_wait_upward(struct hm_path *path, struct hm_binding *binding, uint32_t from_addr,
                          struct hm_frame *frame);

@@ -100,11 +100,15 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
     bool is_own = hm_env_is_own_addr(path->env, inner->src);
     struct hm_delivery *old =
         visitor == NULL && !is_reverse ? hm_path_old_way(path, outer->src, inner->dst) : NULL;
+    bool is_late =
+        visitor == NULL && !is_reverse && old == NULL && hm_path_late(path, outer->src, inner->dst, &visitor);
+    if (is_late)
+        is_present = visitor != NULL && visitor->state == HM_VISITOR_PRESENT;
     bool is_twin = is_own && is_present && hm_foreign_is_shielded(&agent->foreign, visitor);
     if ((is_own && !is_twin) ||
         (inner->protocol == HM_IP_PROTO_IPIP && hm_env_is_own_addr(path->env, inner->dst))) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "by %s", hm_ip_text(outer->src, text));
-    } else if (visitor == NULL && !is_reverse && old == NULL) {
+    } else if (visitor == NULL && !is_reverse && old == NULL && !is_late) {
         refuse(path, outer, inner, binding);
     } else if (!is_twin && !hm_path_admit_addresses(path, inner)) {
         return;
@@ -119,6 +123,9 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
     } else if (is_reverse && !is_present && hm_path_wait_upward(path, binding, outer->src, frame)) {
         return;
     } else if (is_reverse && !is_present) { /* by a node of ours, perhaps to one that is expected here */
+        hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
+        hm_path_forward(path, frame);
+    } else if (visitor == NULL) { /* late, and it is at home */
         hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
         hm_path_forward(path, frame);
     } else if (!is_present) {

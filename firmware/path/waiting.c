@@ -4,6 +4,8 @@
 #include "firmware/link/output.h"
 #include "firmware/path/path.h"
 
+#define LATE_US 10000000u /* nobody sends a VM's packets after it for longer than that */
+
 /* --- in ----------------------------------------------------------------------------------------------- */
 
 struct hm_delivery *hm_path_old_way(const struct hm_path *path, uint32_t from_addr, uint32_t addr)
@@ -21,6 +23,32 @@ struct hm_delivery *hm_path_old_way(const struct hm_path *path, uint32_t from_ad
     return NULL;
 }
 
+/* When it became sure that the VM is here: it has landed, or goes on here after all; 0: neither. */
+static uint64_t came_us(const struct hm_handover *handover)
+{
+    if (handover->role == HM_ROLE_DESTINATION)
+        return handover->step_us[HM_STEP_LANDED];
+    return handover->is_returning ? handover->step_us[HM_STEP_ENDED] : 0;
+}
+
+bool hm_path_late(struct hm_path *path, uint32_t from_addr, uint32_t addr, struct hm_visitor **visitor)
+{
+    const struct hm_agent *agent = path->agent;
+    const struct hm_handover *at = agent->handovers.newest;
+    for (; at != NULL; at = at->older) {
+        uint64_t since_us = came_us(at);
+        if (at->other != from_addr || since_us == 0 || path->env->now.mono_us - since_us > LATE_US)
+            continue;
+        for (unsigned i = 0; i < at->node_count; i++) {
+            if (at->nodes[i].home_addr != addr)
+                continue;
+            *visitor = hm_visitor_by_home(&agent->foreign.visitors, at->nodes[i].home_agent, addr);
+            return *visitor != NULL || hm_env_is_own_addr(path->env, at->nodes[i].home_agent);
+        }
+    }
+    return false;
+}
+
 void hm_path_wait(struct hm_path *path, struct hm_delivery *delivery, enum hm_delivery_way way,
                   struct hm_frame *frame)
 {
@@ -29,7 +57,7 @@ void hm_path_wait(struct hm_path *path, struct hm_delivery *delivery, enum hm_de
         hm_delivery_put(delivery, way, frame);
 }
 
-void hm_path_redirect(struct hm_path *path, const struct hm_visitor *visitor, struct hm_frame *frame)
+void hm_path_redirect(struct hm_path *path, struct hm_visitor *visitor, struct hm_frame *frame)
 {
     struct hm_handover *handover =
         hm_handover_lookup(&path->agent->handovers, visitor->next_handover_id, HM_ROLE_SOURCE);
@@ -38,6 +66,7 @@ void hm_path_redirect(struct hm_path *path, const struct hm_visitor *visitor, st
         return;
     if (handover != NULL)
         handover->redirected++;
+    visitor->redirected_ms = hm_env_ms(path->env);
     hm_env_count(path->env, HM_COUNT_REDIRECTED);
     hm_path_encapsulate(path, visitor->next_addr, NULL, frame);
 }
@@ -121,6 +150,20 @@ static void send_up(struct hm_path *path, const struct hm_delivery *delivery, st
     }
 }
 
+/* What waits as a frame for the VM's TAP goes to another agent as the packet that it is. */
+static void send_after(struct hm_path *path, const struct hm_delivery *delivery, enum hm_delivery_way way,
+                       struct hm_frame *frame)
+{
+    struct hm_ethernet ethernet;
+    if (way == HM_WAY_SALVAGE) {
+        if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK ||
+            ethernet.type != HM_ETHERTYPE_IPV4)
+            return; /* ARP and the like concern the LAN that the VM has left */
+        hm_frame_pull(frame, HM_ETHERNET_LEN);
+    }
+    hm_path_encapsulate(path, delivery->remote_addr, NULL, frame);
+}
+
 void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way,
                           struct hm_frame *frame)
 {
@@ -134,7 +177,7 @@ void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_deliv
         send_here(path, delivery, way, frame);
         return;
     case HM_TARGET_AGENT:
-        hm_path_encapsulate(path, delivery->remote_addr, NULL, frame);
+        send_after(path, delivery, way, frame);
         return;
     case HM_TARGET_FORWARD:
         hm_path_forward(path, frame);

@@ -160,7 +160,8 @@ struct hm_control_message {
                          `limit`,     and what comes later the agent delivers itself */
     bool is_ready;    /* 22: no value. FETCH's answer: the ways that are to be waited for are closed, and all
                          that    waited ends at `limit`: once that is written, the VM may run */
-    bool has_stop_notice; /* 23: no value. IMMINENT, MOVE, PREPARE: STOPPED will come before the VM lands */
+    bool has_stop_notice; /* 23: no value. IMMINENT, MOVE, PREPARE: STOPPED will come before the VM lands;
+                             ABORT: it had come */
     bool has_old_path;    /* 24: no value. STOP: an end marker will close the way from S to D */
     enum hm_cut cut;      /* 25: 1 byte. SALVAGE that is last */
     uint32_t tap_dropped; /* 26: 4 bytes. SALVAGE that is last: frames that the VM's TAP had no room for */

@@ -168,6 +168,7 @@ static void on_fetched_before(struct hm_sim_migration *migration, const struct h
         return;
     }
     keep(migration, reply);
+    migration->acknowledged = migration->destination->request.confirmed;
     if (reply->is_ready && migration->written + migration->fetched_len >= reply->limit)
         enter(migration, HM_SIM_STEP_LANDING);
     else
@@ -182,6 +183,7 @@ static void on_fetched_after(struct hm_sim_migration *migration, const struct hm
     }
     bool was_all = migration->is_last;
     keep(migration, reply);
+    migration->acknowledged = migration->destination->request.confirmed;
     write_frames(migration);
     migration->is_last |= reply->is_last && migration->written >= reply->limit;
     if (was_all)
@@ -195,6 +197,8 @@ static void begin_landing(struct hm_sim_migration *migration)
     struct hm_control_message message = about(migration, HM_OP_LANDED);
     bool is_watched = migration->options.has_watch_there && !is_silent(migration);
 
+    if (!migration->was_salvaged)
+        migration->abandoned = migration->tap.waiting;
     hm_sim_guest_tap_drop(&migration->tap);
     hm_sim_host_move(migration->vm, migration->lan);
     message.handover_id = 0;
@@ -327,7 +331,10 @@ static void on_event(void *arg)
 
 static void on_salvaged(struct hm_sim_migration *migration, const struct hm_control_message *reply)
 {
-    if (reply->code != HM_CONTROL_OK || reply->offset >= migration->salvage_len)
+    bool is_over = reply->code != HM_CONTROL_OK || reply->offset >= migration->salvage_len;
+
+    migration->was_salvaged = is_over && reply->code == HM_CONTROL_OK;
+    if (is_over)
         enter(migration, HM_SIM_STEP_MOVING);
     else
         send_piece(migration, reply->offset);
@@ -349,6 +356,7 @@ static void on_answer(void *arg, struct hm_sim_hypervisor *hypervisor)
         return;
     case HM_SIM_STEP_STOPPING:
         migration->handover_id = reply->handover_id;
+        migration->was_told = is_fine;
         enter(migration, is_fine ? HM_SIM_STEP_SALVAGING : HM_SIM_STEP_MOVING);
         return;
     case HM_SIM_STEP_SALVAGING:

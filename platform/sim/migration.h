@@ -51,6 +51,10 @@ struct hm_sim_migration {
     struct hm_sim_event event; /* the next step, or the end of patience */
     uint64_t stopped_us;
     bool was_staged;
+    bool was_told;         /* the source has confirmed the stop */
+    bool was_salvaged;     /* the agents have taken the whole stream */
+    unsigned abandoned;    /* frames that its TAP held when it left, and that nobody had taken */
+    uint64_t acknowledged; /* of the stream of FETCH: the destination knows that it is written */
     bool has_failed;
     uint64_t handover_id;
     uint8_t *salvage; /* the stream */

@@ -186,6 +186,7 @@ static void build_site(struct hm_sim_world *world, unsigned number)
     site->agent.log_to_stderr = world->options.log_to_stderr;
     if (world->options.stores)
         hm_sim_agent_give_store(&site->agent);
+    site->agent.clock_offset_us = world->options.clock_us[number];
     fill_config(world, number);
     hm_sim_port_attach(&site->agent.links[0], &site->lan);
     if (world->options.gateways)
@@ -194,6 +195,7 @@ static void build_site(struct hm_sim_world *world, unsigned number)
     add_host(world, &site->machine, site->host_name, site->net + 21, &site->lan);
     hm_sim_hypervisor_init(&site->hypervisor, &site->machine, &site->agent, site->agent_addr,
                            HM_SIM_KEY_ID + number, &site->hypervisors[0].key);
+    site->hypervisor.clock_offset_us = world->options.clock_us[number];
 }
 
 /* The gate has its interface 0 in LAN "net"; 1.. in the sites' LANs, or 1 in LAN "wan". */
