@@ -133,6 +133,7 @@ static void assemble_mobility(const struct hm_document *document, struct hm_rout
     router->drain_per_s = handover->drain_per_s;
     router->marker_wait_ms = handover->marker_wait_ms;
     router->reorder_wait_ms = handover->reorder_wait_ms;
+    router->replay_window_ms = handover->replay_window_ms;
 }
 
 static void assemble_control(const struct hm_control_section *control, struct hm_config *config)

@@ -118,6 +118,10 @@ static const struct hm_key_spec HANDOVER_KEYS[] = {
      .help = "How long what waits for a VM that has landed waits for the marker that ends an older path."},
     {.key = "reorder_wait_ms", .type = HM_VALUE_NUMBER, AT(reorder_wait_ms), .min = 0, .max = 10000, .fallback = "250",
      .help = "How long the home agent holds a VM's first packets by its new path for the end of the old one."},
+    {.key = "replay_window_ms", .type = HM_VALUE_NUMBER, AT(replay_window_ms), .min = 0, .max = 10000, .fallback = "0",
+     .help = "For moves that nobody watches: what came for the VM in that time before its landing (or its stop, if that is "
+             "told) is delivered once more. Longer than the pause it loses nothing, and doubles what the VM had got; 0 "
+             "doubles nothing."},
 };
 #undef AT
 

@@ -85,6 +85,7 @@ struct hm_handover_section {
     uint32_t drain_per_s;
     uint32_t marker_wait_ms;
     uint32_t reorder_wait_ms;
+    uint32_t replay_window_ms;
 };
 
 struct hm_control_section {

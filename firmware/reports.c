@@ -192,6 +192,7 @@ static void write_packets(const struct hm_handover *handover, const struct hm_re
     sink->number(sink->ctx, "buffered", counts->waited[HM_WAY_OLD] + counts->waited[HM_WAY_NEW]);
     sink->number(sink->ctx, "by_old_path", counts->waited[HM_WAY_OLD]);
     sink->number(sink->ctx, "forwarded", handover->redirected);
+    sink->number(sink->ctx, "replayed", handover->replayed);
     sink->number(sink->ctx, "dropped", counts->dropped);
     sink->number(sink->ctx, "overtaken", counts->overtaken);
     sink->number(sink->ctx, "tap_dropped", handover->tap_dropped);

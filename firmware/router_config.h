@@ -118,9 +118,11 @@ struct hm_router_config {
     size_t buffers_len;   /* and for all together */
     unsigned drain_burst; /* packets that are delivered at once after a landing; then */
     unsigned drain_per_s;
-    uint32_t marker_wait_ms;  /* how long an end marker is waited for once the VM has landed */
-    uint32_t reorder_wait_ms; /* and how long a VM's packets by the new way wait for the old way's marker */
-    uint16_t tolerance_s;     /* of time stamps, RFC 5944 section 5.7.1 */
+    uint32_t marker_wait_ms;   /* how long an end marker is waited for once the VM has landed */
+    uint32_t reorder_wait_ms;  /* and how long a VM's packets by the new way wait for the old way's marker */
+    uint32_t replay_window_ms; /* what came within it is delivered once more when the stop is not known
+                                  exactly; 0: not */
+    uint16_t tolerance_s;      /* of time stamps, RFC 5944 section 5.7.1 */
 
     uint16_t control_port;
     bool control_listen; /* on the agent's own addresses */

@@ -324,6 +324,10 @@ static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
         hm_rollback_seen(agent, visitor->delivery->of);
         return;
     }
+    if (visitor->state == HM_VISITOR_STOPPED) {
+        hm_rollback_runs_again(agent, visitor->next_handover_id);
+        return;
+    }
     bool is_ahead = visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING;
     if (!is_ahead && visitor->delivery == NULL)
         return;
@@ -347,8 +351,11 @@ static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
         handover = hm_handover_lookup(&agent->handovers, binding->handover_id, HM_ROLE_DESTINATION);
     if (handover != NULL)
         hm_destination_seen(agent, handover);
-    else if (hm_binding_is_absent(binding))
+    else if (hm_binding_is_absent(binding)) {
         hm_home_seen_again(&agent->home, binding);
+        if (binding->state == HM_BINDING_DIVERTED && binding->care_of_addr == 0)
+            hm_rollback_runs_again(agent, binding->staged_handover_id);
+    }
 }
 
 void hm_agent_presence(struct hm_agent *agent, unsigned link, const struct hm_mac *mac)

@@ -159,6 +159,7 @@ void hm_binding_set_staged(struct hm_binding *binding, uint32_t care_of_addr, ui
     binding->staged_care_of_addr = care_of_addr;
     binding->staged_handover_id = handover_id;
     binding->staged_epoch = epoch;
+    binding->copies_to_staged = false;
     hm_stored_mark(&binding->stored);
 }
 

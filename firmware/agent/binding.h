@@ -62,6 +62,7 @@ struct hm_binding {
     uint32_t epoch;              /* of that handover */
     uint64_t staged_handover_id; /* that will take it to staged_care_of_addr; 0: none */
     uint32_t staged_epoch;
+    bool copies_to_staged;  /* the prepared place gets copies of what comes for it */
     uint16_t lifetime_s;    /* granted */
     uint32_t previous_addr; /* where it was before; what is under way from there is taken until */
     uint64_t previous_end_ms;

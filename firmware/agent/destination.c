@@ -11,6 +11,7 @@
 
 #include "firmware/agent/call.h"
 #include "firmware/agent/node.h"
+#include "firmware/agent/replay.h"
 #include "firmware/agent/rollback.h"
 #include "firmware/agent/source.h"
 #include "firmware/agent/waiting.h"
@@ -368,6 +369,7 @@ static void deliver(struct hm_agent *agent, struct hm_handover *handover)
         return;
     hm_delivery_send_up(delivery);
     if (!handover->is_stopped && !handover->has_stop_notice) { /* nobody will tell what came before */
+        hm_replay_deliver(agent, handover);
         hm_delivery_close(delivery, HM_WAY_SALVAGE);
         hm_delivery_close(delivery, HM_WAY_OLD);
     }

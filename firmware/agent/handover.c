@@ -227,8 +227,11 @@ static void stamp_state(struct hm_handover *handover)
     }
     if (!hm_handover_is_ahead(handover))
         hm_timer_cancel(&env->wheel, &handover->lifetime);
-    if (hm_handover_has_ended(handover))
-        hm_handover_stamp(handover, HM_STEP_ENDED);
+    if (!hm_handover_has_ended(handover))
+        return;
+    hm_handover_stamp(handover, HM_STEP_ENDED);
+    if (handover->recent.pool != NULL)
+        hm_buffer_clear(&handover->recent);
 }
 
 void hm_handover_apply(struct hm_handover *handover, enum hm_handover_event event, const char *reason)
@@ -253,12 +256,13 @@ void hm_handover_log(const struct hm_handover *handover)
     hm_env_log(
         handover->owner->env, HM_LOG_INFO,
         "handover %016llx %s (%s): %s after %llu ms from stop to landing; waited: %llu salvaged, %llu by the "
-        "old path, "
-        "%llu by the new; sent after it: %llu; dropped: %llu; markers missed: %u; cut: %s",
+        "old path, %llu by the new; sent after it: %llu; replayed: %llu; dropped: %llu; markers missed: %u; "
+        "cut: %s",
         (unsigned long long)handover->id, handover->vm, hm_handover_role_name(handover->role),
         hm_handover_state_name(handover->state),
         (unsigned long long)(has_pause ? (step_us[HM_STEP_LANDED] - step_us[HM_STEP_STOPPED]) / 1000 : 0),
         (unsigned long long)counts->waited[HM_WAY_SALVAGE], (unsigned long long)counts->waited[HM_WAY_OLD],
         (unsigned long long)counts->waited[HM_WAY_NEW], (unsigned long long)handover->redirected,
-        (unsigned long long)counts->dropped, counts->timeouts, hm_cut_name(handover->cut));
+        (unsigned long long)handover->replayed, (unsigned long long)counts->dropped, counts->timeouts,
+        hm_cut_name(handover->cut));
 }

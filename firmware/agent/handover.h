@@ -93,6 +93,8 @@ struct hm_handover {
     struct hm_timer call;             /* asks the VM for a sign of life */
     uint64_t call_end_ms;
     struct hm_delivery_counts counts; /* of its delivery, when that was done */
+    struct hm_buffer recent;          /* agent/replay's */
+    uint64_t replayed;                /* packets of it that were delivered, or sent after the VM */
     uint64_t redirected; /* source: packets that came for it after the stop, and were sent after it */
     uint64_t early_ms;
     uint64_t early; /* destination: frames of the VM before its stop */

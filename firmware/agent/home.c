@@ -141,6 +141,7 @@ static void apply_stage(struct hm_home *home, struct hm_binding *binding,
                         const struct hm_registration_request *request)
 {
     hm_binding_set_staged(binding, request->care_of_addr, request->ext.handover_id, request->ext.epoch);
+    binding->copies_to_staged = (request->flags & HM_RRQ_S) && hm_home_max_simultaneous(home) > 1;
     hm_binding_apply(binding, HM_BINDING_STAGE, "registration on hold");
     if (binding->state != HM_BINDING_DIVERTED)
         hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)request->lifetime_s * 1000);

@@ -34,6 +34,8 @@ static void on_renewal(void *arg)
         hm_presence_call(foreign, visitor);
     if (visitor->state != HM_VISITOR_PRESENT && !is_sought)
         return;
+    if (visitor->registration.open && visitor->registration.purpose == HM_REGISTRATION_ACTIVATE)
+        return; /* its outcome says when to renew */
     if (!is_sought && silent_ms <= FRESH_MS) {
         hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_RENEW,
                             foreign->env->config->lifetime_s);

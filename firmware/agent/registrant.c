@@ -63,7 +63,9 @@ static void transmit(struct hm_registrant *registrant, struct hm_visitor *visito
     state->identification = next_identification(registrant, peer);
     state->attempts++;
     bool ends = state->purpose == HM_REGISTRATION_UNSTAGE || state->purpose == HM_REGISTRATION_DEREGISTER;
-    struct hm_registration_request request = {.flags = HM_RRQ_T,
+    bool wants_copies = state->purpose == HM_REGISTRATION_STAGE && !visitor->has_stop_notice &&
+                        registrant->env->config->replay_window_ms > 0;
+    struct hm_registration_request request = {.flags = HM_RRQ_T | (wants_copies ? HM_RRQ_S : 0),
                                               .lifetime_s = ends ? 0 : visitor->lifetime_s,
                                               .home_addr = visitor->node.home_addr,
                                               .home_agent = visitor->node.home_agent,

@@ -50,7 +50,8 @@ static void register_again(struct hm_foreign *foreign, struct hm_visitor *visito
         hm_registrant_start(registrant, visitor, visitor->registration.purpose, visitor->lifetime_s);
     else if (visitor->state == HM_VISITOR_PRESENT)
         hm_presence_seek(foreign, visitor, in_ms);
-    else if (visitor->state == HM_VISITOR_EXPECTED && !visitor->awaits_sign)
+    else if ((visitor->state == HM_VISITOR_EXPECTED && !visitor->awaits_sign) ||
+             visitor->state == HM_VISITOR_BUFFERING)
         hm_registrant_start(registrant, visitor, HM_REGISTRATION_STAGE, (uint16_t)(left_ms / 1000 + 1));
 }
 

@@ -8,9 +8,12 @@
 #include "firmware/agent/rollback.h"
 
 #include "firmware/agent/call.h"
+#include "firmware/agent/presence.h"
+#include "firmware/agent/source.h"
 #include "firmware/agent/waiting.h"
 
 #define TELL_MS 10000
+#define STALE_US 1000000 /* what it had sent before its stop has come by then */
 
 static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
 {
@@ -54,6 +57,7 @@ static void keep_node(struct hm_agent *agent, struct hm_handover *handover,
             binding->delivery = handover->delivery;
     } else if (visitor != NULL && visitor->state == HM_VISITOR_STOPPED) {
         hm_visitor_apply(visitor, HM_VISITOR_RESUME, handover->reason);
+        hm_presence_seek(&agent->foreign, visitor, 0); /* its renewal may have fallen due meanwhile */
         visitor->delivery = handover->delivery;
         visitor->next_addr = 0;
     }
@@ -103,6 +107,14 @@ static void stay(struct hm_agent *agent, const struct hm_handover *handover, con
         if (binding->state == HM_BINDING_DIVERTED)
             hm_home_stay(&agent->home, binding, reason);
     }
+}
+
+void hm_rollback_runs_again(struct hm_agent *agent, uint64_t handover_id)
+{
+    struct hm_handover *handover = hm_handover_lookup(&agent->handovers, handover_id, HM_ROLE_SOURCE);
+    if (handover != NULL && handover->state == HM_HANDOVER_STOPPED &&
+        agent->env->now.mono_us - handover->step_us[HM_STEP_STOPPED] > STALE_US)
+        hm_source_cancel(agent, handover, NULL, "it runs here again");
 }
 
 void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover)

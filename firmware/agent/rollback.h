@@ -8,6 +8,9 @@
 
 /* At the source, once the handover was cancelled after its stop. */
 void hm_rollback_begin(struct hm_agent *agent, struct hm_handover *handover);
+/* A frame of a stopped VM was seen at the source. When it is none of those that it had sent before, it runs
+ * there again and nobody has said so: the handover is cancelled. */
+void hm_rollback_runs_again(struct hm_agent *agent, uint64_t handover_id);
 /* A frame of the VM was seen at the source. */
 void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover);
 /* It was asked for, and said nothing: what waits is dropped. */

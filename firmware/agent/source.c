@@ -198,6 +198,12 @@ static void arm_lifetime(struct hm_agent *agent, struct hm_handover *handover)
 static void go_on(struct hm_agent *agent, struct hm_handover *handover)
 {
     handover->is_staged = true;
+    for (unsigned i = 0; i < handover->node_count; i++) {
+        struct hm_visitor *visitor = hm_visitor_by_home(
+            &agent->foreign.visitors, handover->nodes[i].home_agent, handover->nodes[i].home_addr);
+        if (visitor != NULL)
+            visitor->next_handover_id = handover->id;
+    }
     hm_handover_apply(handover, HM_HANDOVER_STAGED, "the destination is ready");
     hm_handover_stamp(handover, HM_STEP_STAGED);
     arm_lifetime(agent, handover);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "firmware/agent/call.h"
+#include "firmware/agent/replay.h"
 #include "firmware/agent/waiting.h"
 #include "firmware/link/output.h"
 #include "firmware/wire/marker.h"
@@ -99,6 +100,7 @@ static void tell_destination(struct hm_agent *agent, const struct hm_handover *h
                                          .handover_id = handover->id,
                                          .epoch = handover->epoch,
                                          .has_salvage = handover->has_salvage,
+                                         .cut = handover->has_salvage ? HM_CUT_NONE : handover->cut,
                                          .has_old_path = has_old_path};
     struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, handover->other);
     if (peer != NULL)
@@ -149,11 +151,27 @@ void hm_stop_divert(struct hm_agent *agent, struct hm_handover *handover)
     hm_delivery_drain(delivery);
 }
 
+/* Nobody watches the VM's TAP: what was delivered last may not have been read. */
+static void estimate(struct hm_agent *agent, struct hm_handover *handover)
+{
+    if (handover->has_salvage || !hm_replay_is_on(agent->env)) {
+        hm_replay_forget(handover);
+        return;
+    }
+    if (handover->delivery == NULL)
+        handover->delivery = hm_delivery_add(&agent->deliveries, handover);
+    if (handover->delivery == NULL)
+        return;
+    hm_replay_deliver(agent, handover);
+    handover->cut = handover->replayed > 0 ? HM_CUT_ESTIMATED : HM_CUT_NONE;
+}
+
 static void stop(struct hm_agent *agent, struct hm_handover *handover)
 {
     hm_handover_apply(handover, HM_HANDOVER_STOP, "told by the hypervisor");
     handover->is_stopped = true;
     hm_waiting_inherit(agent, handover);
+    estimate(agent, handover);
     if (handover->is_staged) {
         hm_stop_divert(agent, handover);
     } else {
@@ -210,6 +228,10 @@ void hm_stop_told(struct hm_agent *agent, struct hm_control_request *request)
     }
     bool is_news = !handover->is_stopped;
     handover->is_stopped = true;
+    if (is_news) {
+        hm_replay_forget(handover); /* it had that at the source */
+        handover->cut = message->cut;
+    }
     if (is_news && handover->delivery != NULL && !message->has_salvage)
         hm_delivery_close(handover->delivery, HM_WAY_SALVAGE);
     if (is_news && handover->delivery != NULL && !message->has_old_path)

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "firmware/agent/replay.h"
+
 static void send_copy(struct hm_path *path, uint32_t care_of_addr, const struct hm_frame *frame)
 {
     struct hm_frame copy;
@@ -18,6 +20,25 @@ static void send_copy(struct hm_path *path, uint32_t care_of_addr, const struct 
     hm_path_encapsulate(path, care_of_addr, NULL, &copy);
 }
 
+void hm_path_copy_to_staged(struct hm_path *path, const struct hm_binding *binding,
+                            const struct hm_frame *frame)
+{
+    bool is_ahead = binding->state == HM_BINDING_STAGED || binding->state == HM_BINDING_SWITCHING;
+    if (!is_ahead)
+        return;
+    if (binding->copies_to_staged)
+        send_copy(path, binding->staged_care_of_addr, frame);
+    if (!hm_replay_is_on(path->env))
+        return;
+    struct hm_agent *agent = path->agent;
+    struct hm_handover *home =
+        hm_handover_lookup(&agent->handovers, binding->staged_handover_id, HM_ROLE_DESTINATION);
+    if (home != NULL && hm_replay_applies(path->env, home)) /* it comes home */
+        hm_replay_keep(agent, home, frame);
+    else if (binding->state == HM_BINDING_STAGED)
+        hm_replay_keep_delivered(agent, binding->staged_handover_id, frame);
+}
+
 void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, struct hm_frame *frame)
 {
     uint32_t target = hm_binding_target(binding);
@@ -26,6 +47,7 @@ void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, 
             hm_delivery_put(binding->delivery, HM_WAY_NEW, frame);
         return;
     }
+    hm_path_copy_to_staged(path, binding, frame);
     for (unsigned i = 0; binding->copy_count > 0 && i < HM_MAX_SIMULTANEOUS - 1; i++)
         if (binding->copies[i].addr != 0)
             send_copy(path, binding->copies[i].addr, frame);

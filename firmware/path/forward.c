@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Forward: an IP packet out of the tunnel, or of our own making, to where it belongs: a node that is away, a
  * visitor, ourselves, or a next hop. */
+#include "firmware/agent/replay.h"
 #include "firmware/link/output.h"
 #include "firmware/link/route.h"
 #include "firmware/path/path.h"
@@ -81,8 +82,11 @@ void hm_path_forward(struct hm_path *path, struct hm_frame *frame)
     const struct hm_binding *binding = hm_binding_lookup(&path->agent->home.bindings, ip.dst);
     if (binding != NULL && hm_binding_is_absent(binding))
         hm_path_to_care_of(path, binding, frame);
-    else
+    else {
+        if (binding != NULL)
+            hm_path_copy_to_staged(path, binding, frame);
         route_packet(path, ip.dst, frame);
+    }
 }
 
 static void send_to_visitor(struct hm_path *path, void *arg, struct hm_frame *frame)
@@ -90,6 +94,8 @@ static void send_to_visitor(struct hm_path *path, void *arg, struct hm_frame *fr
     struct hm_visitor *visitor = arg;
     hm_env_count(path->env, HM_COUNT_DELIVERED);
     visitor->delivered++;
+    if (visitor->next_handover_id != 0 && hm_replay_is_on(path->env))
+        hm_replay_keep_delivered(path->agent, visitor->next_handover_id, frame);
     hm_output_ethernet(path->env, visitor->link, &visitor->node.mac,
                        &path->env->config->links[visitor->link].mac, frame);
     if (visitor->undelivered)

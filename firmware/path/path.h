@@ -65,6 +65,9 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
 /* copies: frame->data is as for hm_path_encapsulate; it is sent to each care-of address of a node that is
  * away (RFC 5944 section 4.2.3). */
 void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, struct hm_frame *frame);
+/* copies: the same to a place that is only prepared, when it wants that. frame keeps its bytes. */
+void hm_path_copy_to_staged(struct hm_path *path, const struct hm_binding *binding,
+                            const struct hm_frame *frame);
 /* tunnel: frame->data is the outer header of a packet (protocol 4) for one of our addresses. */
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Waiting: packets of a VM that moves, into its delivery and out of it (agent/delivery). */
 #include "firmware/agent/waiting.h"
+#include "firmware/agent/replay.h"
 #include "firmware/link/output.h"
 #include "firmware/path/path.h"
 
@@ -53,7 +54,11 @@ void hm_path_wait(struct hm_path *path, struct hm_delivery *delivery, enum hm_de
                   struct hm_frame *frame)
 {
     hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
-    if (hm_path_lower_ttl(path, NULL, frame))
+    if (!hm_path_lower_ttl(path, NULL, frame))
+        return;
+    if (hm_replay_applies(path->env, delivery->of))
+        hm_replay_keep(path->agent, delivery->of, frame);
+    else
         hm_delivery_put(delivery, way, frame);
 }
 
