@@ -90,7 +90,8 @@ static void from_visitor(struct hm_path *path, struct hm_visitor *visitor, const
         hm_delivery_put_up(visitor->delivery, frame);
         return;
     }
-    if (visitor->state != HM_VISITOR_PRESENT) {
+    /* What it had sent before its stop may come behind the notice of that; or it runs here again. */
+    if (visitor->state != HM_VISITOR_PRESENT && visitor->state != HM_VISITOR_STOPPED) {
         hm_env_drop(path->env,
                     visitor->state == HM_VISITOR_LEAVING ? HM_DROP_VISITOR_ABSENT : HM_DROP_EARLY_FRAME, "%s",
                     visitor->vm);
