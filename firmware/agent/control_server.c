@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLOTS 128
+#define SLOTS 256
+#define MAX_OPEN 96 /* of one sender: others must still be heard */
 #define HINTS_PER_S 5
 
 enum slot_state {
@@ -163,6 +164,14 @@ static struct hm_control_slot *find_slot(struct hm_control_server *server,
     return NULL;
 }
 
+static bool has_too_many_open(const struct hm_control_server *server, uint32_t key_id)
+{
+    unsigned open = 0;
+    for (unsigned i = 0; i < SLOTS; i++)
+        open += server->slots[i].state == SLOT_OPEN && server->slots[i].request.message.key_id == key_id;
+    return open >= MAX_OPEN;
+}
+
 static struct hm_control_slot *take_slot(struct hm_control_server *server)
 {
     struct hm_control_slot *oldest = NULL;
@@ -204,6 +213,13 @@ static bool acknowledges(enum hm_control_op op)
     }
 }
 
+/* A piece of a stream names its place: done twice it does nothing, and there are too many to remember them.
+ */
+static bool is_piece(enum hm_control_op op)
+{
+    return op == HM_OP_FETCH || op == HM_OP_SALVAGE || op == HM_OP_SALVAGED;
+}
+
 static void send_answer(struct hm_control_server *server, const struct hm_control_slot *slot)
 {
     server->send(server->arg, &slot->from, slot->answer, slot->answer_len,
@@ -242,9 +258,9 @@ void hm_control_server_receive(struct hm_control_server *server, const struct hm
         refuse_clock(server, from, &request);
         return;
     }
-    slot = take_slot(server);
+    slot = has_too_many_open(server, message->key_id) ? NULL : take_slot(server);
     if (slot == NULL) {
-        hm_env_drop(server->env, HM_DROP_CONTROL_FULL, NULL);
+        hm_env_drop(server->env, HM_DROP_CONTROL_FULL, "%s", sender_name(&request));
         return;
     }
     slot->state = SLOT_OPEN;
@@ -267,6 +283,8 @@ void hm_control_answer(struct hm_control_server *server, struct hm_control_reque
     slot->state = SLOT_ANSWERED;
     slot->answered_us = server->env->now.mono_us;
     send_answer(server, slot);
+    if (is_piece(request->message.op))
+        slot->state = SLOT_FREE;
 }
 
 void hm_control_defer(struct hm_control_server *server, struct hm_control_request *request)

@@ -508,6 +508,7 @@ static bool cancel(struct hm_agent *agent, struct hm_handover *handover, const c
 {
     uint32_t home_agent = handover->nodes[0].home_agent;
     bool is_one_way = home_agent == handover->other || hm_env_is_own_addr(agent->env, home_agent);
+    hm_call_stop(agent, handover);
     hm_handover_apply(handover, HM_HANDOVER_CANCEL, reason);
     answer(agent, handover, HM_CONTROL_REFUSED, reason);
     if (handover->is_stopped || (handover->delivery != NULL && !hm_delivery_is_empty(handover->delivery))) {

@@ -374,18 +374,32 @@ static void answer_known(struct hm_agent *agent, struct hm_control_request *requ
     }
 }
 
-static struct hm_handover *find_known(const struct hm_agent *agent, const struct hm_control_message *message)
+/* Two hypervisors may use one name for different VMs: the newest that this one may move, else the newest. */
+static struct hm_handover *named_and_allowed(const struct hm_agent *agent,
+                                             const struct hm_control_request *request)
 {
+    char text[HM_CONTROL_TEXT_LEN];
+    struct hm_handover *at = agent->handovers.newest;
+    for (; at != NULL; at = at->older)
+        if (hm_handover_is_named(at, &request->message) &&
+            is_allowed(request, at->nodes, at->node_count, text, sizeof(text)))
+            return at;
+    return hm_handover_named(&agent->handovers, &request->message);
+}
+
+static struct hm_handover *find_known(const struct hm_agent *agent, const struct hm_control_request *request)
+{
+    const struct hm_control_message *message = &request->message;
     enum hm_handover_role role = message->op == HM_OP_FETCH ? HM_ROLE_DESTINATION : HM_ROLE_SOURCE;
     if (message->handover_id != 0)
         return hm_handover_lookup(&agent->handovers, message->handover_id, role);
-    return hm_handover_named(&agent->handovers, message);
+    return named_and_allowed(agent, request);
 }
 
 static void handle_known(struct hm_agent *agent, struct hm_control_request *request)
 {
     char text[HM_CONTROL_TEXT_LEN];
-    struct hm_handover *handover = find_known(agent, &request->message);
+    struct hm_handover *handover = find_known(agent, request);
     if (handover == NULL && request->message.op >= HM_OP_STOPPED) {
         refuse(agent, request, HM_CONTROL_UNKNOWN_VM, "no handover of this VM is known here");
         return;

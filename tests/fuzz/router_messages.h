@@ -162,6 +162,23 @@ static inline void fuzz_fill_control(struct fuzz_router_world *f, struct hm_cont
     message->wait_ms = (more & 128) != 0 ? 100 : 0;
 }
 
+/* Pieces of streams, and what precedes and follows them. */
+static inline void fuzz_fill_stream(struct fuzz_router_world *f, struct hm_control_message *message)
+{
+    uint8_t flags = fuzz_u8(f), len = fuzz_u8(f);
+
+    message->offset = (flags & 1) != 0 ? fuzz_u8(f) : 0;
+    message->confirmed = (flags & 2) != 0 ? fuzz_u8(f) : 0;
+    message->has_salvage = (flags & 4) != 0;
+    message->is_last = (flags & 8) != 0;
+    message->has_stop_notice = (flags & 16) != 0;
+    message->has_old_path = (flags & 32) != 0;
+    message->cut = (flags & 64) != 0 ? HM_CUT_COUNTED : HM_CUT_NONE;
+    message->data_len = len;
+    for (unsigned i = 0; i < len; i++) /* a record of small frames, or of bytes that are none */
+        message->data[i] = (flags & 128) != 0 ? fuzz_u8(f) : (uint8_t)(i % 62 == 1 ? 60 : 0);
+}
+
 static inline void fuzz_control_send(struct fuzz_router_world *f, unsigned site, uint32_t src, uint16_t port,
                                      const uint8_t *bytes, size_t len)
 {
@@ -177,13 +194,15 @@ static inline void fuzz_hypervisor(struct fuzz_router_world *f, unsigned site)
 
     memset(&message, 0, sizeof(message));
     message.kind = HM_CONTROL_REQUEST;
-    message.op = (choice & 8) != 0 ? fuzz_u8(f) : 1 + (choice >> 1) % 4;
+    message.op = (choice & 8) != 0 ? fuzz_u8(f) : 1 + (fuzz_u8(f) % 9);
     message.key_id = hypervisor->key_id;
     message.timestamp = fuzz_ntp(f, site);
     message.request_id = fuzz_u8(f);
     message.dry_run = (choice & 16) != 0;
     message.relayed = (choice & 32) != 0;
     fuzz_fill_control(f, &message);
+    if (message.op >= HM_OP_STOPPED || (choice & 64) != 0)
+        fuzz_fill_stream(f, &message);
     size_t len = hm_control_encode(&message, &hypervisor->key, bytes);
     if (len > 0)
         fuzz_control_send(f, site, f->world->sites[site].net + 21, 43400, bytes, len);
@@ -207,11 +226,13 @@ static inline void fuzz_peer_control(struct fuzz_router_world *f, unsigned site)
         message.request_id = f->last_request_id;
         message.code = fuzz_u8(f);
     } else {
-        message.op = (choice & 4) != 0 ? fuzz_u8(f) : 16 + (choice >> 3) % 6;
+        message.op = (choice & 4) != 0 ? fuzz_u8(f) : 16 + fuzz_u8(f) % 13;
         message.request_id = fuzz_u8(f);
         message.agent_addr = (choice & 128) != 0 ? fuzz_addr(f) : peer->addr;
     }
     fuzz_fill_control(f, &message);
+    if (message.op >= HM_OP_STOP && message.op < HM_OP_HELLO)
+        fuzz_fill_stream(f, &message);
     if (message.kind == HM_CONTROL_REQUEST && message.op == HM_OP_PREPARE)
         f->last_handover_id = message.handover_id;
     size_t len = hm_control_encode(&message, &key, bytes);
