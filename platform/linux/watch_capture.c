@@ -97,19 +97,28 @@ void hm_watch_capture_close(struct hm_watch_capture *capture)
     hm_segmentation_restore(&capture->segmentation);
 }
 
+static enum hm_cut_room room_of(const json_t *answer)
+{
+    const json_t *taken = json_object_get(answer, "last-avail-idx");
+    const json_t *given = json_object_get(answer, "shadow-avail-idx");
+
+    if (taken == NULL || given == NULL)
+        return HM_CUT_ROOM_UNKNOWN;
+    return json_integer_value(taken) == json_integer_value(given) ? HM_CUT_ROOM_NONE : HM_CUT_ROOM_SOME;
+}
+
 /* Asks for the receive queue's used index. */
-static bool ask_used(struct hm_watch_capture *capture, uint64_t until_us, uint16_t *used)
+static void ask_used(struct hm_watch_capture *capture, uint64_t until_us, struct hm_cut_sample *sample)
 {
     json_t *answer, *value;
 
-    if (capture->path[0] == '\0')
-        return false;
     answer = hm_watch_command(capture->watch, "x-query-virtio-queue-status",
                               json_pack("{s:s, s:i}", "path", capture->path, "queue", 0), until_us, NULL);
     value = json_object_get(answer, "used-idx");
-    *used = (uint16_t)json_integer_value(value);
+    sample->has_used = value != NULL;
+    sample->used = (uint16_t)json_integer_value(value);
+    sample->room = room_of(answer);
     json_decref(answer);
-    return value != NULL;
 }
 
 static bool take_sample(struct hm_watch_capture *capture, uint64_t until_us, struct hm_cut_sample *sample)
@@ -118,10 +127,16 @@ static bool take_sample(struct hm_watch_capture *capture, uint64_t until_us, str
     struct hm_tap_link link;
 
     *sample = (struct hm_cut_sample){0};
+    hm_watch_drain(watch);
+    sample->captured_before = watch->ring.frame_count;
     if (hm_tap_netlink_read(&watch->tap, &link) != 0)
         return false;
     sample->read = link.tx_packets;
-    sample->has_used = ask_used(capture, until_us, &sample->used);
+    if (capture->path[0] != '\0') {
+        ask_used(capture, until_us, sample);
+        if (sample->room == HM_CUT_ROOM_NONE) /* once more: QEMU has looked at its TAP between the two */
+            ask_used(capture, until_us, sample);
+    }
     if (hm_tap_netlink_read(&watch->tap, &link) != 0)
         return false;
     sample->read_end = link.tx_packets;
@@ -153,11 +168,13 @@ void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_
     struct hm_watch *watch = capture->watch;
     struct hm_cut_sample last;
 
-    *finding = (struct hm_cut_finding){.how = HM_CUT_NONE, .index = watch->ring.frame_count};
+    *finding = (struct hm_cut_finding){
+        .how = HM_CUT_NONE, .index = watch->ring.frame_count, .reason = "the TAP's counters cannot be read"};
     if (!take_sample(capture, until_us, &last))
         return;
     if (watch->has_new_filter)
         last.has_used = false;
+    finding->reason = "frames were not captured";
     hm_tap_ring_count_lost(&watch->ring);
     if (watch->ring.lost != capture->lost) {
         hm_watch_say(watch, "warning", NULL, "%llu frames were not captured, so nothing is salvaged",

@@ -23,6 +23,7 @@
 
 #define OPENING_US 2000000
 #define SAMPLE_EVERY_US 4000
+#define SAMPLE_IDLE_US 20000 /* before the migration: a guest that still keeps up shows most */
 #define SAMPLE_WAIT_US 1000000
 #define OLD_PATH_US 50000
 #define CANCEL_US 10000000
@@ -134,6 +135,20 @@ static void send_salvage(struct source *source, const struct hm_cut_finding *fin
     free(stream);
 }
 
+static void say_stopped(const struct source *source, const struct hm_cut_finding *finding, uint64_t begin_us)
+{
+    struct hm_watch *watch = source->watch;
+    const char *reason = finding->reason;
+
+    hm_watch_say(watch, "stopped",
+                 json_pack("{s:f, s:s, s:s*, s:f, s:I}", "stop_time", (double)watch->stop_us / 1e6, "cut",
+                           hm_cut_name(finding->how), "reason", reason, "took_ms",
+                           (double)(hm_watch_now_us() - begin_us) / 1000, "captured",
+                           (json_int_t)watch->ring.frame_count),
+                 "the agent knows it, handover %016" PRIx64 "%s%s", source->handover_id,
+                 reason != NULL ? "; the cut is not exact: " : "", reason != NULL ? reason : "");
+}
+
 /* Tells the agent, and sends what the guest never got. */
 static void deal_with_stop(struct source *source, uint64_t begin_us)
 {
@@ -151,12 +166,7 @@ static void deal_with_stop(struct source *source, uint64_t begin_us)
     hm_watch_await(watch, slot, until_us);
     if (hm_dialogue_is_ok(slot)) {
         source->handover_id = slot->result.reply.handover_id;
-        hm_watch_say(watch, "stopped",
-                     json_pack("{s:f, s:s, s:f, s:I}", "stop_time", (double)watch->stop_us / 1e6, "cut",
-                               hm_cut_name(finding.how), "took_ms",
-                               (double)(hm_watch_now_us() - begin_us) / 1000, "captured",
-                               (json_int_t)watch->ring.frame_count),
-                     "the agent knows it, handover %016" PRIx64, source->handover_id);
+        say_stopped(source, &finding, begin_us);
         if (source->capture != NULL) {
             uint64_t wait_us = hm_watch_now_us() + OLD_PATH_US;
 
@@ -296,8 +306,9 @@ static enum hm_notify_exit follow(struct source *source)
     uint64_t next_us = 0;
 
     for (;;) {
-        bool samples = watch->migration == HM_MIGRATION_ACTIVE && source->capture != NULL &&
-                       !source->is_told_to_end && !source->is_switched;
+        bool is_active = watch->migration == HM_MIGRATION_ACTIVE;
+        bool samples = (is_active || watch->migration == HM_MIGRATION_NONE) && watch->stop_us == 0 &&
+                       source->capture != NULL && !source->is_told_to_end && !source->is_switched;
         uint64_t now = hm_watch_now_us();
 
         if (is_migrations_stop(source))
@@ -309,7 +320,7 @@ static enum hm_notify_exit follow(struct source *source)
             switch_over(source);
         } else if (samples && now >= next_us) {
             hm_watch_capture_sample(source->capture, now + SAMPLE_WAIT_US);
-            next_us = hm_watch_now_us() + SAMPLE_EVERY_US;
+            next_us = hm_watch_now_us() + (is_active ? SAMPLE_EVERY_US : SAMPLE_IDLE_US);
         } else {
             hm_watch_turn(watch, samples ? next_us : now + IDLE_US);
         }
