@@ -18,19 +18,24 @@
  * used index less the frames that count among those read after the answer, and at most that with those read
  * before the question, and one more when there may be a frame held. There is one for sure when QEMU read
  * nothing between question and answer, though the TAP had something for it. Each sample narrows the two
- * limits, and mostly they soon meet. Frames of which it is not clear how many buffers they fill make the
- * constant another.
+ * limits, and mostly they soon meet. Under many frames the high limit is hardly ever reached, since QEMU
+ * reads some between our question and its answer; the low one is, by most samples (it reads none between its
+ * answer and our look): the greatest that AGREED samples of a guest with room gave is the constant, too.
+ * Frames of which it is not clear how many buffers they fill make the constant another.
  *
  * At the stop QEMU throws away the frame that it holds, and reads one more: AHEAD_MAX. The cut is where the
  * frames that count, and the constant, give the last used index. It is exact when but one place is possible;
  * else it is counted: the first place possible. Nothing is lost by that, and at most AHEAD_MAX are doubled.
- */
+ *
+ * When nothing was handed to the TAP for a while before the stop (watch_hold.c), and all of it was read and
+ * delivered, no counter but the TAP's is needed: nothing was ahead. */
 #include "platform/linux/cut.h"
 
 #include <string.h>
 
 #define AHEAD_MAX 2
 #define ENOUGH 3
+#define AGREED 6
 #define SAFE_AFTER_DROP 256 /* frames: fewer than any TAP's queue, whose tail is where frames are dropped */
 
 void hm_cut_init(struct hm_cut_counter *cut)
@@ -84,9 +89,14 @@ static void narrow(struct hm_cut_counter *cut, const struct hm_cut_sample *sampl
     one.high = (uint16_t)(sample->used - (uint16_t)counted);
     if (!is_held && sample->room != HM_CUT_ROOM_SOME)
         one.high++;
+    one.low_hits = sample->room == HM_CUT_ROOM_SOME;
     if (constant->is_known && constant->unclear == one.unclear) {
-        if (is_above(constant->low, one.low))
+        if (constant->low == one.low)
+            one.low_hits += constant->low_hits;
+        if (is_above(constant->low, one.low)) {
             one.low = constant->low;
+            one.low_hits = constant->low_hits;
+        }
         if (is_above(one.high, constant->high))
             one.high = constant->high;
         one.is_known = !is_above(one.low, one.high);
@@ -144,7 +154,8 @@ static const char *find_ahead(const struct hm_cut_counter *cut, const struct hm_
     if (constant->unclear != unclear)
         return "the VM was given a frame of which it is not known how many buffers it fills";
     *least = (int16_t)(uint16_t)(constant->low + (uint16_t)counted - last->used);
-    *most = (int16_t)(uint16_t)(constant->high + (uint16_t)counted - last->used);
+    *most = (int16_t)(uint16_t)((constant->low_hits >= AGREED ? constant->low : constant->high) +
+                                (uint16_t)counted - last->used);
     if (*least < 0)
         *least = 0;
     if (*most > AHEAD_MAX)
@@ -164,7 +175,13 @@ static int64_t go_back(const struct hm_cut_counter *cut, int64_t index, int ahea
     return index < 0 ? 0 : index;
 }
 
-void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *last,
+bool hm_cut_is_drained(const struct hm_cut_counter *cut, const struct hm_cut_sample *sample)
+{
+    return cut->base_hits >= ENOUGH && sample->room != HM_CUT_ROOM_NONE &&
+           (int64_t)(sample->read_end - sample->captured) == cut->base;
+}
+
+void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *last, bool was_drained,
                  struct hm_cut_finding *finding)
 {
     int64_t read = (int64_t)last->read_end - cut->base;
@@ -178,6 +195,10 @@ void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *l
     }
     if (last->dropped != cut->dropped && last->read_end - cut->last_read > SAFE_AFTER_DROP) {
         finding->reason = "the TAP's queue overflowed at the end";
+        return;
+    }
+    if (was_drained && (int64_t)(last->read_end - last->captured) == cut->base) {
+        *finding = (struct hm_cut_finding){.how = HM_CUT_EXACT, .index = (uint64_t)read};
         return;
     }
     finding->reason = find_ahead(cut, last, counted, unclear, &least, &most);

@@ -46,7 +46,8 @@ struct hm_cut_finding {
 struct hm_cut_constant {
     bool is_known;
     uint16_t low, high;
-    uint32_t unclear; /* it holds from so many unclear frames on, to the next */
+    unsigned low_hits; /* samples of a guest with room that gave this low limit */
+    uint32_t unclear;  /* it holds from so many unclear frames on, to the next */
 };
 
 struct hm_cut_counter {
@@ -72,8 +73,11 @@ void hm_cut_add_sample(struct hm_cut_counter *cut, const struct hm_cut_sample *s
 /* What the device counts has changed its meaning (the guest has set its filter): forgets what it counted so
  * far. */
 void hm_cut_forget(struct hm_cut_counter *cut);
-/* The guest has stopped, and these are its last counters. */
-void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *last,
+/* Had the guest got all that was captured when the sample was taken? */
+bool hm_cut_is_drained(const struct hm_cut_counter *cut, const struct hm_cut_sample *sample);
+/* The guest has stopped, and these are its last counters. `was_drained`: it had got all that was handed to
+ * it, and nothing more was handed to it after. */
+void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *last, bool was_drained,
                  struct hm_cut_finding *finding);
 
 #endif

@@ -10,6 +10,9 @@
 #include "firmware/wire/marker.h"
 
 #define OPENING_US 2000000
+#define LOOKS 4
+#define FIRST_TURNS 50
+#define LOOK_EVERY_US 300
 #define FRAME_EXTRA_LEN 18 /* Ethernet header and a VLAN tag */
 
 static void on_frame(void *ctx, uint64_t index)
@@ -62,6 +65,22 @@ static bool open_ring(struct hm_watch_capture *capture)
     return true;
 }
 
+/* Looks for the moment at which the TAP's queue is empty, without a question to QEMU: each takes some us. */
+static void look_at_queue(struct hm_watch_capture *capture, unsigned looks)
+{
+    struct hm_watch *watch = capture->watch;
+    struct hm_tap_link link;
+
+    for (; looks > 0 && hm_tap_netlink_read(&watch->tap, &link) == 0; looks--) {
+        const uint64_t read = link.tx_packets;
+        struct hm_cut_sample sample = {.read = read, .read_end = read, .dropped = link.tx_dropped};
+
+        hm_watch_drain(watch);
+        sample.captured = watch->ring.frame_count;
+        hm_cut_add_sample(&capture->cut, &sample);
+    }
+}
+
 bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *watch)
 {
     uint64_t until_us = hm_watch_now_us() + OPENING_US;
@@ -82,10 +101,15 @@ bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *wa
              "behind a super-frame the cut is counted, and may double two frames");
     if (!open_ring(capture))
         return false;
-    if (!watch->options->only_counts && !hm_watch_nic_path(watch, &watch->mac, until_us, capture->path)) {
+    if (watch->options->cut != HM_WATCH_COUNTED &&
+        !hm_watch_nic_path(watch, &watch->mac, until_us, capture->path)) {
         capture->path[0] = '\0';
         warn(watch, "QEMU does not tell the device's counter (no virtio-net, or QEMU before 7.2)",
              "the cut will be counted, and may double two frames");
+    }
+    for (unsigned i = 0; i < FIRST_TURNS; i++) {
+        look_at_queue(capture, LOOKS);
+        hm_watch_turn(watch, hm_watch_now_us() + LOOK_EVERY_US);
     }
     read_filter(capture, until_us);
     hm_watch_capture_sample(capture, until_us);
@@ -157,12 +181,17 @@ void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us
     if (capture->watch->ring.lost != capture->lost)
         hm_cut_forget(&capture->cut); /* the base rises by itself: fewer were captured than read */
     capture->lost = capture->watch->ring.lost;
-    /* a filter that changed meanwhile may have counted the newest frames in a way that we do not know */
-    if (take_sample(capture, until_us, &sample) && !capture->watch->has_new_filter)
-        hm_cut_add_sample(&capture->cut, &sample);
+    look_at_queue(capture, LOOKS);
+    /* A filter that changed meanwhile may have counted the newest frames in a way that we do not know. A QEMU
+     * that stopped meanwhile may hold frames though it has buffers: its event comes before its answer. */
+    if (!take_sample(capture, until_us, &sample) || capture->watch->has_new_filter ||
+        capture->watch->stop_us != 0)
+        return;
+    hm_cut_add_sample(&capture->cut, &sample);
+    capture->is_drained = hm_cut_is_drained(&capture->cut, &sample);
 }
 
-void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us,
+void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us, bool is_held,
                                struct hm_cut_finding *finding)
 {
     struct hm_watch *watch = capture->watch;
@@ -181,7 +210,7 @@ void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_
                      (unsigned long long)(watch->ring.lost - capture->lost));
         return;
     }
-    hm_cut_find(&capture->cut, &last, finding);
+    hm_cut_find(&capture->cut, &last, is_held && capture->is_drained, finding);
 }
 
 static bool is_end(const struct hm_watch_capture *capture, const uint8_t *bytes, size_t len,

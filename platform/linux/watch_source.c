@@ -19,11 +19,13 @@
 
 #include "platform/linux/salvage.h"
 #include "platform/linux/watch_capture.h"
+#include "platform/linux/watch_hold.h"
 #include "platform/linux/watch_pause.h"
 
 #define OPENING_US 2000000
 #define SAMPLE_EVERY_US 4000
-#define SAMPLE_IDLE_US 20000 /* before the migration: a guest that still keeps up shows most */
+#define SAMPLE_IDLE_US 200000 /* before the migration, when FIRST_SAMPLES were taken */
+#define FIRST_SAMPLES 100     /* a guest that still keeps up shows most */
 #define SAMPLE_WAIT_US 1000000
 #define OLD_PATH_US 50000
 #define CANCEL_US 10000000
@@ -33,6 +35,7 @@ struct source {
     struct hm_watch *watch;
     struct hm_watch_capture *capture; /* NULL: nothing is captured */
     struct hm_watch_pause pause;
+    struct hm_watch_hold hold;
     bool has_told;        /* the agent has heard STOPPED */
     bool is_switched;     /* the stop was dealt with */
     bool is_told_to_end;  /* by a signal, which was said */
@@ -162,8 +165,10 @@ static void deal_with_stop(struct source *source, uint64_t begin_us)
     request.has_salvage = source->capture != NULL;
     slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
     if (source->capture != NULL)
-        hm_watch_capture_find_cut(source->capture, until_us, &finding);
+        hm_watch_capture_find_cut(source->capture, until_us, hm_watch_hold_is_closed(&source->hold),
+                                  &finding);
     hm_watch_await(watch, slot, until_us);
+    hm_watch_hold_open(&source->hold);
     if (hm_dialogue_is_ok(slot)) {
         source->handover_id = slot->result.reply.handover_id;
         say_stopped(source, &finding, begin_us);
@@ -304,6 +309,7 @@ static enum hm_notify_exit follow(struct source *source)
     struct hm_watch *watch = source->watch;
     enum hm_notify_exit code = HM_NOTIFY_EXIT_INTERNAL;
     uint64_t next_us = 0;
+    unsigned first = 0;
 
     for (;;) {
         bool is_active = watch->migration == HM_MIGRATION_ACTIVE;
@@ -319,8 +325,11 @@ static enum hm_notify_exit follow(struct source *source)
             !source->is_told_to_end) {
             switch_over(source);
         } else if (samples && now >= next_us) {
+            if (is_active)
+                hm_watch_hold_work(&source->hold);
             hm_watch_capture_sample(source->capture, now + SAMPLE_WAIT_US);
-            next_us = hm_watch_now_us() + (is_active ? SAMPLE_EVERY_US : SAMPLE_IDLE_US);
+            next_us =
+                hm_watch_now_us() + (is_active || ++first < FIRST_SAMPLES ? SAMPLE_EVERY_US : SAMPLE_IDLE_US);
         } else {
             hm_watch_turn(watch, samples ? next_us : now + IDLE_US);
         }
@@ -368,6 +377,8 @@ enum hm_notify_exit hm_watch_source(struct hm_watch *watch)
         hm_watch_capture_close(&capture);
         return code;
     }
+    if (source.capture != NULL && watch->options->cut == HM_WATCH_HOLD)
+        hm_watch_hold_init(&source.hold, watch);
     hm_watch_pause_set(watch, &source.pause);
     if (source.capture != NULL)
         hm_watch_capture_sample(source.capture, hm_watch_now_us() + OPENING_US);
@@ -376,6 +387,7 @@ enum hm_notify_exit hm_watch_source(struct hm_watch *watch)
                            source.pause.is_on),
                  "at the source%s", source.capture != NULL ? "" : ", without salvage");
     code = follow(&source);
+    hm_watch_hold_fini(&source.hold);
     hm_watch_pause_restore(watch, &source.pause);
     hm_watch_capture_close(&capture);
     return code;

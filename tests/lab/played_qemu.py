@@ -55,6 +55,9 @@ class PlayedQemu(threading.Thread):
         self.got = []
         self.used = 65500  # it wraps soon
         self.read_ahead = 0  # how many frames are still read when it has stopped, and lost
+        self.room = 256  # buffers that the guest has given
+        self.remaining = 1 << 40  # bytes of its memory, to be sent at 1,000 per ms
+        self.migration = "none"
         self.commands = []
         self.capabilities = {"pause-before-switchover": True} if pause else {}
         self._knows_pause = pause is not False
@@ -167,5 +170,9 @@ class PlayedQemu(threading.Thread):
                                  "unicast": "normal", "multicast": "normal", "unicast-table": [],
                                  "multicast-table": []}],
             "x-query-virtio": [{"name": "virtio-net", "path": PATH}], "qom-get": mac,
-            "x-query-virtio-queue-status": {"used-idx": self.used},
+            "x-query-virtio-queue-status": {"used-idx": self.used, "last-avail-idx": self.used,
+                                            "shadow-avail-idx": (self.used + self.room) % 65536},
+            "query-migrate": {"status": self.migration, "ram": {"remaining": self.remaining, "mbps": 8.0,
+                                                                "dirty-sync-count": 2}},
+            "query-migrate-parameters": {"downtime-limit": 300},
         }[name]

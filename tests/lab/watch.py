@@ -108,6 +108,7 @@ def migrate_with_traffic(world, qemu, watch):
         sampled = qemu.commands.count("x-query-virtio-queue-status")
         wait_for(lambda: qemu.commands.count("x-query-virtio-queue-status") > sampled + 1)
     qemu.state = "finish-migrate"
+    qemu.event("STOP")
     qemu.read_ahead = 1
     world.send(range(100, 120))
     world.send([2000], OTHER)

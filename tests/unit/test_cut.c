@@ -74,7 +74,7 @@ static struct hm_cut_finding find(void)
     const struct hm_cut_sample last = sample();
     struct hm_cut_finding finding;
 
-    hm_cut_find(&world.cut, &last, &finding);
+    hm_cut_find(&world.cut, &last, false, &finding);
     return finding;
 }
 
@@ -194,6 +194,49 @@ static void test_samples_in_motion_narrow_the_constant(void **state)
     expect(HM_CUT_EXACT, 12);
 }
 
+static void test_low_limit_on_which_samples_agree_is_the_constant(void **state)
+{
+    struct hm_cut_sample moving;
+
+    (void)state;
+    start(0, 7);
+    take_sample();
+    hm_cut_forget(&world.cut);
+    for (unsigned i = 0; i < 6; i++) {
+        expect(HM_CUT_COUNTED, i == 0 ? 0 : i * 10 - 2);
+        pass(HM_CUT_COUNTS, 10);
+        moving = sample();
+        moving.read -= 4;
+        hm_cut_add_sample(&world.cut, &moving);
+    }
+    expect(HM_CUT_EXACT, 60);
+}
+
+static void test_frames_held_back_need_no_device(void **state)
+{
+    struct hm_cut_sample last;
+    struct hm_cut_finding finding;
+
+    (void)state;
+    start(7, 7);
+    pass(HM_CUT_COUNTS, 10);
+    take_sample();
+    last = sample();
+    last.has_used = false;
+    assert_true(hm_cut_is_drained(&world.cut, &last));
+    hm_cut_find(&world.cut, &last, true, &finding);
+    assert_int_equal(finding.how, HM_CUT_EXACT);
+    assert_int_equal(finding.index, 10);
+    hand_over(HM_CUT_COUNTS, 1); /* it has slipped in */
+    last.captured = world.captured;
+    assert_false(hm_cut_is_drained(&world.cut, &last));
+    hm_cut_find(&world.cut, &last, true, &finding);
+    assert_int_equal(finding.how, HM_CUT_COUNTED);
+    world.room = HM_CUT_ROOM_NONE; /* one may be held */
+    last = sample();
+    assert_false(hm_cut_is_drained(&world.cut, &last));
+}
+
 static void test_base_that_was_seen_once_is_not_believed(void **state)
 {
     const struct hm_cut_sample once = (start(4, 4), sample());
@@ -262,7 +305,7 @@ static void test_without_the_device_it_is_counted(void **state)
     last = sample();
     last.has_used = false;
     hm_cut_add_sample(&world.cut, &last);
-    hm_cut_find(&world.cut, &last, &finding);
+    hm_cut_find(&world.cut, &last, false, &finding);
     assert_int_equal(finding.how, HM_CUT_COUNTED);
     assert_int_equal(finding.index, 98);
 }
@@ -317,6 +360,8 @@ int main(void)
         cmocka_unit_test(test_frame_that_qemu_holds_does_not_move_the_cut),
         cmocka_unit_test(test_guest_without_room_and_a_tap_without_frames_leave_it_open),
         cmocka_unit_test(test_samples_in_motion_narrow_the_constant),
+        cmocka_unit_test(test_low_limit_on_which_samples_agree_is_the_constant),
+        cmocka_unit_test(test_frames_held_back_need_no_device),
         cmocka_unit_test(test_base_that_was_seen_once_is_not_believed),
         cmocka_unit_test(test_base_that_rises_moves_all_samples),
         cmocka_unit_test(test_unclear_frame_makes_earlier_samples_useless),
