@@ -175,6 +175,7 @@ void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us
 {
     struct hm_cut_sample sample;
 
+    capture->is_drained = false;
     if (capture->watch->has_new_filter)
         read_filter(capture, until_us);
     hm_tap_ring_count_lost(&capture->watch->ring);
@@ -191,7 +192,7 @@ void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us
     capture->is_drained = hm_cut_is_drained(&capture->cut, &sample);
 }
 
-void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us, bool is_held,
+void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us, bool was_drained,
                                struct hm_cut_finding *finding)
 {
     struct hm_watch *watch = capture->watch;
@@ -210,7 +211,7 @@ void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_
                      (unsigned long long)(watch->ring.lost - capture->lost));
         return;
     }
-    hm_cut_find(&capture->cut, &last, is_held && capture->is_drained, finding);
+    hm_cut_find(&capture->cut, &last, was_drained, finding);
 }
 
 static bool is_end(const struct hm_watch_capture *capture, const uint8_t *bytes, size_t len,

@@ -10,6 +10,8 @@
  * throughput that it tells. A guess, so the plug is closed for the deadline at most; when the stop has not
  * come by then it is opened, and for AGAIN_US not closed. Nothing is lost either way, frames only wait.
  *
+ * Where QEMU does not tell its counter, a frame that it holds for a guest without buffers is not seen.
+ *
  * To put the bucket on a TAP in use would lose what is handed over in that moment. It has to be there: the
  * watch that let the VM run here has put it there, or the operator did when the TAP was made. */
 #include "platform/linux/watch_hold.h"
@@ -49,9 +51,21 @@ void hm_watch_hold_fini(struct hm_watch_hold *hold)
     hold->is_on = false;
 }
 
-bool hm_watch_hold_is_closed(const struct hm_watch_hold *hold)
+static bool is_closed(const struct hm_watch_hold *hold)
 {
     return hold->is_on && hold->plug.is_closed;
+}
+
+void hm_watch_hold_sampled(struct hm_watch_hold *hold, bool is_drained)
+{
+    if (is_closed(hold) && is_drained && !hold->is_drained)
+        hm_watch_say(hold->watch, "drained", NULL, "the VM has got what its TAP had");
+    hold->is_drained = is_closed(hold) && is_drained;
+}
+
+bool hm_watch_hold_is_drained(const struct hm_watch_hold *hold)
+{
+    return is_closed(hold) && hold->is_drained;
 }
 
 static uint64_t downtime_ms(struct hm_watch *watch, uint64_t until_us)
@@ -83,6 +97,7 @@ static void close_plug(struct hm_watch_hold *hold)
     int error = hm_plug_close(&hold->plug);
 
     hold->closed_us = hm_watch_now_us();
+    hold->is_drained = false;
     if (error == 0) {
         hm_watch_say(hold->watch, "held", NULL, "frames for the VM wait until it has stopped");
         return;
@@ -94,7 +109,7 @@ static void close_plug(struct hm_watch_hold *hold)
 
 void hm_watch_hold_open(struct hm_watch_hold *hold)
 {
-    int error = hm_watch_hold_is_closed(hold) ? hm_plug_open(&hold->plug) : 0;
+    int error = is_closed(hold) ? hm_plug_open(&hold->plug) : 0;
 
     if (error != 0)
         hm_watch_say(hold->watch, "warning", NULL,
@@ -107,7 +122,7 @@ void hm_watch_hold_work(struct hm_watch_hold *hold)
 
     if (!hold->is_on)
         return;
-    if (hm_watch_hold_is_closed(hold)) {
+    if (is_closed(hold)) {
         if (now < hold->closed_us + hold->watch->options->deadline_ms * 1000 || hold->watch->stop_us != 0)
             return;
         hm_watch_hold_open(hold);

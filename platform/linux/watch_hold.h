@@ -10,6 +10,7 @@ struct hm_watch_hold {
     struct hm_watch *watch;
     struct hm_plug plug;
     bool is_on;           /* else all calls but the first do nothing */
+    bool is_drained;      /* since it was closed the guest has got all that the TAP had */
     uint64_t closed_us;   /* monotonic */
     uint64_t next_ask_us; /* QEMU how far it is */
 };
@@ -21,7 +22,10 @@ void hm_watch_hold_fini(struct hm_watch_hold *hold);
 
 /* While the migration is active: closes the plug when the stop is near, opens it when that does not come. */
 void hm_watch_hold_work(struct hm_watch_hold *hold);
-bool hm_watch_hold_is_closed(const struct hm_watch_hold *hold);
+/* A sample was taken: had the guest got all that was captured? */
+void hm_watch_hold_sampled(struct hm_watch_hold *hold, bool is_drained);
+/* Is the plug closed, and had the guest got all before it? */
+bool hm_watch_hold_is_drained(const struct hm_watch_hold *hold);
 /* What waits comes out, in order. */
 void hm_watch_hold_open(struct hm_watch_hold *hold);
 

@@ -165,7 +165,7 @@ static void deal_with_stop(struct source *source, uint64_t begin_us)
     request.has_salvage = source->capture != NULL;
     slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
     if (source->capture != NULL)
-        hm_watch_capture_find_cut(source->capture, until_us, hm_watch_hold_is_closed(&source->hold),
+        hm_watch_capture_find_cut(source->capture, until_us, hm_watch_hold_is_drained(&source->hold),
                                   &finding);
     hm_watch_await(watch, slot, until_us);
     hm_watch_hold_open(&source->hold);
@@ -328,6 +328,7 @@ static enum hm_notify_exit follow(struct source *source)
             if (is_active)
                 hm_watch_hold_work(&source->hold);
             hm_watch_capture_sample(source->capture, now + SAMPLE_WAIT_US);
+            hm_watch_hold_sampled(&source->hold, source->capture->is_drained);
             next_us =
                 hm_watch_now_us() + (is_active || ++first < FIRST_SAMPLES ? SAMPLE_EVERY_US : SAMPLE_IDLE_US);
         } else {

@@ -44,10 +44,10 @@ def open_tap(space, name):
 class PlayedQemu(threading.Thread):
     """Serves one watch. `state` is the run state; what the guest has got is in `got`, in order.
 
-    `pause`: pause-before-switchover is on already (True), or not known (False).
+    `pause`: pause-before-switchover is on already (True), or not known (False). `counts`: it tells its device's counter.
     """
 
-    def __init__(self, space, tap, mac, path, state, pause=None):
+    def __init__(self, space, tap, mac, path, state, pause=None, counts=True):
         super().__init__(daemon=True)
         self._tap_name, self._mac = tap, mac
         self.tap = open_tap(space, tap)
@@ -61,6 +61,7 @@ class PlayedQemu(threading.Thread):
         self.commands = []
         self.capabilities = {"pause-before-switchover": True} if pause else {}
         self._knows_pause = pause is not False
+        self._counts = counts
         self._client = None
         self._over = False
         self._listener = socket.socket(socket.AF_UNIX)
@@ -157,6 +158,8 @@ class PlayedQemu(threading.Thread):
             if not self._knows_pause and arguments["capabilities"][0]["capability"] != "events":
                 raise LookupError
             self.capabilities.update((one["capability"], one["state"]) for one in arguments["capabilities"])
+        if name.startswith("x-") and not self._counts:
+            raise LookupError
         if name == "cont":
             self.resume()
         return {
