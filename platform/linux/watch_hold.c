@@ -127,7 +127,7 @@ void hm_watch_hold_work(struct hm_watch_hold *hold)
             return;
         hm_watch_hold_open(hold);
         hold->next_ask_us = now + AGAIN_US;
-        hm_watch_say(hold->watch, "let go", NULL, "the VM did not stop within %" PRIu64 " ms (--deadline)",
+        hm_watch_say(hold->watch, "released", NULL, "the VM did not stop within %" PRIu64 " ms (--deadline)",
                      hold->watch->options->deadline_ms);
     } else if (now >= hold->next_ask_us && hold->watch->stop_us == 0) {
         hold->next_ask_us = now + ASK_EVERY_US;

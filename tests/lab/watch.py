@@ -268,7 +268,7 @@ def holds_before_the_stop(world):
         qemu.event("MIGRATION", status="active")
         watch.event("held")
         world.send(range(10))
-        lab.equal("it is let go", watch.event("let go")["event"], "let go")
+        lab.equal("it is let go", watch.event("released")["event"], "released")
         lab.becomes("the guest gets what was held", lambda: qemu.numbers() == list(range(10)), tell=qemu.numbers)
         lab.becomes("and it is tried again", lambda: watch.names().count("held") == 2, tell=watch.names)
     lab.part("a watch that is killed while it holds")
