@@ -171,6 +171,16 @@ static bool take_sample(struct hm_watch_capture *capture, uint64_t until_us, str
     return true;
 }
 
+/* Between the stop and its event QEMU answers, and holds frames though it has buffers: only a run state that
+ * was asked for later proves that the VM ran. */
+static bool still_runs(struct hm_watch *watch, uint64_t until_us)
+{
+    char state[32];
+
+    hm_watch_run_state(watch, until_us, state);
+    return strcmp(state, "running") == 0 && watch->stop_us == 0;
+}
+
 void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us)
 {
     struct hm_cut_sample sample;
@@ -183,10 +193,9 @@ void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us
         hm_cut_forget(&capture->cut); /* the base rises by itself: fewer were captured than read */
     capture->lost = capture->watch->ring.lost;
     look_at_queue(capture, LOOKS);
-    /* A filter that changed meanwhile may have counted the newest frames in a way that we do not know. A QEMU
-     * that stopped meanwhile may hold frames though it has buffers: its event comes before its answer. */
+    /* A filter that changed meanwhile may have counted the newest frames in a way that we do not know. */
     if (!take_sample(capture, until_us, &sample) || capture->watch->has_new_filter ||
-        capture->watch->stop_us != 0)
+        !still_runs(capture->watch, until_us))
         return;
     hm_cut_add_sample(&capture->cut, &sample);
     capture->is_drained = hm_cut_is_drained(&capture->cut, &sample);
