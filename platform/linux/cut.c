@@ -23,6 +23,9 @@
  * answer and our look): the greatest that AGREED samples of a guest with room gave is the constant, too.
  * Frames of which it is not clear how many buffers they fill make the constant another.
  *
+ * All that is true while the VM runs. From the stop on, before QEMU tells of it, frames are held whatever the
+ * guest has given: a sample is for use here only when the VM was seen to run after it.
+ *
  * At the stop QEMU throws away the frame that it holds, and reads one more: AHEAD_MAX. The cut is where the
  * frames that count, and the constant, give the last used index. It is exact when but one place is possible;
  * else it is counted: the first place possible. Nothing is lost by that, and at most AHEAD_MAX are doubled.
