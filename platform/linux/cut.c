@@ -113,11 +113,16 @@ static bool raise_base(struct hm_cut_counter *cut, const struct hm_cut_sample *s
     int64_t base = (int64_t)(sample->read_end - sample->captured);
 
     if (cut->base_hits != 0 && base <= cut->base) {
-        cut->base_hits += base == cut->base;
+        /* a queue that nobody reads gives the same many times: only what has moved, or could, is a witness */
+        if (base == cut->base && (sample->read_end != cut->base_read ||
+                                  (sample->room == HM_CUT_ROOM_SOME && sample->read == sample->read_end)))
+            cut->base_hits++;
+        cut->base_read = base == cut->base ? sample->read_end : cut->base_read;
         return false;
     }
     cut->base = base;
     cut->base_hits = 1;
+    cut->base_read = sample->read_end;
     return true;
 }
 

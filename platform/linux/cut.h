@@ -57,6 +57,7 @@ struct hm_cut_counter {
         uint32_t counted, unclear; /* among all frames before this one */
     } before[HM_CUT_FRAMES];
     unsigned base_hits; /* how often it was seen */
+    uint64_t base_read; /* tx_packets when it was seen last */
     int64_t base;       /* the TAP's tx_packets when the first captured frame was next to be read */
     uint64_t dropped;
     struct hm_cut_constant constant;
