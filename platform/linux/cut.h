@@ -16,20 +16,38 @@ enum hm_cut_kind {
     HM_CUT_UNCLEAR, /* nobody knows how many: longer than one buffer may be, or a filter that is not known */
 };
 
+/* Does the receive queue have a buffer that the guest has given and QEMU has not filled? */
+enum hm_cut_room {
+    HM_CUT_ROOM_UNKNOWN,
+    HM_CUT_ROOM_SOME,
+    HM_CUT_ROOM_NONE,
+};
+
 /* Counters at one moment; each later field was read after the earlier ones. */
 struct hm_cut_sample {
-    uint64_t read;     /* the TAP's tx_packets, before and */
-    uint64_t read_end; /* after the device's counter was asked for */
+    uint64_t captured_before; /* frames captured until then */
+    uint64_t read;            /* the TAP's tx_packets, before and */
+    uint64_t read_end;        /* after the device's counter was asked for */
     bool has_used;
     uint16_t used; /* the receive queue's used index */
+    enum hm_cut_room room;
     uint64_t dropped;
     uint64_t captured; /* frames captured until then */
 };
 
 struct hm_cut_finding {
-    enum hm_cut how; /* NONE: not even the TAP's counter is good for anything */
-    uint64_t index;  /* the first frame captured that the guest has not got */
-    unsigned ahead;  /* frames that were read from the TAP and never reached the guest */
+    enum hm_cut how;    /* NONE: not even the TAP's counter is good for anything */
+    uint64_t index;     /* the first frame captured that the guest has not got */
+    unsigned ahead;     /* frames that were read from the TAP and never reached the guest, at most */
+    const char *reason; /* why the cut is not exact; NULL: it is */
+};
+
+/* The constant between what was filled and what was read: somewhere from low to high, modulo 65,536. */
+struct hm_cut_constant {
+    bool is_known;
+    uint16_t low, high;
+    unsigned low_hits; /* samples of a guest with room that gave this low limit */
+    uint32_t unclear;  /* it holds from so many unclear frames on, to the next */
 };
 
 struct hm_cut_counter {
@@ -38,11 +56,14 @@ struct hm_cut_counter {
     struct {
         uint32_t counted, unclear; /* among all frames before this one */
     } before[HM_CUT_FRAMES];
-    bool has_base;
-    int64_t base; /* the TAP's tx_packets when the first captured frame was next to be read */
+    unsigned base_hits; /* how often it was seen */
+    uint64_t base_read; /* tx_packets when it was seen last */
+    int64_t base;       /* the TAP's tx_packets when the first captured frame was next to be read */
     uint64_t dropped;
+    struct hm_cut_constant constant;
     struct hm_cut_sample samples[HM_CUT_SAMPLES]; /* the newest with a used index */
     unsigned sample_count;
+    uint64_t last_read; /* of the newest sample */
 };
 
 void hm_cut_init(struct hm_cut_counter *cut);
@@ -53,8 +74,11 @@ void hm_cut_add_sample(struct hm_cut_counter *cut, const struct hm_cut_sample *s
 /* What the device counts has changed its meaning (the guest has set its filter): forgets what it counted so
  * far. */
 void hm_cut_forget(struct hm_cut_counter *cut);
-/* The guest has stopped, and these are its last counters. */
-void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *last,
+/* Had the guest got all that was captured when the sample was taken? */
+bool hm_cut_is_drained(const struct hm_cut_counter *cut, const struct hm_cut_sample *sample);
+/* The guest has stopped, and these are its last counters. `was_drained`: it had got all that was handed to
+ * it, and nothing more was handed to it after. */
+void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *last, bool was_drained,
                  struct hm_cut_finding *finding);
 
 #endif

@@ -78,7 +78,7 @@ void hm_notify_arguments_help(FILE *out)
           "  --stop-notice        of imminent and run: the agent will hear stopped before the VM lands\n"
           "  --qmp SOCKET         of watch: QEMU's monitor\n"
           "  --deadline MS        of watch: how long the VM stands still because of it, 300 by default\n"
-          "  --cut exact|counted  of watch: how to find what the VM has got; exact by default\n"
+          "  --cut exact|counted|hold   of watch: how to find what the VM has got; exact by default\n"
           "  --history MIB        of watch: captured frames kept, 32 by default\n"
           "  --no-cont            of watch: somebody else lets the VM run\n"
           "  --on-error abort|proceed   of run: when the move could not be staged; abort by default\n"
@@ -118,7 +118,7 @@ static bool is_right(const struct hm_notify_arguments *arguments, const struct c
                       allows & TAKES_SHIELD, "only with shield") ||
         !is_only_with("--qmp, --deadline, --cut, --history or --no-cont", command->name,
                       watch->monitor != NULL || watch->deadline_ms != 0 || watch->no_cont ||
-                          watch->history_len != 0 || watch->only_counts,
+                          watch->history_len != 0 || watch->cut != HM_WATCH_EXACT,
                       allows & TAKES_MONITOR, "only with watch") ||
         !is_only_with("--on-error", command->name, arguments->proceeds, allows & TAKES_PROGRAM,
                       "only with run"))

@@ -127,10 +127,16 @@ static bool parse_number(const char *what, const char *text, unsigned long most,
 
 static bool parse_cut(struct hm_notify_arguments *arguments, const char *text)
 {
-    if (strcmp(text, "exact") != 0 && strcmp(text, "counted") != 0)
-        return hm_notify_complain("--cut", text, "exact or counted");
-    arguments->watch.only_counts = strcmp(text, "counted") == 0;
-    return true;
+    static const char *const NAMES[] = {
+        [HM_WATCH_EXACT] = "exact", [HM_WATCH_COUNTED] = "counted", [HM_WATCH_HOLD] = "hold"};
+
+    for (unsigned i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+        if (strcmp(text, NAMES[i]) == 0) {
+            arguments->watch.cut = (enum hm_watch_cut)i;
+            return true;
+        }
+    }
+    return hm_notify_complain("--cut", text, "exact, counted or hold");
 }
 
 static bool parse_on_error(struct hm_notify_arguments *arguments, const char *text)

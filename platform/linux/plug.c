@@ -69,17 +69,21 @@ static int set_open(const struct hm_plug *plug, bool is_new)
     return hm_tap_netlink_set_bucket(plug->tap, is_new, OPEN_RATE, OPEN_BURST, HM_PLUG_QUEUE_LEN);
 }
 
-int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac)
+static int open_sockets(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac)
 {
-    struct hm_tap_link link;
-    int error;
-
     *plug = (struct hm_plug){.tap = tap, .mac = *mac, .direct = -1, .queued = -1, .guard = -1};
     plug->direct = open_socket(plug, true);
     plug->queued = plug->direct < 0 ? -1 : open_socket(plug, false);
-    if (plug->queued < 0)
-        return errno;
-    error = hm_tap_netlink_read(tap, &link);
+    return plug->queued < 0 ? errno : 0;
+}
+
+int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac)
+{
+    struct hm_tap_link link;
+    int error = open_sockets(plug, tap, mac);
+
+    if (error == 0)
+        error = hm_tap_netlink_read(tap, &link);
     if (error != 0)
         return error;
     plug->mtu = link.mtu;
@@ -90,6 +94,21 @@ int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct 
     error = set_open(plug, true);
     plug->has_bucket = error == 0;
     return error == EOPNOTSUPP ? ENOENT : error;
+}
+
+int hm_plug_adopt(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac)
+{
+    struct hm_tap_link link;
+    int error = open_sockets(plug, tap, mac);
+
+    if (error == 0)
+        error = hm_tap_netlink_read(tap, &link);
+    if (error != 0)
+        return error;
+    plug->mtu = link.mtu;
+    error = set_open(plug, false);
+    plug->has_bucket = error == 0;
+    return error == EOPNOTSUPP || error == EINVAL ? ENOENT : error;
 }
 
 /* The child: waits until nobody holds the other end any more. */

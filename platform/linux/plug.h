@@ -24,6 +24,9 @@ struct hm_plug {
  * open. 0; ENOENT: the kernel has no tbf, and there will be no plug; another errno: nothing can be written.
  * Do this while the VM does not run: what is handed to the TAP in these milliseconds is lost. */
 int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac);
+/* The same while the VM runs, with the qdisc that is there already, and nothing is lost. ENOENT, too: it is
+ * not there. */
+int hm_plug_adopt(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac);
 /* Opens what is closed. The qdisc stays, open: to take it away would lose frames. */
 void hm_plug_fini(struct hm_plug *plug);
 

@@ -6,10 +6,11 @@
 
 #include "platform/linux/notify_report.h"
 
+/* How it is found what the VM has got. */
 enum hm_watch_cut {
-    HM_WATCH_EXACT,
-    HM_WATCH_COUNTED,
-    HM_WATCH_HOLD
+    HM_WATCH_EXACT,   /* by the device's counter */
+    HM_WATCH_COUNTED, /* by the TAP's alone */
+    HM_WATCH_HOLD,    /* as exact, and nothing is handed to the VM while it is about to stop */
 };
 
 struct hm_watch_options {
@@ -19,8 +20,8 @@ struct hm_watch_options {
     const char *host;     /* NULL: somebody else has told the agent, or will */
     uint64_t wait_ms;     /* for answers that nobody stands still for */
     uint64_t deadline_ms; /* how long the VM stands still at most because of us */
-    bool only_counts;     /* QEMU is not asked for the device's counter */
-    bool no_cont;         /* somebody else lets the VM run */
+    enum hm_watch_cut cut;
+    bool no_cont; /* somebody else lets the VM run */
     bool json;
     size_t history_len;                /* bytes of captured frames kept */
     struct hm_control_message request; /* what names the VM */

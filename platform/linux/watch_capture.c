@@ -10,6 +10,9 @@
 #include "firmware/wire/marker.h"
 
 #define OPENING_US 2000000
+#define LOOKS 4
+#define FIRST_TURNS 50
+#define LOOK_EVERY_US 300
 #define FRAME_EXTRA_LEN 18 /* Ethernet header and a VLAN tag */
 
 static void on_frame(void *ctx, uint64_t index)
@@ -62,6 +65,22 @@ static bool open_ring(struct hm_watch_capture *capture)
     return true;
 }
 
+/* Looks for the moment at which the TAP's queue is empty, without a question to QEMU: each takes some us. */
+static void look_at_queue(struct hm_watch_capture *capture, unsigned looks)
+{
+    struct hm_watch *watch = capture->watch;
+    struct hm_tap_link link;
+
+    for (; looks > 0 && hm_tap_netlink_read(&watch->tap, &link) == 0; looks--) {
+        const uint64_t read = link.tx_packets;
+        struct hm_cut_sample sample = {.read = read, .read_end = read, .dropped = link.tx_dropped};
+
+        hm_watch_drain(watch);
+        sample.captured = watch->ring.frame_count;
+        hm_cut_add_sample(&capture->cut, &sample);
+    }
+}
+
 bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *watch)
 {
     uint64_t until_us = hm_watch_now_us() + OPENING_US;
@@ -82,10 +101,15 @@ bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *wa
              "behind a super-frame the cut is counted, and may double two frames");
     if (!open_ring(capture))
         return false;
-    if (!watch->options->only_counts && !hm_watch_nic_path(watch, &watch->mac, until_us, capture->path)) {
+    if (watch->options->cut != HM_WATCH_COUNTED &&
+        !hm_watch_nic_path(watch, &watch->mac, until_us, capture->path)) {
         capture->path[0] = '\0';
         warn(watch, "QEMU does not tell the device's counter (no virtio-net, or QEMU before 7.2)",
              "the cut will be counted, and may double two frames");
+    }
+    for (unsigned i = 0; i < FIRST_TURNS; i++) {
+        look_at_queue(capture, LOOKS);
+        hm_watch_turn(watch, hm_watch_now_us() + LOOK_EVERY_US);
     }
     read_filter(capture, until_us);
     hm_watch_capture_sample(capture, until_us);
@@ -97,19 +121,28 @@ void hm_watch_capture_close(struct hm_watch_capture *capture)
     hm_segmentation_restore(&capture->segmentation);
 }
 
+static enum hm_cut_room room_of(const json_t *answer)
+{
+    const json_t *taken = json_object_get(answer, "last-avail-idx");
+    const json_t *given = json_object_get(answer, "shadow-avail-idx");
+
+    if (taken == NULL || given == NULL)
+        return HM_CUT_ROOM_UNKNOWN;
+    return json_integer_value(taken) == json_integer_value(given) ? HM_CUT_ROOM_NONE : HM_CUT_ROOM_SOME;
+}
+
 /* Asks for the receive queue's used index. */
-static bool ask_used(struct hm_watch_capture *capture, uint64_t until_us, uint16_t *used)
+static void ask_used(struct hm_watch_capture *capture, uint64_t until_us, struct hm_cut_sample *sample)
 {
     json_t *answer, *value;
 
-    if (capture->path[0] == '\0')
-        return false;
     answer = hm_watch_command(capture->watch, "x-query-virtio-queue-status",
                               json_pack("{s:s, s:i}", "path", capture->path, "queue", 0), until_us, NULL);
     value = json_object_get(answer, "used-idx");
-    *used = (uint16_t)json_integer_value(value);
+    sample->has_used = value != NULL;
+    sample->used = (uint16_t)json_integer_value(value);
+    sample->room = room_of(answer);
     json_decref(answer);
-    return value != NULL;
 }
 
 static bool take_sample(struct hm_watch_capture *capture, uint64_t until_us, struct hm_cut_sample *sample)
@@ -118,10 +151,16 @@ static bool take_sample(struct hm_watch_capture *capture, uint64_t until_us, str
     struct hm_tap_link link;
 
     *sample = (struct hm_cut_sample){0};
+    hm_watch_drain(watch);
+    sample->captured_before = watch->ring.frame_count;
     if (hm_tap_netlink_read(&watch->tap, &link) != 0)
         return false;
     sample->read = link.tx_packets;
-    sample->has_used = ask_used(capture, until_us, &sample->used);
+    if (capture->path[0] != '\0') {
+        ask_used(capture, until_us, sample);
+        if (sample->room == HM_CUT_ROOM_NONE) /* once more: QEMU has looked at its TAP between the two */
+            ask_used(capture, until_us, sample);
+    }
     if (hm_tap_netlink_read(&watch->tap, &link) != 0)
         return false;
     sample->read_end = link.tx_packets;
@@ -132,39 +171,56 @@ static bool take_sample(struct hm_watch_capture *capture, uint64_t until_us, str
     return true;
 }
 
+/* Between the stop and its event QEMU answers, and holds frames though it has buffers: only a run state that
+ * was asked for later proves that the VM ran. */
+static bool still_runs(struct hm_watch *watch, uint64_t until_us)
+{
+    char state[32];
+
+    hm_watch_run_state(watch, until_us, state);
+    return strcmp(state, "running") == 0 && watch->stop_us == 0;
+}
+
 void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us)
 {
     struct hm_cut_sample sample;
 
+    capture->is_drained = false;
     if (capture->watch->has_new_filter)
         read_filter(capture, until_us);
     hm_tap_ring_count_lost(&capture->watch->ring);
     if (capture->watch->ring.lost != capture->lost)
         hm_cut_forget(&capture->cut); /* the base rises by itself: fewer were captured than read */
     capture->lost = capture->watch->ring.lost;
-    /* a filter that changed meanwhile may have counted the newest frames in a way that we do not know */
-    if (take_sample(capture, until_us, &sample) && !capture->watch->has_new_filter)
-        hm_cut_add_sample(&capture->cut, &sample);
+    look_at_queue(capture, LOOKS);
+    /* A filter that changed meanwhile may have counted the newest frames in a way that we do not know. */
+    if (!take_sample(capture, until_us, &sample) || capture->watch->has_new_filter ||
+        !still_runs(capture->watch, until_us))
+        return;
+    hm_cut_add_sample(&capture->cut, &sample);
+    capture->is_drained = hm_cut_is_drained(&capture->cut, &sample);
 }
 
-void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us,
+void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us, bool was_drained,
                                struct hm_cut_finding *finding)
 {
     struct hm_watch *watch = capture->watch;
     struct hm_cut_sample last;
 
-    *finding = (struct hm_cut_finding){.how = HM_CUT_NONE, .index = watch->ring.frame_count};
+    *finding = (struct hm_cut_finding){
+        .how = HM_CUT_NONE, .index = watch->ring.frame_count, .reason = "the TAP's counters cannot be read"};
     if (!take_sample(capture, until_us, &last))
         return;
     if (watch->has_new_filter)
         last.has_used = false;
+    finding->reason = "frames were not captured";
     hm_tap_ring_count_lost(&watch->ring);
     if (watch->ring.lost != capture->lost) {
         hm_watch_say(watch, "warning", NULL, "%llu frames were not captured, so nothing is salvaged",
                      (unsigned long long)(watch->ring.lost - capture->lost));
         return;
     }
-    hm_cut_find(&capture->cut, &last, finding);
+    hm_cut_find(&capture->cut, &last, was_drained, finding);
 }
 
 static bool is_end(const struct hm_watch_capture *capture, const uint8_t *bytes, size_t len,

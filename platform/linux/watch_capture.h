@@ -17,6 +17,7 @@ struct hm_watch_capture {
     char path[HM_NIC_PATH_LEN]; /* of the virtio device; empty: its counter cannot be asked for */
     uint32_t dropped_before;    /* by the TAP, when the watch began */
     uint32_t dropped;           /* since then */
+    bool is_drained;            /* the last sample: the guest had all that was captured */
     uint64_t lost;              /* frames not captured, up to the last sample */
     struct hm_segmentation segmentation;
     struct hm_cut_counter cut;
@@ -28,8 +29,9 @@ bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *wa
 void hm_watch_capture_close(struct hm_watch_capture *capture);
 /* While the guest runs: one sample of the counters. */
 void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us);
-/* The guest has stopped: where was it? */
-void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us,
+/* The guest has stopped: where was it? `was_drained`: it had got all before, and nothing more was handed to
+ * it. */
+void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us, bool was_drained,
                                struct hm_cut_finding *finding);
 
 /* Looks for the end of the old path among the frames from *index on: the takeover's ARP or the handover's

@@ -157,7 +157,7 @@ void hm_watch_turn(struct hm_watch *watch, uint64_t until_us)
     ppoll(ready, sizeof(ready) / sizeof(ready[0]), &wait, NULL);
     read_signals(watch);
     hm_watch_drain(watch);
-    if (watch->qmp.fd >= 0 && !hm_qmp_work(&watch->qmp))
+    if (!hm_qmp_work(&watch->qmp)) /* also when a command could not be sent */
         watch->is_alone = true;
     hm_dialogue_work(&watch->dialogue);
 }

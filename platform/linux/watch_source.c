@@ -13,29 +13,24 @@
 #include "platform/linux/watch_role.h"
 
 #include <inttypes.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "platform/linux/salvage.h"
-#include "platform/linux/watch_capture.h"
 #include "platform/linux/watch_pause.h"
+#include "platform/linux/watch_stop.h"
 
 #define OPENING_US 2000000
 #define SAMPLE_EVERY_US 4000
+#define SAMPLE_IDLE_US 200000 /* before the migration, when FIRST_SAMPLES were taken */
+#define FIRST_SAMPLES 100     /* a guest that still keeps up shows most */
 #define SAMPLE_WAIT_US 1000000
-#define OLD_PATH_US 50000
 #define CANCEL_US 10000000
 #define IDLE_US 1000000
 
 struct source {
     struct hm_watch *watch;
-    struct hm_watch_capture *capture; /* NULL: nothing is captured */
     struct hm_watch_pause pause;
-    bool has_told;        /* the agent has heard STOPPED */
-    bool is_switched;     /* the stop was dealt with */
-    bool is_told_to_end;  /* by a signal, which was said */
-    uint64_t handover_id; /* 0: the agent has told none */
+    struct hm_watch_stop stop;
+    bool is_told_to_end; /* by a signal, which was said */
 };
 
 static bool is_migrating(const struct hm_watch *watch)
@@ -75,107 +70,13 @@ static void let_go(struct source *source, const char *why)
 
 /* ---- the stop ---- */
 
-static struct hm_control_message request_of(const struct source *source, enum hm_control_op op)
-{
-    struct hm_control_message request = source->watch->request;
-
-    request.op = op;
-    request.handover_id = source->handover_id;
-    return request;
-}
-
-static void await_old_path(struct source *source, uint64_t from, uint64_t until_us, uint64_t *end)
-{
-    struct hm_watch *watch = source->watch;
-
-    *end = from;
-    while (!hm_watch_capture_find_end(source->capture, source->handover_id, end)) {
-        if (hm_watch_now_us() >= until_us || watch->signal != 0) {
-            hm_watch_say(watch, "warning", NULL,
-                         "the end of the old path was not seen: what is under way on it now "
-                         "may come late");
-            return;
-        }
-        hm_watch_turn(watch, until_us);
-    }
-}
-
-static void send_salvage(struct source *source, const struct hm_cut_finding *finding, uint64_t end,
-                         uint64_t until_us)
-{
-    const struct hm_control_message request = request_of(source, HM_OP_SALVAGE);
-    static struct hm_salvage salvage;
-    struct hm_watch *watch = source->watch;
-    uint64_t begin_us = hm_watch_now_us();
-    unsigned frames, skipped;
-    size_t len;
-    uint64_t begin = finding->how == HM_CUT_NONE ? end : finding->index;
-    uint8_t *stream = hm_watch_capture_stream(source->capture, begin, end, &len, &frames, &skipped);
-
-    hm_salvage_begin(&salvage, &watch->dialogue, &request, stream, stream != NULL ? len : 0, finding->how,
-                     source->capture->dropped);
-    while (!salvage.is_over && hm_watch_now_us() < until_us && watch->signal == 0) {
-        hm_watch_turn(watch, until_us);
-        hm_salvage_work(&salvage);
-    }
-    if (salvage.is_refused)
-        hm_watch_warn_result(watch, "salvage", &salvage.refusal);
-    else if (!salvage.is_over)
-        hm_watch_say(watch, "warning", NULL, "the deadline came before the agent had the salvage");
-    else
-        hm_watch_say(watch, "salvaged",
-                     json_pack("{s:i, s:I, s:s, s:i, s:i, s:i, s:f}", "frames", (int)frames, "bytes",
-                               (json_int_t)len, "cut", hm_cut_name(finding->how), "ahead",
-                               (int)finding->ahead, "skipped", (int)skipped, "tap_dropped",
-                               (int)source->capture->dropped, "took_ms",
-                               (double)(hm_watch_now_us() - begin_us) / 1000),
-                     "%u frames in %zu bytes, cut %s", frames, len, hm_cut_name(finding->how));
-    hm_salvage_end(&salvage);
-    free(stream);
-}
-
-/* Tells the agent, and sends what the guest never got. */
-static void deal_with_stop(struct source *source, uint64_t begin_us)
-{
-    struct hm_watch *watch = source->watch;
-    uint64_t until_us = begin_us + watch->options->deadline_ms * 1000, from = watch->ring.frame_count, end;
-    struct hm_control_message request = request_of(source, HM_OP_STOPPED);
-    struct hm_cut_finding finding = {.how = HM_CUT_NONE};
-    struct hm_dialogue_slot *slot;
-
-    source->is_switched = source->has_told = true;
-    request.has_salvage = source->capture != NULL;
-    slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
-    if (source->capture != NULL)
-        hm_watch_capture_find_cut(source->capture, until_us, &finding);
-    hm_watch_await(watch, slot, until_us);
-    if (hm_dialogue_is_ok(slot)) {
-        source->handover_id = slot->result.reply.handover_id;
-        hm_watch_say(watch, "stopped",
-                     json_pack("{s:f, s:s, s:f, s:I}", "stop_time", (double)watch->stop_us / 1e6, "cut",
-                               hm_cut_name(finding.how), "took_ms",
-                               (double)(hm_watch_now_us() - begin_us) / 1000, "captured",
-                               (json_int_t)watch->ring.frame_count),
-                     "the agent knows it, handover %016" PRIx64, source->handover_id);
-        if (source->capture != NULL) {
-            uint64_t wait_us = hm_watch_now_us() + OLD_PATH_US;
-
-            await_old_path(source, from, wait_us < until_us ? wait_us : until_us, &end);
-            send_salvage(source, &finding, end, until_us);
-        }
-    } else if (slot != NULL) {
-        hm_watch_warn_result(watch, "stopped", &slot->result);
-    }
-    hm_dialogue_end(slot);
-}
-
 /* The VM stands still before the switchover, and the migration waits. */
 static void switch_over(struct source *source)
 {
     struct hm_watch *watch = source->watch;
     uint64_t begin_us = hm_watch_now_us(), until_us = begin_us + watch->options->deadline_ms * 1000;
 
-    deal_with_stop(source, begin_us);
+    hm_watch_stop_deal(&source->stop, begin_us);
     if (!source->pause.is_ours) { /* it is another's to continue, for as long as we have */
         while (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && hm_watch_now_us() < until_us &&
                watch->signal == 0 && !watch->is_alone)
@@ -195,7 +96,7 @@ static bool is_migrations_stop(struct source *source)
     struct hm_watch *watch = source->watch;
     char state[32];
 
-    if (source->pause.is_on || source->is_switched || watch->stop_us == 0)
+    if (source->pause.is_on || source->stop.is_switched || watch->stop_us == 0)
         return false;
     if (watch->migration == HM_MIGRATION_DEVICE || watch->migration == HM_MIGRATION_COMPLETED)
         return true;
@@ -210,7 +111,7 @@ static bool is_migrations_stop(struct source *source)
 static enum hm_notify_exit fail(struct source *source, const char *event, const char *why)
 {
     struct hm_watch *watch = source->watch;
-    const struct hm_control_message request = request_of(source, HM_OP_CANCEL);
+    const struct hm_control_message request = hm_watch_stop_request(&source->stop, HM_OP_CANCEL);
     struct hm_dialogue_slot *slot;
 
     if (watch->had_postcopy) { /* it has run at the destination: there is no way back */
@@ -239,7 +140,7 @@ static enum hm_notify_exit lose_monitor(struct source *source)
     }
     hm_watch_say(watch, "warning", NULL, "%s%s",
                  watch->has_shut_down ? "the VM was shut down" : "the monitor has gone",
-                 source->has_told
+                 source->stop.has_told
                      ? ": the agent knows of the stop, and not how it ended (see notify-migrate status)"
                      : " before the VM stopped");
     return HM_NOTIFY_EXIT_INTERNAL;
@@ -259,7 +160,7 @@ static bool is_over(struct source *source, enum hm_notify_exit *code)
         *code = fail(source, "cancelled", "the migration was cancelled");
     } else if (watch->is_alone) {
         *code = lose_monitor(source);
-    } else if (source->is_switched && watch->resume_us != 0 && !watch->had_postcopy) {
+    } else if (source->stop.is_switched && watch->resume_us != 0 && !watch->had_postcopy) {
         *code = fail(source, "failed", "the VM runs here again");
     } else {
         return false;
@@ -277,6 +178,7 @@ static bool is_ended_by_signal(struct source *source)
         return false;
     if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && source->pause.is_ours)
         let_go(source, " (on a signal)");
+    hm_watch_hold_open(&source->stop.hold);
     if (!is_migrating(watch) || !source->pause.is_ours) {
         hm_watch_say(watch, "ended", NULL, "by a signal, before the migration was over");
         return true;
@@ -294,22 +196,28 @@ static enum hm_notify_exit follow(struct source *source)
     struct hm_watch *watch = source->watch;
     enum hm_notify_exit code = HM_NOTIFY_EXIT_INTERNAL;
     uint64_t next_us = 0;
+    unsigned first = 0;
 
     for (;;) {
-        bool samples = watch->migration == HM_MIGRATION_ACTIVE && source->capture != NULL &&
-                       !source->is_told_to_end && !source->is_switched;
+        bool is_active = watch->migration == HM_MIGRATION_ACTIVE;
+        bool samples = (is_active || watch->migration == HM_MIGRATION_NONE) && watch->stop_us == 0 &&
+                       source->stop.capture != NULL && !source->is_told_to_end && !source->stop.is_switched;
         uint64_t now = hm_watch_now_us();
 
         if (is_migrations_stop(source))
-            deal_with_stop(source, now);
+            hm_watch_stop_deal(&source->stop, now);
         if (is_over(source, &code) || is_ended_by_signal(source))
             return code;
-        if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && !source->is_switched &&
+        if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && !source->stop.is_switched &&
             !source->is_told_to_end) {
             switch_over(source);
         } else if (samples && now >= next_us) {
-            hm_watch_capture_sample(source->capture, now + SAMPLE_WAIT_US);
-            next_us = hm_watch_now_us() + SAMPLE_EVERY_US;
+            if (is_active)
+                hm_watch_hold_work(&source->stop.hold);
+            hm_watch_capture_sample(source->stop.capture, now + SAMPLE_WAIT_US);
+            hm_watch_hold_sampled(&source->stop.hold, source->stop.capture->is_drained);
+            next_us =
+                hm_watch_now_us() + (is_active || ++first < FIRST_SAMPLES ? SAMPLE_EVERY_US : SAMPLE_IDLE_US);
         } else {
             hm_watch_turn(watch, samples ? next_us : now + IDLE_US);
         }
@@ -320,7 +228,7 @@ static enum hm_notify_exit follow(struct source *source)
 static bool announce(struct source *source, enum hm_notify_exit *code)
 {
     struct hm_watch *watch = source->watch;
-    struct hm_control_message request = request_of(source, HM_OP_IMMINENT);
+    struct hm_control_message request = hm_watch_stop_request(&source->stop, HM_OP_IMMINENT);
     uint64_t begin_us = hm_watch_now_us();
     struct hm_dialogue_slot *slot;
     bool is_staged;
@@ -346,25 +254,28 @@ static bool announce(struct source *source, enum hm_notify_exit *code)
 enum hm_notify_exit hm_watch_source(struct hm_watch *watch)
 {
     static struct hm_watch_capture capture;
-    struct source source = {.watch = watch};
+    struct source source = {.watch = watch, .stop = {.watch = watch}};
     enum hm_notify_exit code = HM_NOTIFY_EXIT_DONE;
 
     if (hm_watch_capture_open(&capture, watch))
-        source.capture = &capture;
+        source.stop.capture = &capture;
     if (watch->request.mac_count == 0 && watch->request.addr_count == 0 && !hm_mac_is_zero(&watch->mac))
         watch->request.macs[watch->request.mac_count++] = watch->mac;
     if (watch->options->host != NULL && !announce(&source, &code)) {
         hm_watch_capture_close(&capture);
         return code;
     }
+    if (source.stop.capture != NULL && watch->options->cut == HM_WATCH_HOLD)
+        hm_watch_hold_init(&source.stop.hold, watch);
     hm_watch_pause_set(watch, &source.pause);
-    if (source.capture != NULL)
-        hm_watch_capture_sample(source.capture, hm_watch_now_us() + OPENING_US);
+    if (source.stop.capture != NULL)
+        hm_watch_capture_sample(source.stop.capture, hm_watch_now_us() + OPENING_US);
     hm_watch_say(watch, "attached",
-                 json_pack("{s:s, s:b, s:b}", "role", "source", "captures", source.capture != NULL, "pauses",
-                           source.pause.is_on),
-                 "at the source%s", source.capture != NULL ? "" : ", without salvage");
+                 json_pack("{s:s, s:b, s:b}", "role", "source", "captures", source.stop.capture != NULL,
+                           "pauses", source.pause.is_on),
+                 "at the source%s", source.stop.capture != NULL ? "" : ", without salvage");
     code = follow(&source);
+    hm_watch_hold_fini(&source.stop.hold);
     hm_watch_pause_restore(watch, &source.pause);
     hm_watch_capture_close(&capture);
     return code;

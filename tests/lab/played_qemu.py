@@ -44,10 +44,10 @@ def open_tap(space, name):
 class PlayedQemu(threading.Thread):
     """Serves one watch. `state` is the run state; what the guest has got is in `got`, in order.
 
-    `pause`: pause-before-switchover is on already (True), or not known (False).
+    `pause`: pause-before-switchover is on already (True), or not known (False). `counts`: it tells its device's counter.
     """
 
-    def __init__(self, space, tap, mac, path, state, pause=None):
+    def __init__(self, space, tap, mac, path, state, pause=None, counts=True):
         super().__init__(daemon=True)
         self._tap_name, self._mac = tap, mac
         self.tap = open_tap(space, tap)
@@ -55,9 +55,13 @@ class PlayedQemu(threading.Thread):
         self.got = []
         self.used = 65500  # it wraps soon
         self.read_ahead = 0  # how many frames are still read when it has stopped, and lost
+        self.room = 256  # buffers that the guest has given
+        self.remaining = 1 << 40  # bytes of its memory, to be sent at 1,000 per ms
+        self.migration = "none"
         self.commands = []
         self.capabilities = {"pause-before-switchover": True} if pause else {}
         self._knows_pause = pause is not False
+        self._counts = counts
         self._client = None
         self._over = False
         self._listener = socket.socket(socket.AF_UNIX)
@@ -154,6 +158,8 @@ class PlayedQemu(threading.Thread):
             if not self._knows_pause and arguments["capabilities"][0]["capability"] != "events":
                 raise LookupError
             self.capabilities.update((one["capability"], one["state"]) for one in arguments["capabilities"])
+        if name.startswith("x-") and not self._counts:
+            raise LookupError
         if name == "cont":
             self.resume()
         return {
@@ -167,5 +173,9 @@ class PlayedQemu(threading.Thread):
                                  "unicast": "normal", "multicast": "normal", "unicast-table": [],
                                  "multicast-table": []}],
             "x-query-virtio": [{"name": "virtio-net", "path": PATH}], "qom-get": mac,
-            "x-query-virtio-queue-status": {"used-idx": self.used},
+            "x-query-virtio-queue-status": {"used-idx": self.used, "last-avail-idx": self.used,
+                                            "shadow-avail-idx": (self.used + self.room) % 65536},
+            "query-migrate": {"status": self.migration, "ram": {"remaining": self.remaining, "mbps": 8.0,
+                                                                "dirty-sync-count": 2}},
+            "query-migrate-parameters": {"downtime-limit": 300},
         }[name]

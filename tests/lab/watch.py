@@ -72,14 +72,15 @@ class World:
         self._runs = 0
 
     @contextlib.contextmanager
-    def run(self, tap, state, *words, pause=None, **how):
+    def run(self, tap, state, *words, pause=None, counts=True, **how):
         """Agent, QEMU and watch."""
         self._runs += 1
         path = self.lab.path(f"qmp{self._runs}")
         with contextlib.ExitStack() as cleanup:
             agent = cleanup.enter_context(contextlib.closing(
                 PlayedAgent(self.space, "10.1.0.3", self.notifier.key, VM, **how)))
-            qemu = cleanup.enter_context(contextlib.closing(PlayedQemu(self.space, tap, VM, path, state, pause)))
+            qemu = cleanup.enter_context(contextlib.closing(PlayedQemu(self.space, tap, VM, path, state, pause,
+                                                                            counts)))
             wait_for(lambda: "LOWER_UP" in execute(self.space, "ip", "link", "show", "dev", tap).stdout)
             if state == "running":
                 qemu.announce()
@@ -108,6 +109,7 @@ def migrate_with_traffic(world, qemu, watch):
         sampled = qemu.commands.count("x-query-virtio-queue-status")
         wait_for(lambda: qemu.commands.count("x-query-virtio-queue-status") > sampled + 1)
     qemu.state = "finish-migrate"
+    qemu.event("STOP")
     qemu.read_ahead = 1
     world.send(range(100, 120))
     world.send([2000], OTHER)
@@ -236,6 +238,50 @@ def delivers_in_order(world):
             lab.claim("the agent hears LANDED", control.LANDED in agent.asked and FETCH in agent.asked)
 
 
+def holds_before_the_stop(world):
+    lab = world.lab
+    lab.part("a TAP without a bucket")
+    with world.run("vm-a", "running", "--cut", "hold", port="h1") as (agent, qemu, watch):
+        lab.claim("it is said how to make one", any("tc qdisc" in event["text"] for event in watch.events()))
+    execute(world.space, "tc", "qdisc", "replace", "dev", "vm-a", "root", "tbf", "rate", "800gbit", "burst", "64mb",
+            "limit", "32mb")
+    for counts in (True, False):
+        lab.part(f"held before the stop, {'with' if counts else 'without'} the device's counter")
+        with world.run("vm-a", "running", "--cut", "hold", "--deadline", "9000", counts=counts,
+                       port="h1") as (agent, qemu, watch):
+            qemu.event("MIGRATION", status="active")
+            world.send(range(10))
+            lab.becomes("the guest gets what comes", lambda: qemu.numbers() == list(range(10)))
+            qemu.remaining = 1000
+            lab.equal("near the end it is held", watch.event("held")["event"], "held")
+            world.send(range(10, 100))  # no more than fit in the sending socket
+            lab.equal("the guest gets the rest", watch.event("drained")["event"], "drained")
+            qemu.stop_for_migration(2)
+            lab.becomes("the migration goes on", lambda: "migrate-continue" in qemu.commands, tell=watch.events)
+            qemu.event("MIGRATION", status="completed")
+            lab.equal("it ends", watch.ends(), COMPLETED)
+            lab.equal("the salvage is what was held", salvaged(agent), list(range(10, 100)))
+            lab.equal("the cut is exact", (agent.cut, watch.event("salvaged")["ahead"]), ("exact", 0))
+    lab.part("a stop that does not come")
+    with world.run("vm-a", "running", "--cut", "hold", "--deadline", "100", port="h1") as (agent, qemu, watch):
+        qemu.remaining = 1000
+        qemu.event("MIGRATION", status="active")
+        watch.event("held")
+        world.send(range(10))
+        lab.equal("it is let go", watch.event("released")["event"], "released")
+        lab.becomes("the guest gets what was held", lambda: qemu.numbers() == list(range(10)), tell=qemu.numbers)
+        lab.becomes("and it is tried again", lambda: watch.names().count("held") == 2, tell=watch.names)
+    lab.part("a watch that is killed while it holds")
+    with world.run("vm-a", "running", "--cut", "hold", "--deadline", "9000", port="h1") as (agent, qemu, watch):
+        qemu.remaining = 1000
+        qemu.event("MIGRATION", status="active")
+        watch.event("held")
+        watch.process.send_signal(signal.SIGKILL)
+        watch.ends()
+        world.send(range(10))
+        lab.becomes("the plug is open", lambda: qemu.numbers() == list(range(10)), tell=qemu.numbers)
+
+
 def plug_never_stays(world):
     lab = world.lab
     for how, name in ((signal.SIGKILL, "killed"), (signal.SIGTERM, "told to end")):
@@ -255,6 +301,7 @@ def course(lab):
     tells_a_failure(world)
     goes_without_its_own_pause(world)
     never_holds_the_migration(world)
+    holds_before_the_stop(world)
     delivers_in_order(world)
     plug_never_stays(world)
 

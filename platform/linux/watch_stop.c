@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Owns what is done at the stop: the cut is found, the agent is told, what was held is let go, the end of the
+ * old path is waited for, and what the guest never got is sent to the agent. */
+#include "platform/linux/watch_stop.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "platform/linux/salvage.h"
+
+#define OLD_PATH_US 50000
+
+struct hm_control_message hm_watch_stop_request(const struct hm_watch_stop *stop, enum hm_control_op op)
+{
+    struct hm_control_message request = stop->watch->request;
+
+    request.op = op;
+    request.handover_id = stop->handover_id;
+    return request;
+}
+
+static void await_old_path(struct hm_watch_stop *stop, uint64_t from, uint64_t until_us, uint64_t *end)
+{
+    struct hm_watch *watch = stop->watch;
+
+    *end = from;
+    while (!hm_watch_capture_find_end(stop->capture, stop->handover_id, end)) {
+        if (hm_watch_now_us() >= until_us || watch->signal != 0) {
+            hm_watch_say(watch, "warning", NULL,
+                         "the end of the old path was not seen: what is under way on it now "
+                         "may come late");
+            return;
+        }
+        hm_watch_turn(watch, until_us);
+    }
+}
+
+static void send_salvage(struct hm_watch_stop *stop, const struct hm_cut_finding *finding, uint64_t end,
+                         uint64_t until_us)
+{
+    const struct hm_control_message request = hm_watch_stop_request(stop, HM_OP_SALVAGE);
+    static struct hm_salvage salvage;
+    struct hm_watch *watch = stop->watch;
+    uint64_t begin_us = hm_watch_now_us();
+    unsigned frames, skipped;
+    size_t len;
+    uint64_t begin = finding->how == HM_CUT_NONE ? end : finding->index;
+    uint8_t *stream = hm_watch_capture_stream(stop->capture, begin, end, &len, &frames, &skipped);
+
+    hm_salvage_begin(&salvage, &watch->dialogue, &request, stream, stream != NULL ? len : 0, finding->how,
+                     stop->capture->dropped);
+    while (!salvage.is_over && hm_watch_now_us() < until_us && watch->signal == 0) {
+        hm_watch_turn(watch, until_us);
+        hm_salvage_work(&salvage);
+    }
+    if (salvage.is_refused)
+        hm_watch_warn_result(watch, "salvage", &salvage.refusal);
+    else if (!salvage.is_over)
+        hm_watch_say(watch, "warning", NULL, "the deadline came before the agent had the salvage");
+    else
+        hm_watch_say(watch, "salvaged",
+                     json_pack("{s:i, s:I, s:s, s:i, s:i, s:i, s:f}", "frames", (int)frames, "bytes",
+                               (json_int_t)len, "cut", hm_cut_name(finding->how), "ahead",
+                               (int)finding->ahead, "skipped", (int)skipped, "tap_dropped",
+                               (int)stop->capture->dropped, "took_ms",
+                               (double)(hm_watch_now_us() - begin_us) / 1000),
+                     "%u frames in %zu bytes, cut %s", frames, len, hm_cut_name(finding->how));
+    hm_salvage_end(&salvage);
+    free(stream);
+}
+
+static void say_stopped(const struct hm_watch_stop *stop, const struct hm_cut_finding *finding,
+                        uint64_t begin_us)
+{
+    struct hm_watch *watch = stop->watch;
+    const char *reason = finding->reason;
+
+    hm_watch_say(watch, "stopped",
+                 json_pack("{s:f, s:s, s:s*, s:f, s:I}", "stop_time", (double)watch->stop_us / 1e6, "cut",
+                           hm_cut_name(finding->how), "reason", reason, "took_ms",
+                           (double)(hm_watch_now_us() - begin_us) / 1000, "captured",
+                           (json_int_t)watch->ring.frame_count),
+                 "the agent knows it, handover %016" PRIx64 "%s%s", stop->handover_id,
+                 reason != NULL ? "; the cut is not exact: " : "", reason != NULL ? reason : "");
+}
+
+void hm_watch_stop_deal(struct hm_watch_stop *stop, uint64_t begin_us)
+{
+    struct hm_watch *watch = stop->watch;
+    uint64_t until_us = begin_us + watch->options->deadline_ms * 1000, from = watch->ring.frame_count, end;
+    struct hm_control_message request = hm_watch_stop_request(stop, HM_OP_STOPPED);
+    struct hm_cut_finding finding = {.how = HM_CUT_NONE};
+    struct hm_dialogue_slot *slot;
+
+    stop->is_switched = stop->has_told = true;
+    request.has_salvage = stop->capture != NULL;
+    slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
+    if (stop->capture != NULL)
+        hm_watch_capture_find_cut(stop->capture, until_us, hm_watch_hold_is_drained(&stop->hold), &finding);
+    hm_watch_await(watch, slot, until_us);
+    hm_watch_hold_open(&stop->hold);
+    if (hm_dialogue_is_ok(slot)) {
+        stop->handover_id = slot->result.reply.handover_id;
+        say_stopped(stop, &finding, begin_us);
+        if (stop->capture != NULL) {
+            uint64_t wait_us = hm_watch_now_us() + OLD_PATH_US;
+
+            await_old_path(stop, from, wait_us < until_us ? wait_us : until_us, &end);
+            send_salvage(stop, &finding, end, until_us);
+        }
+    } else if (slot != NULL) {
+        hm_watch_warn_result(watch, "stopped", &slot->result);
+    }
+    hm_dialogue_end(slot);
+}
