@@ -114,7 +114,8 @@ class Watched(Imminent):
         if not self._is_undone:
             self.destination_watch.finish()
         told = self.source_watch.find("salvaged")
-        seen = {"salvaged": told.get("frames"), "cut": told.get("cut"), "tap_dropped": told.get("tap_dropped")}
+        seen = {"salvaged": told.get("frames"), "cut": told.get("cut"), "tap_dropped": told.get("tap_dropped"),
+                "cut_reason": self.source_watch.find("stopped").get("reason")}
         early = self.destination_watch.find("ready").get("frames")
         if early:  # written to the TAP by the watch, and the guest runs only after that
             seen |= {"restoration_ms": 0, "restored_before_resume": True, "early": early}

@@ -28,6 +28,8 @@ def _verdict(result):
     faults = result.faults()
     if faults:
         return "FAILED: " + "; ".join(faults)
+    if result.saturated:
+        return f"not valid (the guest did not keep up: {result.figures['cut_reason']}): repeated"
     return "ok" if result.valid else "not valid (too few probes sent in the pause): repeated"
 
 

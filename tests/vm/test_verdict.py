@@ -52,6 +52,14 @@ class Verdict(unittest.TestCase):
         self.assertEqual(len(result(pause_ms=0.0, down_lost=1).faults()), 1)
         self.assertEqual(result(pause_ms=0.0, down_lost=0).faults(), [])
 
+    def test_a_move_of_a_flooded_guest_is_repeated_and_its_upward_way_still_judged(self):
+        reason = "the TAP's queue was hardly ever seen empty"
+        flooded = result(strict=True, down_lost=9, down_dup=1, cut_reason=reason)
+        self.assertEqual(flooded.faults(), [])
+        self.assertFalse(flooded.valid)
+        self.assertEqual(len(result(strict=True, up_lost=1, cut_reason=reason).faults()), 1)
+        self.assertEqual(len(result(strict=True, down_lost=1, cut_reason="another").faults()), 1)
+
     def test_loss_of_a_move_that_is_not_valid_is_not_judged(self):
         self.assertEqual(result(down_lost=400, valid=False).faults(), [])
 
