@@ -7,10 +7,9 @@
 #include "firmware/agent/destination.h"
 
 #include <stdio.h>
-#include <string.h>
 
+#include "firmware/agent/admission.h"
 #include "firmware/agent/call.h"
-#include "firmware/agent/node.h"
 #include "firmware/agent/replay.h"
 #include "firmware/agent/rollback.h"
 #include "firmware/agent/source.h"
@@ -88,74 +87,6 @@ static void conclude(struct hm_agent *agent, struct hm_handover *handover)
 }
 
 /* --- staging ------------------------------------------------------------------------------------------ */
-
-static bool has_node(const struct hm_control_message *message, uint32_t home_agent, uint32_t addr)
-{
-    for (unsigned i = 0; i < message->node_count; i++)
-        if (message->nodes[i].home_addr == addr && message->nodes[i].home_agent == home_agent)
-            return true;
-    return false;
-}
-
-/* Bridges cannot tell two machines with one MAC apart. */
-static const char *refusal_of_mac(const struct hm_agent *agent, const struct hm_control_message *message,
-                                  const struct hm_mac *mac)
-{
-    const struct hm_visitor *visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, NULL);
-    for (; visitor != NULL; visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, visitor))
-        if (visitor->state != HM_VISITOR_LEAVING && strcmp(visitor->vm, message->vm) != 0 &&
-            !has_node(message, visitor->node.home_agent, visitor->node.home_addr))
-            return "another VM here has its MAC";
-    const struct hm_binding *binding = hm_binding_of_mac(&agent->home.bindings, mac, NULL);
-    for (; binding != NULL; binding = hm_binding_of_mac(&agent->home.bindings, mac, binding))
-        if (hm_binding_is_absent(binding) && strcmp(binding->vm, message->vm) != 0 &&
-            !has_node(message, agent->env->agent_addr, binding->home_addr))
-            return "another VM of this home has its MAC";
-    return NULL;
-}
-
-static const char *refusal_of_return(const struct hm_agent *agent, const struct hm_control_node *node,
-                                     uint32_t from_addr, uint32_t epoch)
-{
-    const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-    if (!hm_home_serves(&agent->home, node->home_addr))
-        return "it does not belong here";
-    if (!hm_node_mac_is_possible(agent->env, agent->neighbours, &node->mac))
-        return "its MAC is not one that a node may have here";
-    if (binding != NULL && hm_binding_is_absent(binding) && !hm_binding_is_at(binding, from_addr))
-        return "it is not at the agent that asks";
-    return binding != NULL && hm_binding_is_overtaken(binding, epoch) ? "a newer handover is known here"
-                                                                      : NULL;
-}
-
-static const char *refusal_of_visit(const struct hm_agent *agent, const struct hm_control_node *node,
-                                    uint32_t epoch)
-{
-    const struct hm_visitor *visitor =
-        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-    if (visitor != NULL && (int32_t)(epoch - visitor->epoch) < 0)
-        return "a newer handover is known here";
-    return hm_foreign_refusal(&agent->foreign, node);
-}
-
-/* Why the VM cannot come: the first address with an obstacle, in words; false when there is none. */
-static bool is_refused(const struct hm_agent *agent, uint32_t from_addr,
-                       const struct hm_control_message *message, char *text, size_t len)
-{
-    char addr[HM_IP_TEXT_LEN];
-    for (unsigned i = 0; i < message->node_count; i++) {
-        const struct hm_control_node *node = &message->nodes[i];
-        const char *why = refusal_of_mac(agent, message, &node->mac);
-        if (why == NULL)
-            why = belongs_here(agent, node) ? refusal_of_return(agent, node, from_addr, message->epoch)
-                                            : refusal_of_visit(agent, node, message->epoch);
-        if (why != NULL) {
-            snprintf(text, len, "%s: %s", hm_ip_text(node->home_addr, addr), why);
-            return true;
-        }
-    }
-    return false;
-}
 
 static uint32_t staged_lifetime_s(const struct hm_agent *agent, const struct hm_control_message *message)
 {
@@ -288,7 +219,7 @@ void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *r
         hm_control_defer(&agent->server, request);
         return;
     }
-    if (is_refused(agent, request->peer->config->addr, message, text, sizeof(text))) {
+    if (hm_admission_is_refused(agent, request->peer->config->addr, message, text, sizeof(text))) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "%s", text);
         return;
     }

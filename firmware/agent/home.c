@@ -16,9 +16,6 @@
 #define REMEMBER_MS 60000
 #define UNDER_WAY_MS 3000 /* what a node has sent from its old place has come by then */
 
-/* How much longer a diversion or an announced return lasts than its handover, which is to end it. */
-#define STRAY_MS 2000
-
 static void on_lifetime(void *arg, struct hm_binding *binding);
 static void on_staged(void *arg, struct hm_binding *binding);
 
@@ -247,7 +244,7 @@ static struct hm_binding *make_room(struct hm_home *home, uint32_t home_addr, co
     return NULL;
 }
 
-static struct hm_binding *add_entry(struct hm_home *home, uint32_t home_addr, const struct hm_mac *mac)
+struct hm_binding *hm_home_add_entry(struct hm_home *home, uint32_t home_addr, const struct hm_mac *mac)
 {
     struct hm_binding *binding = make_room(home, home_addr, mac);
     if (binding != NULL)
@@ -260,7 +257,7 @@ static struct hm_binding *prepare_entry(struct hm_home *home, struct hm_binding 
                                         const struct hm_registration_request *request)
 {
     if (binding == NULL && request->lifetime_s != 0)
-        binding = add_entry(home, request->home_addr, &request->ext.mac);
+        binding = hm_home_add_entry(home, request->home_addr, &request->ext.mac);
     if (binding == NULL)
         return NULL;
     if (request->ext.has_mac && request->lifetime_s != 0)
@@ -353,70 +350,6 @@ void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram)
     hm_home_send_reply(home, datagram, &request, &proof, &reply);
 }
 
-/* --- the stop ----------------------------------------------------------------------------------------- */
-
-void hm_home_hold_upward(struct hm_home *home, struct hm_binding *binding, uint32_t from_addr)
-{
-    uint32_t wait_ms = home->env->config->reorder_wait_ms;
-    struct hm_delivery *delivery =
-        wait_ms > 0 && home->deliveries != NULL ? hm_delivery_add(home->deliveries, binding) : NULL;
-    if (delivery == NULL)
-        return;
-    delivery->target = HM_TARGET_FORWARD;
-    delivery->remote_addr = from_addr;
-    delivery->is_closed[HM_WAY_SALVAGE] = true;
-    binding->upward = delivery;
-    hm_timer_arm(&home->env->wheel, &delivery->patience, wait_ms);
-    hm_delivery_drain(delivery);
-}
-
-void hm_home_end_old_way(struct hm_binding *binding)
-{
-    if (binding->upward != NULL)
-        hm_delivery_close(binding->upward, HM_WAY_OLD);
-}
-
-int hm_home_divert(struct hm_home *home, const struct hm_control_node *node, uint64_t handover_id,
-                   struct hm_delivery *delivery)
-{
-    struct hm_binding *binding = hm_binding_lookup(&home->bindings, node->home_addr);
-    bool is_staged = binding != NULL && binding->staged_handover_id == handover_id;
-    if (delivery == NULL && !is_staged)
-        return HM_ERR_UNKNOWN;
-    if (binding == NULL)
-        binding = add_entry(home, node->home_addr, &node->mac);
-    if (binding == NULL)
-        return HM_ERR_FULL;
-    bool was_absent = hm_binding_is_absent(binding);
-    binding->delivery = delivery;
-    hm_home_end_old_way(binding);
-    if (binding->state == HM_BINDING_DIVERTED)
-        return HM_OK;
-    hm_binding_apply(binding, HM_BINDING_DIVERT, "stopped");
-    /* The two agents of the handover end it; this is for when neither is left. */
-    hm_timer_arm(&home->env->wheel, &binding->staged,
-                 (uint64_t)home->env->config->staged_lifetime_s * 1000 + STRAY_MS);
-    hm_arp_updates_stop(home->updates, binding->home_addr, &binding->mac);
-    if (!was_absent) {
-        hm_timer_cancel(&home->env->wheel, &binding->lifetime);
-        hm_takeover_start(&binding->takeover, home->env->home_link, binding->home_addr, &binding->mac);
-    }
-    return HM_OK;
-}
-
-void hm_home_stay(struct hm_home *home, struct hm_binding *binding, const char *reason)
-{
-    hm_timer_cancel(&home->env->wheel, &binding->staged);
-    hm_binding_set_staged(binding, 0, 0, 0);
-    if (binding->care_of_addr != 0) {
-        hm_binding_apply(binding, HM_BINDING_STAY_AWAY, reason);
-        return;
-    }
-    hm_binding_apply(binding, HM_BINDING_STAY_HOME, reason);
-    hm_takeover_hand_back(&binding->takeover);
-    hm_home_remember(home, binding);
-}
-
 /* --- the return home ---------------------------------------------------------------------------------- */
 
 int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *node, uint64_t handover_id,
@@ -424,7 +357,7 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
 {
     struct hm_binding *binding = hm_binding_lookup(&home->bindings, node->home_addr);
     if (binding == NULL) /* lost by a restart, or expired: it comes home all the same */
-        binding = add_entry(home, node->home_addr, &node->mac);
+        binding = hm_home_add_entry(home, node->home_addr, &node->mac);
     if (binding == NULL)
         return HM_ERR_FULL;
     if (hm_binding_is_overtaken(binding, epoch))
@@ -432,7 +365,7 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
     hm_binding_set_staged(binding, home->env->agent_addr, handover_id, epoch);
     hm_binding_apply(binding, HM_BINDING_STAGE, "return announced");
     hm_takeover_settle(&binding->takeover);
-    hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)lifetime_s * 1000 + STRAY_MS);
+    hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)lifetime_s * 1000 + HM_HOME_STRAY_MS);
     return HM_OK;
 }
 

@@ -6,6 +6,10 @@
 
 #include "firmware/agent/home.h"
 
+/* How much longer the home agent keeps what is staged than the agents of a move do: they know more, and end
+ * it. */
+#define HM_HOME_STRAY_MS 2000
+
 /* Who vouches for a request. At least one of peer and mobile is there. */
 struct hm_home_proof {
     bool has_named_address;             /* the request; else the node is known by its NAI */
@@ -38,5 +42,7 @@ void hm_home_send_reply(struct hm_home *home, const struct hm_datagram *datagram
 
 /* home: a node that is at home stays in the table for a while, for its last identification. */
 void hm_home_remember(struct hm_home *home, struct hm_binding *binding);
+/* home: a new entry, in state HOME; NULL when the table is full of nodes that are away. */
+struct hm_binding *hm_home_add_entry(struct hm_home *home, uint32_t home_addr, const struct hm_mac *mac);
 
 #endif

@@ -13,7 +13,7 @@
 #include "firmware/agent/destination.h"
 #include "firmware/agent/divert.h"
 #include "firmware/agent/end_marker.h"
-#include "firmware/agent/fetch.h"
+#include "firmware/agent/progress.h"
 #include "firmware/agent/resolve.h"
 #include "firmware/agent/restart.h"
 #include "firmware/agent/salvage.h"
@@ -65,9 +65,8 @@ static uint32_t left_ms(const struct hm_notice *notice)
     return notice->deadline_ms > now_ms ? (uint32_t)(notice->deadline_ms - now_ms) : 1;
 }
 
-/* May who asks move all of these? Peers have checked that themselves. */
-static bool is_allowed(const struct hm_control_request *request, const struct hm_control_node *nodes,
-                       unsigned node_count, char *text, size_t len)
+bool hm_notice_is_allowed(const struct hm_control_request *request, const struct hm_control_node *nodes,
+                          unsigned node_count, char *text, size_t len)
 {
     char addr[HM_IP_TEXT_LEN];
     for (unsigned i = 0; request->hypervisor != NULL && i < node_count; i++) {
@@ -122,7 +121,7 @@ static void proceed(struct hm_notice *notice, const struct hm_resolved *resolved
     const struct hm_control_message *asked = &notice->request->message;
     struct hm_peer *holder = hm_security_peer_by_addr(&agent->security, resolved->care_of_addr);
     char text[HM_CONTROL_TEXT_LEN];
-    if (!is_allowed(notice->request, resolved->nodes, resolved->node_count, text, sizeof(text))) {
+    if (!hm_notice_is_allowed(notice->request, resolved->nodes, resolved->node_count, text, sizeof(text))) {
         refuse(agent, end(notice), HM_CONTROL_REFUSED, text);
         return;
     }
@@ -163,7 +162,7 @@ static void on_located(void *arg, const struct hm_control_message *message)
         return;
     struct hm_peer *peer = hm_security_peer_by_spi(&agent->security, message->key_id);
     notice->found = true;
-    if (!is_allowed(notice->request, message->nodes, message->node_count, text, sizeof(text)))
+    if (!hm_notice_is_allowed(notice->request, message->nodes, message->node_count, text, sizeof(text)))
         refuse(agent, end(notice), HM_CONTROL_REFUSED, text);
     else
         relay(notice, peer, message->vm, message->nodes, message->node_count);
@@ -284,169 +283,6 @@ static void handle_move(struct hm_agent *agent, struct hm_control_request *reque
         begin(agent, request);
 }
 
-/* --- landed, cancel, status --------------------------------------------------------------------------- */
-
-static void answer_state(struct hm_agent *agent, struct hm_control_request *request,
-                         const struct hm_handover *handover, enum hm_control_code code, const char *text)
-{
-    struct hm_control_message answer = {.code = code, .handover_id = handover->id, .epoch = handover->epoch};
-    snprintf(answer.vm, sizeof(answer.vm), "%s", handover->vm);
-    snprintf(answer.host, sizeof(answer.host), "%s", handover->host);
-    snprintf(answer.state, sizeof(answer.state), "%s", hm_handover_state_name(handover->state));
-    snprintf(answer.text, sizeof(answer.text), "%s", text);
-    hm_control_answer(&agent->server, request, &answer);
-}
-
-static void handle_landed(struct hm_agent *agent, struct hm_control_request *request,
-                          struct hm_handover *handover)
-{
-    if (!hm_handover_is_ahead(handover)) {
-        bool has_landed = handover->state == HM_HANDOVER_FORWARDING || handover->state == HM_HANDOVER_DONE;
-        answer_state(agent, request, handover, has_landed ? HM_CONTROL_OK : HM_CONTROL_REFUSED,
-                     handover->reason);
-    } else if (handover->role == HM_ROLE_SOURCE) {
-        hm_source_landed(agent, handover, request);
-    } else {
-        hm_destination_landed(agent, handover, "notice");
-        answer_state(agent, request, handover, HM_CONTROL_OK, "landed");
-    }
-}
-
-static void cancel_at_destination(struct hm_agent *agent, struct hm_control_request *request,
-                                  struct hm_handover *handover)
-{
-    hm_destination_call_off(agent, handover, "cancelled");
-    answer_state(agent, request, handover, HM_CONTROL_OK, "cancelled");
-}
-
-static void handle_cancel(struct hm_agent *agent, struct hm_control_request *request,
-                          struct hm_handover *handover)
-{
-    if (handover->state == HM_HANDOVER_CANCELLED || handover->state == HM_HANDOVER_FAILED)
-        answer_state(agent, request, handover, HM_CONTROL_OK, handover->reason);
-    else if (!hm_handover_is_ahead(handover))
-        answer_state(agent, request, handover, HM_CONTROL_REFUSED, "it has landed");
-    else if (handover->role == HM_ROLE_SOURCE)
-        hm_source_cancel(agent, handover, request, "cancelled");
-    else
-        cancel_at_destination(agent, request, handover);
-}
-
-/* No handover is known; but a VM that is here needs none, and has landed as far as anybody can say. */
-static void handle_unmoved(struct hm_agent *agent, struct hm_control_request *request)
-{
-    char text[HM_CONTROL_TEXT_LEN];
-    struct hm_resolved resolved;
-    hm_resolve(agent, &request->message, false, &resolved);
-    if (resolved.verdict != HM_RESOLVE_HERE)
-        refuse(agent, request, HM_CONTROL_UNKNOWN_VM, "no handover of this VM is known here");
-    else if (!is_allowed(request, resolved.nodes, resolved.node_count, text, sizeof(text)))
-        refuse(agent, request, HM_CONTROL_REFUSED, text);
-    else
-        refuse(agent, request, HM_CONTROL_OK, "it is in this subnet, and no handover of it is known");
-}
-
-/* What a hypervisor says of a handover that is known, by its id or its VM's name. */
-static void answer_known(struct hm_agent *agent, struct hm_control_request *request,
-                         struct hm_handover *handover)
-{
-    switch (request->message.op) {
-    case HM_OP_LANDED:
-        handle_landed(agent, request, handover);
-        return;
-    case HM_OP_CANCEL:
-        handle_cancel(agent, request, handover);
-        return;
-    case HM_OP_STOPPED:
-        hm_stop_notice(agent, request, handover);
-        return;
-    case HM_OP_SALVAGE:
-        hm_salvage_notice(agent, request, handover);
-        return;
-    case HM_OP_ATTACH:
-        hm_fetch_attach(agent, request, handover);
-        return;
-    case HM_OP_FETCH:
-        hm_fetch_notice(agent, request, handover);
-        return;
-    default:
-        answer_state(agent, request, handover, HM_CONTROL_OK, handover->reason);
-    }
-}
-
-/* Two hypervisors may use one name for different VMs: the newest that this one may move, else the newest. */
-static struct hm_handover *named_and_allowed(const struct hm_agent *agent,
-                                             const struct hm_control_request *request)
-{
-    char text[HM_CONTROL_TEXT_LEN];
-    struct hm_handover *at = agent->handovers.newest;
-    for (; at != NULL; at = at->older)
-        if (hm_handover_is_named(at, &request->message) &&
-            is_allowed(request, at->nodes, at->node_count, text, sizeof(text)))
-            return at;
-    return hm_handover_named(&agent->handovers, &request->message);
-}
-
-static struct hm_handover *find_known(const struct hm_agent *agent, const struct hm_control_request *request)
-{
-    const struct hm_control_message *message = &request->message;
-    enum hm_handover_role role = message->op == HM_OP_FETCH ? HM_ROLE_DESTINATION : HM_ROLE_SOURCE;
-    if (message->handover_id != 0)
-        return hm_handover_lookup(&agent->handovers, message->handover_id, role);
-    return named_and_allowed(agent, request);
-}
-
-static void handle_known(struct hm_agent *agent, struct hm_control_request *request)
-{
-    char text[HM_CONTROL_TEXT_LEN];
-    struct hm_handover *handover = find_known(agent, request);
-    if (handover == NULL && request->message.op >= HM_OP_STOPPED) {
-        refuse(agent, request, HM_CONTROL_UNKNOWN_VM, "no handover of this VM is known here");
-        return;
-    }
-    if (handover == NULL) {
-        handle_unmoved(agent, request);
-        return;
-    }
-    if (!is_allowed(request, handover->nodes, handover->node_count, text, sizeof(text))) {
-        refuse(agent, request, HM_CONTROL_REFUSED, text);
-        return;
-    }
-    answer_known(agent, request, handover);
-}
-
-/* --- from the other agent of a handover --------------------------------------------------------------- */
-
-static void handle_abort(struct hm_agent *agent, struct hm_control_request *request)
-{
-    uint64_t id = request->message.handover_id;
-    uint32_t peer_addr = request->peer->config->addr;
-    struct hm_handover *handover = hm_handover_lookup(&agent->handovers, id, HM_ROLE_DESTINATION);
-    if (handover != NULL && handover->other == peer_addr) {
-        handover->is_stopped |= request->message.has_stop_notice; /* STOP may be lost: things are under way */
-        hm_destination_cancel(agent, handover, "cancelled by the source");
-    } else if ((handover = hm_handover_lookup(&agent->handovers, id, HM_ROLE_SOURCE)) != NULL &&
-               handover->other == peer_addr) {
-        hm_source_undo(agent, handover, "cancelled at the destination");
-    } else {
-        refuse(agent, request, HM_CONTROL_OK, "nothing is known of it");
-        return;
-    }
-    bool has_landed = handover->state == HM_HANDOVER_FORWARDING || handover->state == HM_HANDOVER_DONE;
-    answer_state(agent, request, handover, has_landed ? HM_CONTROL_REFUSED : HM_CONTROL_OK,
-                 has_landed ? "it has landed" : "cancelled");
-}
-
-static void handle_land(struct hm_agent *agent, struct hm_control_request *request)
-{
-    struct hm_handover *handover =
-        hm_handover_lookup(&agent->handovers, request->message.handover_id, HM_ROLE_DESTINATION);
-    if (handover == NULL || handover->other != request->peer->config->addr)
-        refuse(agent, request, HM_CONTROL_UNKNOWN_VM, "no such handover here");
-    else
-        handle_landed(agent, request, handover);
-}
-
 void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request)
 {
     switch (request->message.op) {
@@ -461,7 +297,7 @@ void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request
     case HM_OP_SALVAGE:
     case HM_OP_ATTACH:
     case HM_OP_FETCH:
-        handle_known(agent, request);
+        hm_progress_notice(agent, request);
         return;
     case HM_OP_SHIELD:
         hm_shield_notice(agent, request);
@@ -479,10 +315,10 @@ void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request
         hm_source_arrived(agent, request);
         return;
     case HM_OP_ABORT:
-        handle_abort(agent, request);
+        hm_progress_abort(agent, request);
         return;
     case HM_OP_LAND:
-        handle_land(agent, request);
+        hm_progress_land(agent, request);
         return;
     case HM_OP_RESTARTED:
         hm_restart_told(agent, request);
