@@ -108,6 +108,11 @@ void hm_waiting_done(void *arg, struct hm_delivery *delivery)
         return;
     }
     struct hm_handover *handover = delivery->of;
+    bool is_home = hm_env_is_own_addr(agent->env, handover->nodes[0].home_agent);
+    /* What came back to its home LAN: neighbours may have reached it past us meanwhile. */
+    if (handover->role == HM_ROLE_SOURCE && handover->is_returning && is_home)
+        delivery->counts.overtaken =
+            delivery->counts.waited[HM_WAY_OLD] + delivery->counts.waited[HM_WAY_NEW];
     hm_waiting_end(agent, handover);
     if (handover->role == HM_ROLE_DESTINATION && handover->is_returning) {
         hm_end_marker_send(agent, handover->other, handover->id, handover->epoch);

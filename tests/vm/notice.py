@@ -8,7 +8,7 @@ from agents import GUEST_WORDS, AgentError
 from watch import FAILED_MIGRATION, Watch
 
 RECORD = ("state", "reason", "salvaged", "buffered", "forwarded", "replayed", "dropped", "cut", "waits", "pause_ms",
-          "restoration_ms")
+          "restoration_ms", "overtaken", "timeouts")
 
 
 class Notices:
