@@ -349,6 +349,8 @@ int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
         return is_timely(foreign, peer, revocation->id) ? HM_OK : HM_ERR_REPLAY; /* an earlier visit ended */
     if (!visitor->is_revocable || !hm_revocation_is_after(revocation->id, visitor->registered_time))
         return HM_ERR_REPLAY;
+    if (visitor->state == HM_VISITOR_LEAVING && visitor->registration.open)
+        return HM_OK; /* it deregisters: the reply ends it */
     hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "revoked by its home agent");
     give_up_activation(foreign, visitor);
     forget_later(foreign, visitor);

@@ -24,7 +24,8 @@ VALID_SHARE = 0.8  # of the probes that the pause is worth must have been sent i
 
 
 # The watch's reasons for a cut that is not exact, of a guest that the probes have flooded.
-SATURATION = ("the TAP's queue was hardly ever seen empty", "the TAP's queue overflowed at the end")
+SATURATION = ("the TAP's queue was hardly ever seen empty", "the TAP's queue overflowed at the end",
+              "the device's counter was never seen while nothing was under way")
 
 
 class Result:
