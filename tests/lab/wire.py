@@ -15,7 +15,9 @@ from sniffer import Sniffer
 
 TCP_PORT = 7001
 TCP_BYTES = 100_000
-TSHARK = ["tshark", "-n", *(word for layer in ("ip", "udp", "tcp") for word in ("-o", f"{layer}.check_checksum:TRUE"))]
+CHECKSUMS = [word for layer in ("ip", "udp", "tcp") for word in ("-o", f"{layer}.check_checksum:TRUE")]
+# The control channel's port is ours: tshark's heuristics would take a random byte for some old protocol's.
+TSHARK = ["tshark", "-n", "-d", "udp.port==4340,data", *CHECKSUMS]
 # What an ICMP error quotes of a TCP segment is not all that its checksum is over.
 FAULTY = " || ".join(["_ws.malformed", *(f"{layer}.checksum.status == 0" for layer in ("ip", "udp", "icmp")),
                       "(tcp.checksum.status == 0 && !icmp)"])
