@@ -69,24 +69,27 @@ static int set_open(const struct hm_plug *plug, bool is_new)
     return hm_tap_netlink_set_bucket(plug->tap, is_new, OPEN_RATE, OPEN_BURST, HM_PLUG_QUEUE_LEN);
 }
 
-static int open_sockets(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac)
+static int begin(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac,
+                 struct hm_tap_link *link)
 {
     *plug = (struct hm_plug){.tap = tap, .mac = *mac, .direct = -1, .queued = -1, .guard = -1};
     plug->direct = open_socket(plug, true);
     plug->queued = plug->direct < 0 ? -1 : open_socket(plug, false);
-    return plug->queued < 0 ? errno : 0;
+    if (plug->queued < 0)
+        return errno;
+    int error = hm_tap_netlink_read(tap, link);
+    if (error == 0)
+        plug->mtu = link->mtu;
+    return error;
 }
 
 int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac)
 {
     struct hm_tap_link link;
-    int error = open_sockets(plug, tap, mac);
+    int error = begin(plug, tap, mac, &link);
 
-    if (error == 0)
-        error = hm_tap_netlink_read(tap, &link);
     if (error != 0)
         return error;
-    plug->mtu = link.mtu;
     if (link.txqueuelen < TAP_QUEUE_LEN)
         hm_tap_netlink_set_txqueuelen(tap,
                                       TAP_QUEUE_LEN); /* else there is room for fewer, and it is asked for */
@@ -99,13 +102,10 @@ int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct 
 int hm_plug_adopt(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct hm_mac *mac)
 {
     struct hm_tap_link link;
-    int error = open_sockets(plug, tap, mac);
+    int error = begin(plug, tap, mac, &link);
 
-    if (error == 0)
-        error = hm_tap_netlink_read(tap, &link);
     if (error != 0)
         return error;
-    plug->mtu = link.mtu;
     error = set_open(plug, false);
     plug->has_bucket = error == 0;
     return error == EOPNOTSUPP || error == EINVAL ? ENOENT : error;
