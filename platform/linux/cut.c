@@ -55,6 +55,11 @@ void hm_cut_add_frame(struct hm_cut_counter *cut, enum hm_cut_kind kind)
     cut->frames++;
 }
 
+void hm_cut_add_filler(struct hm_cut_counter *cut)
+{
+    cut->base += cut->base_hits != 0;
+}
+
 void hm_cut_forget(struct hm_cut_counter *cut)
 {
     cut->sample_count = 0;
@@ -147,6 +152,19 @@ void hm_cut_add_sample(struct hm_cut_counter *cut, const struct hm_cut_sample *s
     narrow(cut, sample);
 }
 
+/* The greatest that it may be. */
+static uint16_t constant_high(const struct hm_cut_constant *constant)
+{
+    return constant->low_hits >= AGREED ? constant->low : constant->high;
+}
+
+bool hm_cut_constant(const struct hm_cut_counter *cut, uint16_t *value)
+{
+    *value = cut->constant.low;
+    return cut->base_hits >= ENOUGH && cut->constant.is_known &&
+           cut->constant.low == constant_high(&cut->constant);
+}
+
 /* How many of the frames that count, and that were read, the guest has not got: from `least` to `most`.
  * NULL, or why that is not known. */
 static const char *find_ahead(const struct hm_cut_counter *cut, const struct hm_cut_sample *last,
@@ -162,8 +180,7 @@ static const char *find_ahead(const struct hm_cut_counter *cut, const struct hm_
     if (constant->unclear != unclear)
         return "the VM was given a frame of which it is not known how many buffers it fills";
     *least = (int16_t)(uint16_t)(constant->low + (uint16_t)counted - last->used);
-    *most = (int16_t)(uint16_t)((constant->low_hits >= AGREED ? constant->low : constant->high) +
-                                (uint16_t)counted - last->used);
+    *most = (int16_t)(uint16_t)(constant_high(constant) + (uint16_t)counted - last->used);
     if (*least < 0)
         *least = 0;
     if (*most > AHEAD_MAX)

@@ -69,11 +69,15 @@ struct hm_cut_counter {
 void hm_cut_init(struct hm_cut_counter *cut);
 /* One more frame was captured. */
 void hm_cut_add_frame(struct hm_cut_counter *cut, enum hm_cut_kind kind);
+/* A frame is handed to the TAP that is not captured. The device's counter must not be in use. */
+void hm_cut_add_filler(struct hm_cut_counter *cut);
 /* While the guest runs. */
 void hm_cut_add_sample(struct hm_cut_counter *cut, const struct hm_cut_sample *sample);
 /* What the device counts has changed its meaning (the guest has set its filter): forgets what it counted so
  * far. */
 void hm_cut_forget(struct hm_cut_counter *cut);
+/* The constant between filled and read, when it is known exactly. */
+bool hm_cut_constant(const struct hm_cut_counter *cut, uint16_t *value);
 /* Had the guest got all that was captured when the sample was taken? */
 bool hm_cut_is_drained(const struct hm_cut_counter *cut, const struct hm_cut_sample *sample);
 /* The guest has stopped, and these are its last counters. `was_drained`: it had got all that was handed to

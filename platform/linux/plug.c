@@ -8,61 +8,29 @@
  * kernel looks at it again when the next frame comes, so a third filler is sent. Before, the TAP's queue is
  * made longer by what waits. To take the qdisc away would throw out what waits: it stays.
  *
- * A filler is a frame of the type that markers have (wire/marker.h), and no marker: a guest drops it. One is
- * written to the TAP at the beginning, since a paused QEMU reads one frame early and loses it.
+ * A filler (tap_writer.h) is written to the TAP at the beginning, too, since a paused QEMU reads one frame
+ * early and loses it. One that finds no room changes nothing: frames enough to do the same are there.
  *
  * Should we be killed, the VM must not stay cut off: a child process waits for the end of a pipe, which comes
  * with our end, and opens the plug. */
 #include "platform/linux/plug.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_packet.h>
 #include <net/if.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "firmware/wire/ethernet.h"
+#include "platform/linux/tap_writer.h"
 
 #define CLOSED_RATE 1 /* bytes per second */
-#define CLOSED_BURST                                                                      \
-    1600 /* bytes: a filler and no second one; less is refused for the MTU of an Ethernet \
-          */
 #define OPEN_RATE 100000000000u
 #define OPEN_BURST (64u * 1024 * 1024)
 #define BURST_EXTRA_LEN 100 /* above the MTU: a header, tags, and less than another filler */
-#define FILLER_MAX_LEN 65535
-#define FILLER_SHORT_LEN 60
 #define TAP_QUEUE_LEN 20000 /* frames: what was written and what waited, before a guest reads the first */
-
-static int open_socket(const struct hm_plug *plug, bool is_direct)
-{
-    const struct sockaddr_ll name = {.sll_family = AF_PACKET, .sll_ifindex = (int)plug->tap->ifindex};
-    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
-
-    if (fd < 0)
-        return -1;
-    if (bind(fd, (const struct sockaddr *)&name, sizeof(name)) == 0 &&
-        (!is_direct || setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) == 0))
-        return fd;
-    close(fd);
-    return -1;
-}
-
-static void send_filler(const struct hm_plug *plug, int fd, size_t len)
-{
-    const struct hm_ethernet ethernet = {
-        .dst = plug->mac, .src = {{0x02, 'H', 'M', 'F', 'I', 'L'}}, .type = HM_ETHERTYPE_MARKER};
-    static uint8_t frame[FILLER_MAX_LEN];
-
-    hm_ethernet_encode(frame, &ethernet);
-    if (send(fd, frame, len, 0) < 0)
-        return; /* a queue that has no room for it holds frames enough to do the same */
-}
 
 static int set_open(const struct hm_plug *plug, bool is_new)
 {
@@ -73,8 +41,8 @@ static int begin(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct 
                  struct hm_tap_link *link)
 {
     *plug = (struct hm_plug){.tap = tap, .mac = *mac, .direct = -1, .queued = -1, .guard = -1};
-    plug->direct = open_socket(plug, true);
-    plug->queued = plug->direct < 0 ? -1 : open_socket(plug, false);
+    plug->direct = hm_tap_writer_open(tap->ifindex, true);
+    plug->queued = plug->direct < 0 ? -1 : hm_tap_writer_open(tap->ifindex, false);
     if (plug->queued < 0)
         return errno;
     int error = hm_tap_netlink_read(tap, link);
@@ -93,7 +61,7 @@ int hm_plug_init(struct hm_plug *plug, struct hm_tap_netlink *tap, const struct 
     if (link.txqueuelen < TAP_QUEUE_LEN)
         hm_tap_netlink_set_txqueuelen(tap,
                                       TAP_QUEUE_LEN); /* else there is room for fewer, and it is asked for */
-    send_filler(plug, plug->direct, FILLER_SHORT_LEN);
+    hm_tap_writer_fill(plug->direct, &plug->mac, HM_FILLER_SHORT_LEN);
     error = set_open(plug, true);
     plug->has_bucket = error == 0;
     return error == EOPNOTSUPP ? ENOENT : error;
@@ -120,7 +88,7 @@ static void stand_guard(struct hm_plug *plug, int pipe_end, const char *device)
     if (read(pipe_end, &byte, 1) == 0 && hm_tap_netlink_open(&tap, device) == 0) {
         plug->tap = &tap;
         set_open(plug, false);
-        send_filler(plug, plug->queued, FILLER_SHORT_LEN);
+        hm_tap_writer_fill(plug->queued, &plug->mac, HM_FILLER_SHORT_LEN);
     }
     _exit(0);
 }
@@ -168,8 +136,8 @@ int hm_plug_close(struct hm_plug *plug)
         return error;
     }
     plug->is_closed = true;
-    send_filler(plug, plug->queued, plug->mtu + HM_ETHERNET_LEN);
-    send_filler(plug, plug->queued, plug->mtu + HM_ETHERNET_LEN);
+    hm_tap_writer_fill(plug->queued, &plug->mac, plug->mtu + HM_ETHERNET_LEN);
+    hm_tap_writer_fill(plug->queued, &plug->mac, plug->mtu + HM_ETHERNET_LEN);
     return 0;
 }
 
@@ -180,7 +148,7 @@ int hm_plug_open(struct hm_plug *plug)
     if (!plug->is_closed)
         return 0;
     error = set_open(plug, false);
-    send_filler(plug, plug->queued, FILLER_SHORT_LEN);
+    hm_tap_writer_fill(plug->queued, &plug->mac, HM_FILLER_SHORT_LEN);
     if (error != 0)
         return error;
     plug->is_closed = false;
@@ -202,5 +170,5 @@ void hm_plug_fini(struct hm_plug *plug)
 
 int hm_plug_write(struct hm_plug *plug, const uint8_t *frame, size_t len)
 {
-    return send(plug->direct, frame, len, 0) < 0 ? errno : 0;
+    return hm_tap_writer_send(plug->direct, frame, len);
 }

@@ -8,6 +8,7 @@
 #include "firmware/base/err.h"
 #include "firmware/wire/ethernet.h"
 #include "firmware/wire/marker.h"
+#include "platform/linux/tap_writer.h"
 
 #define OPENING_US 2000000
 #define LOOKS 4
@@ -27,6 +28,23 @@ static void on_frame(void *ctx, uint64_t index)
     if (hm_tap_ring_get(ring, index, &bytes, &len) && hm_ethernet_decode(bytes, len, &ethernet) == HM_OK)
         kind = hm_rx_filter_classify(&capture->filter, &ethernet.dst, len, capture->max_frame_len);
     hm_cut_add_frame(&capture->cut, kind);
+}
+
+static void on_run(void *ctx, bool runs)
+{
+    struct hm_watch_capture *capture = ctx;
+
+    if (runs)
+        hm_watch_still_end(&capture->still);
+    else
+        hm_watch_still_begin(&capture->still);
+}
+
+static void on_turn(void *ctx)
+{
+    struct hm_watch_capture *capture = ctx;
+
+    hm_watch_still_work(&capture->still);
 }
 
 static void read_filter(struct hm_watch_capture *capture, uint64_t until_us)
@@ -95,7 +113,7 @@ bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *wa
     }
     hm_rx_filter_init(&capture->filter, &watch->mac);
     watch->on_frame = on_frame;
-    watch->frame_ctx = capture;
+    watch->capture_ctx = capture;
     if (hm_segmentation_off(&capture->segmentation, watch->options->device) != 0)
         warn(watch, "the TAP's segmentation offload cannot be switched off",
              "behind a super-frame the cut is counted, and may double two frames");
@@ -112,12 +130,16 @@ bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *wa
         hm_watch_turn(watch, hm_watch_now_us() + LOOK_EVERY_US);
     }
     read_filter(capture, until_us);
+    hm_watch_still_init(&capture->still, watch, capture->path);
+    watch->on_run = on_run;
+    watch->on_turn = on_turn;
     hm_watch_capture_sample(capture, until_us);
     return true;
 }
 
 void hm_watch_capture_close(struct hm_watch_capture *capture)
 {
+    hm_watch_still_fini(&capture->still);
     hm_segmentation_restore(&capture->segmentation);
 }
 
@@ -201,6 +223,13 @@ void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us
     capture->is_drained = hm_cut_is_drained(&capture->cut, &sample);
 }
 
+void hm_watch_capture_fill(struct hm_watch_capture *capture, int fd)
+{
+    if (fd >= 0 && capture->path[0] == '\0' &&
+        hm_tap_writer_fill(fd, &capture->watch->mac, HM_FILLER_SHORT_LEN) == 0)
+        hm_cut_add_filler(&capture->cut);
+}
+
 void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_us, bool was_drained,
                                struct hm_cut_finding *finding)
 {
@@ -209,10 +238,10 @@ void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_
 
     *finding = (struct hm_cut_finding){
         .how = HM_CUT_NONE, .index = watch->ring.frame_count, .reason = "the TAP's counters cannot be read"};
-    if (!take_sample(capture, until_us, &last))
+    if (!hm_watch_still_take(&capture->still, until_us, &last))
         return;
-    if (watch->has_new_filter)
-        last.has_used = false;
+    last.has_used = last.has_used && !watch->has_new_filter;
+    capture->dropped = (uint32_t)last.dropped - capture->dropped_before;
     finding->reason = "frames were not captured";
     hm_tap_ring_count_lost(&watch->ring);
     if (watch->ring.lost != capture->lost) {
@@ -256,6 +285,12 @@ static bool is_salvage(const struct hm_watch_capture *capture, const uint8_t *by
     return hm_ethernet_decode(bytes, len, &ethernet) == HM_OK && ethernet.type != HM_ETHERTYPE_MARKER &&
            !(ethernet.type == HM_ETHERTYPE_ARP && hm_mac_equal(&ethernet.src, &capture->watch->mac)) &&
            hm_rx_filter_classify(&capture->filter, &ethernet.dst, len, SIZE_MAX) != HM_CUT_FOREIGN;
+}
+
+bool hm_watch_capture_get(const struct hm_watch_capture *capture, uint64_t index, const uint8_t **bytes,
+                          size_t *len)
+{
+    return hm_tap_ring_get(&capture->watch->ring, index, bytes, len) && is_salvage(capture, *bytes, *len);
 }
 
 uint8_t *hm_watch_capture_stream(const struct hm_watch_capture *capture, uint64_t begin, uint64_t end,

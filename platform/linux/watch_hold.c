@@ -10,6 +10,9 @@
  * throughput that it tells. A guess, so the plug is closed for the deadline at most; when the stop has not
  * come by then it is opened, and for AGAIN_US not closed. Nothing is lost either way, frames only wait.
  *
+ * That the TAP is empty shows when its counter moves and reaches the frames captured, some times (cut.c), or
+ * by the device's counter. Without that one nothing would move any more, so fillers are put there.
+ *
  * Where QEMU does not tell its counter, a frame that it holds for a guest without buffers is not seen.
  *
  * To put the bucket on a TAP in use would lose what is handed over in that moment. It has to be there: the
@@ -58,9 +61,16 @@ static bool is_closed(const struct hm_watch_hold *hold)
 
 void hm_watch_hold_sampled(struct hm_watch_hold *hold, bool is_drained)
 {
-    if (is_closed(hold) && is_drained && !hold->is_drained)
+    if (!is_closed(hold) || hold->is_drained)
+        return;
+    hold->is_drained = is_drained; /* and stays so, since nothing more comes */
+    if (is_drained)
         hm_watch_say(hold->watch, "drained", NULL, "the VM has got what its TAP had");
-    hold->is_drained = is_closed(hold) && is_drained;
+}
+
+int hm_watch_hold_filler(const struct hm_watch_hold *hold)
+{
+    return is_closed(hold) && !hold->is_drained ? hold->plug.direct : -1;
 }
 
 bool hm_watch_hold_is_drained(const struct hm_watch_hold *hold)

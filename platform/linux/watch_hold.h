@@ -24,6 +24,8 @@ void hm_watch_hold_fini(struct hm_watch_hold *hold);
 void hm_watch_hold_work(struct hm_watch_hold *hold);
 /* A sample was taken: had the guest got all that was captured? */
 void hm_watch_hold_sampled(struct hm_watch_hold *hold, bool is_drained);
+/* A socket past the plug for a filler, while it is closed and the TAP may not be empty; else -1. */
+int hm_watch_hold_filler(const struct hm_watch_hold *hold);
 /* Is the plug closed, and had the guest got all before it? */
 bool hm_watch_hold_is_drained(const struct hm_watch_hold *hold);
 /* What waits comes out, in order. */

@@ -38,18 +38,29 @@ void hm_watch_migration_is(struct hm_watch *watch, const char *status)
     watch->had_postcopy = watch->had_postcopy || watch->migration == HM_MIGRATION_POSTCOPY;
 }
 
+static void tell_run(const struct hm_watch *watch, bool runs)
+{
+    if (watch->on_run != NULL)
+        watch->on_run(watch->capture_ctx, runs);
+}
+
 static void on_event(void *ctx, const char *name, const json_t *data, uint64_t unix_us)
 {
     struct hm_watch *watch = ctx;
 
     if (strcmp(name, "MIGRATION") == 0) {
         hm_watch_migration_is(watch, json_string_value(json_object_get(data, "status")));
+        if (watch->after_stop_us == 0 && watch->stop_us != 0 &&
+            (watch->migration == HM_MIGRATION_PRE_SWITCHOVER || watch->migration == HM_MIGRATION_DEVICE))
+            watch->after_stop_us = unix_us;
     } else if (strcmp(name, "STOP") == 0) {
         watch->stop_us = unix_us;
-        watch->resume_us = 0;
+        watch->resume_us = watch->after_stop_us = 0;
+        tell_run(watch, false);
     } else if (strcmp(name, "RESUME") == 0) {
         watch->resume_us = unix_us;
         watch->stop_us = 0;
+        tell_run(watch, true);
     } else if (strcmp(name, "SHUTDOWN") == 0) {
         watch->has_shut_down = true;
     } else if (strcmp(name, "NIC_RX_FILTER_CHANGED") == 0) {
@@ -122,7 +133,7 @@ void hm_watch_drain(struct hm_watch *watch)
     for (unsigned i = 0; watch->ring.fd >= 0 && i < 2 * watch->ring.slot_count; i++) {
         if (!hm_tap_ring_next(&watch->ring))
             return;
-        watch->on_frame(watch->frame_ctx, watch->ring.frame_count - 1);
+        watch->on_frame(watch->capture_ctx, watch->ring.frame_count - 1);
     }
 }
 
@@ -159,6 +170,8 @@ void hm_watch_turn(struct hm_watch *watch, uint64_t until_us)
     hm_watch_drain(watch);
     if (!hm_qmp_work(&watch->qmp)) /* also when a command could not be sent */
         watch->is_alone = true;
+    if (watch->on_turn != NULL)
+        watch->on_turn(watch->capture_ctx);
     hm_dialogue_work(&watch->dialogue);
 }
 

@@ -35,14 +35,17 @@ struct hm_watch {
     struct hm_qmp qmp;
     struct hm_dialogue dialogue;
     struct hm_tap_netlink tap;
-    struct hm_tap_ring ring;                     /* fd -1: no capture */
+    struct hm_tap_ring ring;                     /* fd -1: no capture, and none of these is called: */
     void (*on_frame)(void *ctx, uint64_t index); /* each frame captured */
-    void *frame_ctx;
+    void (*on_run)(void *ctx, bool runs);        /* RESUME was heard, or STOP */
+    void (*on_turn)(void *ctx);                  /* something has come */
+    void *capture_ctx;
     int signal_fd;
 
     enum hm_migration migration;
     bool had_postcopy;           /* it was HM_MIGRATION_POSTCOPY */
     uint64_t stop_us, resume_us; /* Unix time of QEMU's stamps, 0: not since the last of the other kind */
+    uint64_t after_stop_us; /* the same of PRE_SWITCHOVER or DEVICE, whichever came first after the STOP */
     bool has_shut_down;
     bool has_new_filter; /* NIC_RX_FILTER_CHANGED */
     bool is_alone;       /* the monitor has gone */

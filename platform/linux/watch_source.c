@@ -113,11 +113,13 @@ static enum hm_notify_exit fail(struct source *source, const char *event, const 
     struct hm_watch *watch = source->watch;
     const struct hm_control_message request = hm_watch_stop_request(&source->stop, HM_OP_CANCEL);
     struct hm_dialogue_slot *slot;
+    bool is_whole;
 
     if (watch->had_postcopy) { /* it has run at the destination: there is no way back */
         hm_watch_say(watch, event, NULL, "%s, after it had begun to run at the destination", why);
         return HM_NOTIFY_EXIT_MIGRATION;
     }
+    is_whole = hm_watch_stop_undo(&source->stop, hm_watch_now_us() + SAMPLE_WAIT_US);
     slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
     hm_watch_await(watch, slot, hm_watch_now_us() + CANCEL_US);
     if (hm_dialogue_is_ok(slot))
@@ -127,6 +129,8 @@ static enum hm_notify_exit fail(struct source *source, const char *event, const 
         hm_watch_say(watch, event, NULL, "%s", why);
     }
     hm_dialogue_end(slot);
+    if (!is_whole)
+        hm_watch_thrown_recount(source->stop.capture, hm_watch_now_us() + SAMPLE_WAIT_US);
     return HM_NOTIFY_EXIT_MIGRATION;
 }
 
@@ -214,6 +218,7 @@ static enum hm_notify_exit follow(struct source *source)
         } else if (samples && now >= next_us) {
             if (is_active)
                 hm_watch_hold_work(&source->stop.hold);
+            hm_watch_capture_fill(source->stop.capture, hm_watch_hold_filler(&source->stop.hold));
             hm_watch_capture_sample(source->stop.capture, now + SAMPLE_WAIT_US);
             hm_watch_hold_sampled(&source->stop.hold, source->stop.capture->is_drained);
             next_us =

@@ -19,12 +19,18 @@ struct hm_control_message hm_watch_stop_request(const struct hm_watch_stop *stop
     return request;
 }
 
+/* The migration has failed: the agent hears that next, and nothing else is of use to it. */
+static bool runs_again(const struct hm_watch *watch)
+{
+    return watch->resume_us != 0;
+}
+
 static void await_old_path(struct hm_watch_stop *stop, uint64_t from, uint64_t until_us, uint64_t *end)
 {
     struct hm_watch *watch = stop->watch;
 
     *end = from;
-    while (!hm_watch_capture_find_end(stop->capture, stop->handover_id, end)) {
+    while (!hm_watch_capture_find_end(stop->capture, stop->handover_id, end) && !runs_again(watch)) {
         if (hm_watch_now_us() >= until_us || watch->signal != 0) {
             hm_watch_say(watch, "warning", NULL,
                          "the end of the old path was not seen: what is under way on it now "
@@ -35,9 +41,9 @@ static void await_old_path(struct hm_watch_stop *stop, uint64_t from, uint64_t u
     }
 }
 
-static void send_salvage(struct hm_watch_stop *stop, const struct hm_cut_finding *finding, uint64_t end,
-                         uint64_t until_us)
+static void send_salvage(struct hm_watch_stop *stop, uint64_t end, uint64_t until_us)
 {
+    const struct hm_cut_finding *finding = &stop->finding;
     const struct hm_control_message request = hm_watch_stop_request(stop, HM_OP_SALVAGE);
     static struct hm_salvage salvage;
     struct hm_watch *watch = stop->watch;
@@ -49,15 +55,13 @@ static void send_salvage(struct hm_watch_stop *stop, const struct hm_cut_finding
 
     hm_salvage_begin(&salvage, &watch->dialogue, &request, stream, stream != NULL ? len : 0, finding->how,
                      stop->capture->dropped);
-    while (!salvage.is_over && hm_watch_now_us() < until_us && watch->signal == 0) {
+    while (!salvage.is_over && hm_watch_now_us() < until_us && watch->signal == 0 && !runs_again(watch)) {
         hm_watch_turn(watch, until_us);
         hm_salvage_work(&salvage);
     }
     if (salvage.is_refused)
         hm_watch_warn_result(watch, "salvage", &salvage.refusal);
-    else if (!salvage.is_over)
-        hm_watch_say(watch, "warning", NULL, "the deadline came before the agent had the salvage");
-    else
+    else if (salvage.is_over)
         hm_watch_say(watch, "salvaged",
                      json_pack("{s:i, s:I, s:s, s:i, s:i, s:i, s:f}", "frames", (int)frames, "bytes",
                                (json_int_t)len, "cut", hm_cut_name(finding->how), "ahead",
@@ -65,13 +69,15 @@ static void send_salvage(struct hm_watch_stop *stop, const struct hm_cut_finding
                                (int)stop->capture->dropped, "took_ms",
                                (double)(hm_watch_now_us() - begin_us) / 1000),
                      "%u frames in %zu bytes, cut %s", frames, len, hm_cut_name(finding->how));
+    else if (!runs_again(watch))
+        hm_watch_say(watch, "warning", NULL, "the deadline came before the agent had the salvage");
     hm_salvage_end(&salvage);
     free(stream);
 }
 
-static void say_stopped(const struct hm_watch_stop *stop, const struct hm_cut_finding *finding,
-                        uint64_t begin_us)
+static void say_stopped(const struct hm_watch_stop *stop, uint64_t begin_us)
 {
+    const struct hm_cut_finding *finding = &stop->finding;
     struct hm_watch *watch = stop->watch;
     const char *reason = finding->reason;
 
@@ -84,29 +90,45 @@ static void say_stopped(const struct hm_watch_stop *stop, const struct hm_cut_fi
                  reason != NULL ? "; the cut is not exact: " : "", reason != NULL ? reason : "");
 }
 
+static void find_cut(struct hm_watch_stop *stop, uint64_t until_us)
+{
+    stop->finding = (struct hm_cut_finding){.how = HM_CUT_NONE};
+    if (stop->capture != NULL)
+        hm_watch_capture_find_cut(stop->capture, until_us, hm_watch_hold_is_drained(&stop->hold),
+                                  &stop->finding);
+}
+
+bool hm_watch_stop_undo(struct hm_watch_stop *stop, uint64_t until_us)
+{
+    if (stop->capture == NULL || !hm_watch_still_has_begun(&stop->capture->still))
+        return true;
+    if (!stop->is_switched) /* it ran again before anything could be done */
+        find_cut(stop, until_us);
+    return hm_watch_thrown_return(stop->capture, &stop->finding);
+}
+
 void hm_watch_stop_deal(struct hm_watch_stop *stop, uint64_t begin_us)
 {
     struct hm_watch *watch = stop->watch;
     uint64_t until_us = begin_us + watch->options->deadline_ms * 1000, from = watch->ring.frame_count, end;
     struct hm_control_message request = hm_watch_stop_request(stop, HM_OP_STOPPED);
-    struct hm_cut_finding finding = {.how = HM_CUT_NONE};
     struct hm_dialogue_slot *slot;
 
     stop->is_switched = stop->has_told = true;
     request.has_salvage = stop->capture != NULL;
     slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
-    if (stop->capture != NULL)
-        hm_watch_capture_find_cut(stop->capture, until_us, hm_watch_hold_is_drained(&stop->hold), &finding);
+    find_cut(stop, until_us);
     hm_watch_await(watch, slot, until_us);
     hm_watch_hold_open(&stop->hold);
     if (hm_dialogue_is_ok(slot)) {
         stop->handover_id = slot->result.reply.handover_id;
-        say_stopped(stop, &finding, begin_us);
+        say_stopped(stop, begin_us);
         if (stop->capture != NULL) {
             uint64_t wait_us = hm_watch_now_us() + OLD_PATH_US;
 
             await_old_path(stop, from, wait_us < until_us ? wait_us : until_us, &end);
-            send_salvage(stop, &finding, end, until_us);
+            if (!runs_again(watch))
+                send_salvage(stop, end, until_us);
         }
     } else if (slot != NULL) {
         hm_watch_warn_result(watch, "stopped", &slot->result);

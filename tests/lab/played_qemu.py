@@ -54,7 +54,10 @@ class PlayedQemu(threading.Thread):
         self.state = state
         self.got = []
         self.used = 65500  # it wraps soon
-        self.read_ahead = 0  # how many frames are still read when it has stopped, and lost
+        self.read_ahead = 0  # how many frames are still read when the guest does not run, and lost
+        self._held = None  # the frame that is kept for a guest that will run again
+        self._may_hold = False  # one more
+        self._is_blocked = False  # the migration's thread has the say
         self.room = 256  # buffers that the guest has given
         self.remaining = 1 << 40  # bytes of its memory, to be sent at 1,000 per ms
         self.migration = "none"
@@ -91,53 +94,83 @@ class PlayedQemu(threading.Thread):
 
     def resume(self):
         """It runs; whoever told it to hears of that."""
+        if self._held:
+            self._take(self._held)
+        self._held, self._may_hold = None, False
         self.state = "running"
         self.announce()
         self.event("RESUME")
 
-    def stop_for_migration(self, read_ahead=1):
-        self.read_ahead = read_ahead
+    def begin_stop(self, thrown):
+        """The guest does not run any more; so many frames are still read, and thrown away."""
         self.state = "finish-migrate"
+        self.read_ahead = thrown
+
+    def stop_for_migration(self, blocked_s=0.0, runs_on=False):
+        """Nothing is read or answered between STOP and the migration's next state; then a frame is read and held.
+
+        `runs_on`: the guest runs again before that.
+        """
+        self.state = "finish-migrate"
+        self._is_blocked = True
         self.event("STOP")
+        time.sleep(blocked_s)
         self.event("MIGRATION", status="pre-switchover")
+        self._may_hold = True
+        if runs_on:
+            self.resume()
+        self._is_blocked = False
 
     def _say(self, message):
         self._client.sendall(json.dumps(message).encode() + b"\r\n")
 
     def run(self):
-        rest = b""
+        lines = []
         while not self._over:
-            ready = select.select([self.tap, self._client or self._listener], [], [], 0.02)[0]
+            sources = [self._listener, self.tap] if self._client is None else [self._client, self.tap]
+            ready = select.select(sources, [], [], 0 if len(lines) > 1 else 0.02)[0]
             if self._listener in ready:
                 self._client = self._listener.accept()[0]
                 self._say({"QMP": {"version": {}, "capabilities": []}})
             elif self._client in ready:
-                data = self._client.recv(65536)
-                if not data:
-                    self._client.close()
-                    self._client, rest = None, b""
-                    continue
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    self._obey(json.loads(line))
-            if self.tap in ready:
-                self._read_tap()
-            if ready == [self.tap] and self.state != "running":
+                lines = self._receive(lines)
+            if self._is_blocked:
+                time.sleep(0.001)
+                continue
+            self._read_tap()
+            if len(lines) > 1:  # one in each round, and the TAP was looked at before
+                self._obey(json.loads(lines.pop(0)))
+            elif ready == [self.tap] and self.state != "running":
                 time.sleep(0.001)
 
+    def _receive(self, lines):
+        """The lines that are to be obeyed, the last of them not yet whole."""
+        data = self._client.recv(65536)
+        if not data:
+            self._client.close()
+            self._client = None
+            return []
+        *whole, rest = ((lines or [b""])[-1] + data).split(b"\n")
+        return [*lines[:-1], *whole, rest]
+
     def _read_tap(self):
-        """All that is there: QEMU's answers come after it has read its TAP."""
-        while self.state == "running" or self.read_ahead > 0:
+        """All that is there."""
+        while self.state == "running" or self.read_ahead > 0 or self._may_hold:
             try:
                 frame = os.read(self.tap, 4096)
             except BlockingIOError:
                 return
-            if self.state != "running":
+            if self.state == "running":
+                self._take(frame)
+            elif self.read_ahead > 0:
                 self.read_ahead -= 1
-                continue
-            if frame[:6] in (self._mac, b"\xff" * 6):
-                self.used = (self.used + 1) % 65536
-                self.got.append(frame)
+            else:
+                self._held, self._may_hold = frame, False
+
+    def _take(self, frame):
+        if frame[:6] in (self._mac, b"\xff" * 6):
+            self.used = (self.used + 1) % 65536
+            self.got.append(frame)
 
     def numbers(self):
         return [number_of(frame) for frame in list(self.got) if number_of(frame) is not None]

@@ -99,8 +99,9 @@ def salvaged(agent):
     return [number_of(frame) for frame in frames] if whole else None
 
 
-def migrate_with_traffic(world, qemu, watch):
-    """Numbers 0 to 99 reach the guest, 100 is read and lost, up to 119 wait; frames for others are in between."""
+def migrate_with_traffic(world, qemu, watch, thrown=1, **how):
+    """Numbers 0 to 99 reach the guest, from 100 on so many are thrown away at the stop, one is held, up to 119 wait;
+    frames for others are in between."""
     qemu.event("MIGRATION", status="active")
     for at in range(0, 100, 5):
         world.send(range(at, at + 5))
@@ -108,13 +109,11 @@ def migrate_with_traffic(world, qemu, watch):
         world.lab.need(f"the guest gets {at + 5}", lambda: len(qemu.numbers()) >= at + 5)
         sampled = qemu.commands.count("x-query-virtio-queue-status")
         wait_for(lambda: qemu.commands.count("x-query-virtio-queue-status") > sampled + 1)
-    qemu.state = "finish-migrate"
-    qemu.event("STOP")
-    qemu.read_ahead = 1
+    qemu.begin_stop(thrown)
     world.send(range(100, 120))
     world.send([2000], OTHER)
     wait_for(lambda: qemu.read_ahead == 0)
-    qemu.stop_for_migration(0)
+    qemu.stop_for_migration(**how)
     return watch
 
 
@@ -139,14 +138,23 @@ def salvages_what_the_guest_never_got(world):
 
 def tells_a_failure(world):
     lab = world.lab
-    for status in ("failed", "cancelled"):
-        lab.part(f"a migration that {status}")
+    for status, thrown, how in (("failed", 0, {}), ("failed", 1, {}), ("failed", 0, {"blocked_s": 0.05}),
+                                ("cancelled", 1, {"blocked_s": 0.05}),
+                                ("cancelled", 0, {"blocked_s": 0.05, "runs_on": True}),
+                                ("cancelled", 1, {"blocked_s": 0.05, "runs_on": True})):
+        lab.part(f"a migration that {status}, and QEMU has thrown {thrown} away {how or ''}")
         with world.run("vm-a", "running", port="h1") as (agent, qemu, watch):
-            migrate_with_traffic(world, qemu, watch)
-            wait_for(lambda: "migrate-continue" in qemu.commands)
+            migrate_with_traffic(world, qemu, watch, thrown, **how)
+            if "runs_on" not in how:
+                wait_for(lambda: "migrate-continue" in qemu.commands)
+                qemu.resume()
             qemu.event("MIGRATION", status=status)
             lab.equal("it ends", watch.ends(), FAILED)
             lab.equal("the agent hears CANCEL", agent.asked[-1], control.CANCEL)
+            numbers = [*range(100), *range(100 + thrown, 120), *range(100, 100 + thrown)]
+            lab.becomes("the guest gets all, and what QEMU threw away at last", lambda: qemu.numbers() == numbers,
+                        tell=lambda: (qemu.numbers(), watch.events()))
+            lab.equal("that is said", watch.names().count("returned"), thrown)
     lab.part("a stop that is not the migration's")
     with world.run("vm-a", "running", port="h1") as (agent, qemu, watch):
         qemu.event("STOP")
@@ -256,11 +264,12 @@ def holds_before_the_stop(world):
             lab.equal("near the end it is held", watch.event("held")["event"], "held")
             world.send(range(10, 100))  # no more than fit in the sending socket
             lab.equal("the guest gets the rest", watch.event("drained")["event"], "drained")
-            qemu.stop_for_migration(2)
+            qemu.stop_for_migration()
             lab.becomes("the migration goes on", lambda: "migrate-continue" in qemu.commands, tell=watch.events)
             qemu.event("MIGRATION", status="completed")
             lab.equal("it ends", watch.ends(), COMPLETED)
-            lab.equal("the salvage is what was held", salvaged(agent), list(range(10, 100)))
+            lab.claim("the salvage is what was held", salvaged(agent) == list(range(10, 100)),
+                      (salvaged(agent), qemu.numbers(), watch.events()))
             lab.equal("the cut is exact", (agent.cut, watch.event("salvaged")["ahead"]), ("exact", 0))
     lab.part("a stop that does not come")
     with world.run("vm-a", "running", "--cut", "hold", "--deadline", "100", port="h1") as (agent, qemu, watch):

@@ -237,6 +237,43 @@ static void test_frames_held_back_need_no_device(void **state)
     assert_false(hm_cut_is_drained(&world.cut, &last));
 }
 
+static struct hm_cut_sample sample_without_device(void)
+{
+    struct hm_cut_sample one = sample();
+
+    one.has_used = false;
+    one.room = HM_CUT_ROOM_UNKNOWN;
+    return one;
+}
+
+static void test_fillers_show_that_a_quiet_tap_is_empty(void **state)
+{
+    struct hm_cut_sample now;
+    struct hm_cut_finding finding;
+
+    (void)state;
+    start(7, 7);
+    pass(HM_CUT_COUNTS, 10);
+    for (unsigned i = 0; i < 6; i++) { /* nothing moves: nobody knows whether all was read */
+        now = sample_without_device();
+        hm_cut_add_sample(&world.cut, &now);
+        assert_false(hm_cut_is_drained(&world.cut, &now));
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        hm_cut_add_filler(&world.cut);
+        now = sample_without_device();
+        hm_cut_add_sample(&world.cut, &now);
+        assert_false(hm_cut_is_drained(&world.cut, &now)); /* it is not read yet */
+        world.before++;
+        now = sample_without_device();
+        hm_cut_add_sample(&world.cut, &now);
+    }
+    assert_true(hm_cut_is_drained(&world.cut, &now));
+    hm_cut_find(&world.cut, &now, true, &finding);
+    assert_int_equal(finding.how, HM_CUT_EXACT);
+    assert_int_equal(finding.index, 10);
+}
+
 static void test_base_that_was_seen_once_is_not_believed(void **state)
 {
     const struct hm_cut_sample once = (start(4, 4), sample());
@@ -362,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_samples_in_motion_narrow_the_constant),
         cmocka_unit_test(test_low_limit_on_which_samples_agree_is_the_constant),
         cmocka_unit_test(test_frames_held_back_need_no_device),
+        cmocka_unit_test(test_fillers_show_that_a_quiet_tap_is_empty),
         cmocka_unit_test(test_base_that_was_seen_once_is_not_believed),
         cmocka_unit_test(test_base_that_rises_moves_all_samples),
         cmocka_unit_test(test_unclear_frame_makes_earlier_samples_useless),

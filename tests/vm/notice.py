@@ -116,6 +116,7 @@ class Watched(Imminent):
         told = self.source_watch.find("salvaged")
         seen = {"salvaged": told.get("frames"), "cut": told.get("cut"), "tap_dropped": told.get("tap_dropped"),
                 "cut_reason": self.source_watch.find("stopped").get("reason")}
+        seen["returned"] = self.source_watch.find("returned").get("frames")
         early = self.destination_watch.find("ready").get("frames")
         if early:  # written to the TAP by the watch, and the guest runs only after that
             seen |= {"restoration_ms": 0, "restored_before_resume": True, "early": early}
