@@ -316,6 +316,7 @@ static size_t make_header(const struct hm_delivery *delivery, enum hm_delivery_w
 static void on_silence(void *arg)
 {
     struct hm_delivery *delivery = arg;
+    delivery->counts.timeouts++;
     hm_env_log(delivery->owner->env, HM_LOG_WARNING,
                "the destination's hypervisor fetches no more: what waits is delivered over the LAN");
     hm_delivery_end_fetching(delivery);

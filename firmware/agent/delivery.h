@@ -45,7 +45,7 @@ struct hm_delivery_counts {
     uint64_t waited[HM_WAY_COUNT]; /* packets that waited, by their way */
     uint64_t dropped;              /* had no room */
     uint64_t overtaken;            /* waited when the VM could be reached by a way that passes us by */
-    unsigned timeouts;             /* ways that were closed because no marker came */
+    unsigned timeouts;             /* ways that were closed because no marker came, and silence of who fetches */
 };
 
 struct hm_delivery {
@@ -71,6 +71,7 @@ struct hm_delivery {
     bool is_fetched;         /* a hypervisor fetches it; */
     struct hm_buffer stream; /* Ethernet frames, for it; what it leaves there is delivered as the rest is */
     uint64_t salvage_end;    /* of the stream: what comes behind was no salvage */
+    uint64_t confirmed;      /* of the stream: what comes before was written */
     bool is_final;           /* the stream ends where it ends now */
     struct hm_timer silence; /* fires when it has not asked for too long */
 

@@ -54,7 +54,29 @@ void hm_fetch_attach(struct hm_agent *agent, struct hm_control_request *request,
     answer_state(agent, request, handover, &answer);
 }
 
-/* Answers the fetch with what there is; false when that is nothing and it may wait. */
+/* All is delivered, and the agent goes on by itself. */
+static void answer_over(struct hm_agent *agent, struct hm_control_request *request,
+                        const struct hm_handover *handover)
+{
+    struct hm_control_message answer = {.offset = request->message.offset,
+                                        .limit = request->message.confirmed,
+                                        .is_ready = true,
+                                        .is_last = true};
+    answer_state(agent, request, handover, &answer);
+}
+
+/* What was confirmed is written, and delivered once the VM has landed: before, it may be needed elsewhere. */
+static void release(struct hm_handover *handover)
+{
+    struct hm_delivery *delivery = handover->delivery;
+    if (hm_handover_is_ahead(handover) || delivery->confirmed <= delivery->stream.begin)
+        return;
+    hm_buffer_release(&delivery->stream, delivery->confirmed);
+    hm_handover_stamp(handover, HM_STEP_DELIVERED);
+}
+
+/* Answers the fetch with what there is; false when that is nothing and it may wait. Whoever is told that the
+ * stream has ended, and has confirmed all of it, does not ask again: the rest goes over the LAN. */
 static bool try_answer(struct hm_agent *agent, struct hm_handover *handover,
                        struct hm_control_request *request, bool may_wait)
 {
@@ -63,6 +85,12 @@ static bool try_answer(struct hm_agent *agent, struct hm_handover *handover,
     hm_delivery_fill_stream(delivery);
     if (may_end(agent, handover))
         delivery->is_final = true;
+    release(handover);
+    if (delivery->is_final && hm_buffer_len(&delivery->stream) == 0) {
+        answer_over(agent, request, handover);
+        hm_delivery_end_fetching(delivery);
+        return true;
+    }
     answer.limit = delivery->stream.end;
     answer.is_ready = is_ready(handover);
     answer.is_last = delivery->is_final;
@@ -74,17 +102,29 @@ static bool try_answer(struct hm_agent *agent, struct hm_handover *handover,
     return true;
 }
 
+static void on_fetch_end(void *arg);
+
+static void wait(struct hm_agent *agent, struct hm_handover *handover, struct hm_control_request *request)
+{
+    handover->fetch = request;
+    if (hm_timer_is_armed(&handover->fetch_end))
+        return;
+    hm_timer_init(&handover->fetch_end, on_fetch_end, handover);
+    hm_timer_arm(&agent->env->wheel, &handover->fetch_end, request->message.wait_ms);
+}
+
 static void wake(struct hm_agent *agent, struct hm_handover *handover, bool may_wait)
 {
     struct hm_control_request *request = handover->fetch;
     if (request == NULL)
         return;
+    handover->fetch = NULL; /* the end of the fetching wakes it, too */
     if (handover->delivery == NULL)
         hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "nothing waits any more");
     else if (!try_answer(agent, handover, request, may_wait))
-        return;
-    handover->fetch = NULL;
-    hm_timer_cancel(&agent->env->wheel, &handover->fetch_end);
+        wait(agent, handover, request);
+    if (handover->fetch == NULL)
+        hm_timer_cancel(&agent->env->wheel, &handover->fetch_end);
 }
 
 void hm_fetch_wake(struct hm_agent *agent, struct hm_handover *handover)
@@ -98,25 +138,12 @@ static void on_fetch_end(void *arg)
     wake(handover->owner->arg, handover, false);
 }
 
-/* All is delivered, and the agent has gone on by itself. */
-static void answer_over(struct hm_agent *agent, struct hm_control_request *request,
-                        const struct hm_handover *handover)
+static bool confirm(struct hm_delivery *delivery, uint64_t confirmed)
 {
-    struct hm_control_message answer = {.offset = request->message.offset,
-                                        .limit = request->message.confirmed,
-                                        .is_ready = true,
-                                        .is_last = true};
-    answer_state(agent, request, handover, &answer);
-}
-
-/* What is confirmed is written, and its memory free. When it is all, the rest goes over the LAN. */
-static bool confirm(const struct hm_handover *handover, uint64_t confirmed)
-{
-    struct hm_delivery *delivery = handover->delivery;
     if (confirmed > delivery->stream.end)
         return false;
-    if (confirmed > delivery->stream.begin && !hm_handover_is_ahead(handover))
-        hm_buffer_release(&delivery->stream, confirmed);
+    if (confirmed > delivery->confirmed)
+        delivery->confirmed = confirmed;
     return true;
 }
 
@@ -132,22 +159,19 @@ void hm_fetch_notice(struct hm_agent *agent, struct hm_control_request *request,
         answer_over(agent, request, handover);
         return;
     }
-    if (!confirm(handover, request->message.confirmed)) {
+    if (!confirm(delivery, request->message.confirmed)) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_MALFORMED,
                                "more is confirmed than was given");
         return;
     }
     hm_delivery_be_fetched(delivery);
-    if (delivery->is_final && hm_buffer_len(&delivery->stream) == 0) {
+    wake(agent, handover, false);     /* one waits at a time */
+    if (handover->delivery == NULL) { /* the answer to that one was the last */
         answer_over(agent, request, handover);
-        hm_delivery_end_fetching(delivery);
         return;
     }
-    wake(agent, handover, false); /* one waits at a time */
-    uint32_t wait_ms = request->message.wait_ms < MAX_WAIT_MS ? request->message.wait_ms : MAX_WAIT_MS;
-    if (try_answer(agent, handover, request, wait_ms > 0))
-        return;
-    handover->fetch = request;
-    hm_timer_init(&handover->fetch_end, on_fetch_end, handover);
-    hm_timer_arm(&agent->env->wheel, &handover->fetch_end, wait_ms);
+    if (request->message.wait_ms > MAX_WAIT_MS)
+        request->message.wait_ms = MAX_WAIT_MS;
+    if (!try_answer(agent, handover, request, request->message.wait_ms > 0))
+        wait(agent, handover, request);
 }

@@ -256,7 +256,7 @@ void hm_handover_log(const struct hm_handover *handover)
     hm_env_log(
         handover->owner->env, HM_LOG_INFO,
         "handover %016llx %s (%s): %s after %llu ms from stop to landing; waited: %llu salvaged, %llu by the "
-        "old path, %llu by the new; sent after it: %llu; replayed: %llu; dropped: %llu; markers missed: %u; "
+        "old path, %llu by the new; sent after it: %llu; replayed: %llu; dropped: %llu; waits timed out: %u; "
         "cut: %s",
         (unsigned long long)handover->id, handover->vm, hm_handover_role_name(handover->role),
         hm_handover_state_name(handover->state),

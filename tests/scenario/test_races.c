@@ -56,6 +56,40 @@ static void test_what_was_fetched_before_a_cancel_comes_back(void **state)
     assert_int_equal(hm_sim_stream_counts(&life->probes.down).lost, 0);
 }
 
+/* The destination's hypervisor has confirmed all before the VM lands, and asks once more: that answer ends
+ * the fetching, since nobody will ask again. */
+static void test_what_comes_behind_a_stream_that_was_confirmed_goes_on_at_once(void **state)
+{
+    struct life *life = *state;
+    struct hm_sim_hypervisor *there = &life->world->sites[HM_SIM_B].hypervisor;
+    struct hm_control_message request = hm_sim_about(HM_OP_ATTACH, &life->world->vm);
+    struct hm_sim_counts before;
+
+    life_announce(life, HM_SIM_A, HM_SIM_B);
+    assert_int_equal(hm_sim_hypervisor_call(there, &request), HM_CONTROL_OK);
+    request = hm_sim_about(HM_OP_FETCH, &life->world->vm);
+    request.handover_id = there->reply.handover_id;
+    life_stop(life, HM_SIM_A);
+    life_pass(life, 20);
+    hm_sim_stream_stop(&life->probes.down);
+    life_pass(life, 20);
+    do {
+        assert_int_equal(hm_sim_hypervisor_call(there, &request), HM_CONTROL_OK);
+        request.offset += there->reply.data_len;
+        request.confirmed = request.offset;
+    } while (request.offset < there->reply.limit);
+    assert_true(there->reply.is_ready);
+    life_land(life, HM_SIM_B);
+    life_pass(life, 5);
+    assert_int_equal(hm_sim_hypervisor_call(there, &request), HM_CONTROL_OK);
+    assert_true(there->reply.is_last && there->reply.limit == request.confirmed);
+    assert_in_range(life_number(life, HM_SIM_B, "restoration_ms"), 1, 10 * HM_SIM_MS); /* in us here */
+    before = hm_sim_stream_counts(&life->probes.down);
+    hm_sim_stream_start(&life->probes.down, RATE, 64);
+    life_pass(life, 30);
+    assert_true(hm_sim_stream_since(&life->probes.down, &before).received > 10);
+}
+
 /* The VM stops before its destination is ready, and what waits at the source is more than one round trip's
  * worth. */
 static void test_an_end_marker_does_not_overtake_what_is_held(void **state)
@@ -223,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIFE(test_a_cancel_that_crosses_the_landing_leaves_it_reachable),
         LIFE(test_what_was_fetched_before_a_cancel_comes_back),
+        LIFE(test_what_comes_behind_a_stream_that_was_confirmed_goes_on_at_once),
         LIFE(test_an_end_marker_does_not_overtake_what_is_held),
         LIFE(test_the_longest_salvage_and_notice_are_relayed),
         LIFE(test_half_a_salvaged_frame_keeps_nothing_open),

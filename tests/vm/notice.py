@@ -131,5 +131,6 @@ def record(agents, source, destination):
     figures = dict.fromkeys(("salvaged", "buffered", "tap_dropped", "cut"))
     for row in rows.values():
         figures |= {key: row[key] for key in figures if row.get(key) is not None}
+    figures["waits_ended"] = sum(row.get("timeouts") or 0 for row in rows.values())
     figures["agents"] = {side: {key: row[key] for key in RECORD if key in row} for side, row in rows.items()}
     return figures

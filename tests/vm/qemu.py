@@ -18,6 +18,7 @@ QUICK = "mitigations=off tsc=reliable clocksource=tsc"
 TAP_QUEUE_LEN = 10_000
 
 UNLIMITED_BANDWIDTH = 1 << 40
+DOWNTIME_MS = 300  # as QEMU has it
 HOLD = "pause-before-switchover"
 
 Pause = namedtuple("Pause", "stop_ns resume_ns")
@@ -112,13 +113,15 @@ class QemuMachine:
         incoming = ["-incoming", f"unix:{self._stream(self._started + 1)}"]
         self._target = self._start(place, incoming + (["-S"] if is_paused else []))
 
-    def start_migration(self, *capabilities, bandwidth=None):
-        """`bandwidth`: bytes per second, for a migration that is to take its time."""
+    def start_migration(self, *capabilities, bandwidth=None, downtime_ms=DOWNTIME_MS):
+        """`bandwidth`: bytes per second, for a migration that is to take its time. `downtime_ms`: the pause that QEMU
+        aims at."""
         source = self._source.qmp
         source.forget_events()
         source.command("migrate-set-capabilities", capabilities=[
             {"capability": name, "state": True} for name in ("events", *capabilities)])
-        source.command("migrate-set-parameters", **{"max-bandwidth": bandwidth or UNLIMITED_BANDWIDTH})
+        source.command("migrate-set-parameters", **{"max-bandwidth": bandwidth or UNLIMITED_BANDWIDTH,
+                                                    "downtime-limit": downtime_ms})
         source.command("migrate", uri=f"unix:{self._stream(self._started)}")
 
     def wait_status(self, *statuses):
@@ -126,9 +129,9 @@ class QemuMachine:
         _, data = self._source.qmp.wait_event("MIGRATION", accept=lambda data: data["status"] in statuses)
         return data["status"]
 
-    def migrate(self):
+    def migrate(self, downtime_ms=DOWNTIME_MS):
         """Moves the guest to the place prepared; ends when it runs there. The old QEMU stays until retire()."""
-        self.start_migration()
+        self.start_migration(downtime_ms=downtime_ms)
         if self.wait_status("completed", "failed") == "failed":
             reason = self._source.qmp.command("query-migrate").get("error-desc", "QEMU does not say why")
             raise QmpError(f"the migration failed: {reason}")
