@@ -45,7 +45,7 @@ struct hm_delivery_counts {
     uint64_t waited[HM_WAY_COUNT]; /* packets that waited, by their way */
     uint64_t dropped;              /* had no room */
     uint64_t overtaken;            /* waited when the VM could be reached by a way that passes us by */
-    unsigned timeouts;             /* ways that were closed because no marker came, and silence of who fetches */
+    unsigned timeouts;             /* ways closed for want of a marker, and silence of who fetches */
 };
 
 struct hm_delivery {
