@@ -256,6 +256,8 @@ void hm_delivery_drain(struct hm_delivery *delivery)
 {
     if (delivery->state != HM_DELIVERY_HOLDING)
         return;
+    if (delivery->target == HM_TARGET_VM && delivery->confirmed > delivery->stream.begin)
+        hm_buffer_release(&delivery->stream, delivery->confirmed); /* it is in its TAP */
     delivery->state = HM_DELIVERY_DRAINING;
     delivery->tokens = delivery->owner->env->config->drain_burst;
     advance(delivery);

@@ -72,6 +72,7 @@ struct hm_delivery {
     struct hm_buffer stream; /* Ethernet frames, for it; what it leaves there is delivered as the rest is */
     uint64_t salvage_end;    /* of the stream: what comes behind was no salvage */
     uint64_t confirmed;      /* of the stream: what comes before was written */
+    bool is_ready_told;      /* who fetches knows that all was there which is to be waited for */
     bool is_final;           /* the stream ends where it ends now */
     struct hm_timer silence; /* fires when it has not asked for too long */
 

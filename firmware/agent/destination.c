@@ -10,6 +10,7 @@
 
 #include "firmware/agent/admission.h"
 #include "firmware/agent/call.h"
+#include "firmware/agent/fetch.h"
 #include "firmware/agent/replay.h"
 #include "firmware/agent/rollback.h"
 #include "firmware/agent/source.h"
@@ -197,6 +198,16 @@ static bool is_early(const struct hm_agent *agent, const struct hm_control_messa
     return false;
 }
 
+struct hm_handover *hm_destination_told(struct hm_agent *agent, struct hm_control_request *request)
+{
+    struct hm_handover *handover =
+        hm_handover_lookup(&agent->handovers, request->message.handover_id, HM_ROLE_DESTINATION);
+    if (handover != NULL && handover->other == request->peer->config->addr)
+        return handover;
+    hm_control_answer_text(&agent->server, request, HM_CONTROL_UNKNOWN_VM, "no such handover here");
+    return NULL;
+}
+
 void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
@@ -311,6 +322,7 @@ static void deliver(struct hm_agent *agent, struct hm_handover *handover)
         drain(agent, handover);
     else
         hm_call_start(agent, handover);
+    hm_fetch_wake(agent, handover);
 }
 
 static void land(struct hm_agent *agent, struct hm_handover *handover, const char *reason)

@@ -9,6 +9,9 @@
 /* A request PREPARE of the source came in. */
 void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *request);
 
+/* The handover to here that a request of its source is about; NULL, and refused, when there is none. */
+struct hm_handover *hm_destination_told(struct hm_agent *agent, struct hm_control_request *request);
+
 /* The staging, or the registration after the landing, of one visitor has ended. */
 void hm_destination_staged(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code);
 void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code);

@@ -36,7 +36,9 @@ static void end_at_destination(struct hm_handover *handover, uint32_t from_addr)
 {
     if (handover->delivery == NULL)
         return;
-    if (handover->is_returning && from_addr == handover->nodes[0].home_agent)
+    if (from_addr == handover->nodes[0].home_agent && from_addr != handover->other)
+        handover->is_new_path_over = true; /* it may have heard of the rollback before we do */
+    if (handover->is_returning && handover->is_new_path_over)
         hm_delivery_close(handover->delivery, HM_WAY_NEW);
     else if (!handover->is_returning && from_addr == handover->other)
         hm_delivery_close(handover->delivery, HM_WAY_OLD);

@@ -20,6 +20,8 @@ static bool is_at_home(const struct hm_agent *agent, const struct hm_handover *h
 static bool is_ready(const struct hm_handover *handover)
 {
     const struct hm_delivery *delivery = handover->delivery;
+    if (!handover->has_stop_notice && !handover->is_stopped) /* nobody will tell more before it runs */
+        return true;
     return handover->is_stopped && hm_delivery_is_closed(delivery) &&
            hm_buffer_len(&delivery->ways[HM_WAY_NEW]) == 0;
 }
@@ -96,8 +98,9 @@ static bool try_answer(struct hm_agent *agent, struct hm_handover *handover,
     answer.is_last = delivery->is_final;
     answer.data_len =
         (unsigned)hm_buffer_read(&delivery->stream, answer.offset, answer.data, sizeof(answer.data));
-    if (answer.data_len == 0 && may_wait && !answer.is_last && !answer.is_ready)
+    if (answer.data_len == 0 && may_wait && !answer.is_last && (!answer.is_ready || delivery->is_ready_told))
         return false;
+    delivery->is_ready_told = answer.is_ready;
     answer_state(agent, request, handover, &answer);
     return true;
 }
@@ -151,7 +154,7 @@ void hm_fetch_notice(struct hm_agent *agent, struct hm_control_request *request,
 {
     struct hm_delivery *delivery = handover->delivery;
     if (handover->role != HM_ROLE_DESTINATION || handover->is_returning ||
-        handover->state > HM_HANDOVER_DONE) {
+        (handover->state > HM_HANDOVER_DONE && delivery == NULL)) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "%s", handover->reason);
         return;
     }
@@ -159,6 +162,7 @@ void hm_fetch_notice(struct hm_agent *agent, struct hm_control_request *request,
         answer_over(agent, request, handover);
         return;
     }
+    bool is_progress = request->message.confirmed > delivery->confirmed;
     if (!confirm(delivery, request->message.confirmed)) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_MALFORMED,
                                "more is confirmed than was given");
@@ -172,6 +176,6 @@ void hm_fetch_notice(struct hm_agent *agent, struct hm_control_request *request,
     }
     if (request->message.wait_ms > MAX_WAIT_MS)
         request->message.wait_ms = MAX_WAIT_MS;
-    if (!try_answer(agent, handover, request, request->message.wait_ms > 0))
+    if (!try_answer(agent, handover, request, request->message.wait_ms > 0 && !is_progress))
         wait(agent, handover, request);
 }

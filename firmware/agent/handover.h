@@ -87,6 +87,8 @@ struct hm_handover {
                    */
     bool is_returning;                /* the stop is being undone */
     bool is_old_path_over;            /* source: the home agent's marker has come */
+    bool is_new_path_over;            /* destination: the home agent's marker has come, since nothing is to
+                                         come here any more */
     struct hm_delivery *delivery;     /* what waits here for the VM; NULL: nothing */
     struct hm_control_request *fetch; /* destination: waits for more; NULL: none */
     struct hm_timer fetch_end;        /* when that is answered though nothing came */

@@ -46,6 +46,10 @@ static void go_home(struct hm_home *home, struct hm_binding *binding, const char
     bool was_absent = hm_binding_is_absent(binding);
     hm_binding_apply(binding, HM_BINDING_RETURN, reason);
     hm_timer_cancel(&home->env->wheel, &binding->staged);
+    /* The word of its stop there may still be under way; what it has sent from there is too late. */
+    if (binding->care_of_addr != 0)
+        binding->previous_addr = binding->care_of_addr;
+    binding->previous_end_ms = 0;
     binding->care_of_addr = 0;
     hm_binding_drop_copies(binding);
     hm_binding_set_staged(binding, 0, 0, 0);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "firmware/agent/destination.h"
+#include "firmware/agent/end_marker.h"
 #include "firmware/agent/fetch.h"
 #include "firmware/agent/notice.h"
 #include "firmware/agent/resolve.h"
@@ -124,10 +125,16 @@ static struct hm_handover *named_and_allowed(const struct hm_agent *agent,
 static struct hm_handover *find_known(const struct hm_agent *agent, const struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
-    enum hm_handover_role role = message->op == HM_OP_FETCH ? HM_ROLE_DESTINATION : HM_ROLE_SOURCE;
-    if (message->handover_id != 0)
-        return hm_handover_lookup(&agent->handovers, message->handover_id, role);
-    return named_and_allowed(agent, request);
+    bool is_of_arrival =
+        message->op == HM_OP_LANDED || message->op == HM_OP_ATTACH || message->op == HM_OP_FETCH;
+    if (message->handover_id == 0)
+        return named_and_allowed(agent, request);
+    struct hm_handover *handover = hm_handover_lookup(&agent->handovers, message->handover_id,
+                                                      is_of_arrival ? HM_ROLE_DESTINATION : HM_ROLE_SOURCE);
+    if (handover == NULL)
+        handover = hm_handover_lookup(&agent->handovers, message->handover_id,
+                                      is_of_arrival ? HM_ROLE_SOURCE : HM_ROLE_DESTINATION);
+    return handover;
 }
 
 void hm_progress_notice(struct hm_agent *agent, struct hm_control_request *request)
@@ -164,6 +171,8 @@ void hm_progress_abort(struct hm_agent *agent, struct hm_control_request *reques
         hm_source_undo(agent, handover, "cancelled at the destination");
     } else {
         refuse(agent, request, HM_CONTROL_OK, "nothing is known of it");
+        if (request->message.has_stop_notice) /* so nothing of it will come back */
+            hm_end_marker_send(agent, peer_addr, id, request->message.epoch);
         return;
     }
     bool has_landed = handover->state == HM_HANDOVER_FORWARDING || handover->state == HM_HANDOVER_DONE;
@@ -173,10 +182,7 @@ void hm_progress_abort(struct hm_agent *agent, struct hm_control_request *reques
 
 void hm_progress_land(struct hm_agent *agent, struct hm_control_request *request)
 {
-    struct hm_handover *handover =
-        hm_handover_lookup(&agent->handovers, request->message.handover_id, HM_ROLE_DESTINATION);
-    if (handover == NULL || handover->other != request->peer->config->addr)
-        refuse(agent, request, HM_CONTROL_UNKNOWN_VM, "no such handover here");
-    else
+    struct hm_handover *handover = hm_destination_told(agent, request);
+    if (handover != NULL)
         handle_landed(agent, request, handover);
 }

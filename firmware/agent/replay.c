@@ -25,7 +25,7 @@ static void forget_old(struct hm_agent *agent, struct hm_handover *handover)
     while (hm_buffer_has_packet(&handover->recent) &&
            (env->now.mono_us - oldest_us(&handover->recent) > window_us ||
             hm_buffer_len(&handover->recent) > env->config->buffer_len))
-        hm_buffer_take(&handover->recent, agent->deliveries.packet, HM_BUFFER_PACKET_MAX);
+        hm_buffer_skip(&handover->recent);
 }
 
 void hm_replay_keep(struct hm_agent *agent, struct hm_handover *handover, const struct hm_frame *frame)

@@ -8,6 +8,7 @@
 #include "firmware/agent/rollback.h"
 
 #include "firmware/agent/call.h"
+#include "firmware/agent/end_marker.h"
 #include "firmware/agent/presence.h"
 #include "firmware/agent/source.h"
 #include "firmware/agent/waiting.h"
@@ -153,13 +154,14 @@ void hm_rollback_return(struct hm_agent *agent, struct hm_handover *handover, bo
     delivery->target = HM_TARGET_AGENT;
     delivery->remote_addr = handover->other;
     delivery->needs_end = true;
-    delivery->is_closed[HM_WAY_NEW] = is_ended;
+    delivery->is_closed[HM_WAY_NEW] = is_ended || handover->is_new_path_over;
     delivery->is_closed[HM_WAY_SALVAGE] = delivery->is_closed[HM_WAY_OLD] = true;
 }
 
 void hm_rollback_release(struct hm_agent *agent, struct hm_handover *handover)
 {
-    (void)agent;
+    if (handover->delivery == NULL && handover->is_staged) /* nothing waited here; it may have been stopped */
+        hm_end_marker_send(agent, handover->other, handover->id, handover->epoch);
     if (!handover->is_returning || handover->delivery == NULL)
         return;
     hm_delivery_be_patient(handover->delivery);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "firmware/agent/destination.h"
 #include "firmware/agent/source.h"
 
 #define PASS_MS 3000
@@ -81,12 +82,9 @@ static bool take(struct hm_handover *handover, const struct hm_control_message *
 void hm_salvage_told(struct hm_agent *agent, struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
-    struct hm_handover *handover =
-        hm_handover_lookup(&agent->handovers, message->handover_id, HM_ROLE_DESTINATION);
-    if (handover == NULL || handover->other != request->peer->config->addr) {
-        hm_control_answer_text(&agent->server, request, HM_CONTROL_UNKNOWN_VM, "no such handover here");
+    struct hm_handover *handover = hm_destination_told(agent, request);
+    if (handover == NULL)
         return;
-    }
     struct hm_delivery *delivery = handover->delivery;
     if (delivery == NULL || handover->is_returning ||
         delivery->is_closed[HM_WAY_SALVAGE]) { /* it goes on without */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "firmware/agent/call.h"
+#include "firmware/agent/destination.h"
 #include "firmware/agent/replay.h"
 #include "firmware/agent/waiting.h"
 #include "firmware/link/output.h"
@@ -134,7 +135,7 @@ static void turn(struct hm_agent *agent, struct hm_handover *handover)
     if (is_away)
         tell_home(agent, handover);
     /* What the home agent has sent here until it hears of it goes on to the destination, itself perhaps. */
-    tell_destination(agent, handover, is_away);
+    tell_destination(agent, handover, is_away && !handover->is_old_path_over);
 }
 
 void hm_stop_divert(struct hm_agent *agent, struct hm_handover *handover)
@@ -220,12 +221,9 @@ static void expect_landing(struct hm_agent *agent, struct hm_handover *handover)
 void hm_stop_told(struct hm_agent *agent, struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
-    struct hm_handover *handover =
-        hm_handover_lookup(&agent->handovers, message->handover_id, HM_ROLE_DESTINATION);
-    if (handover == NULL || handover->other != request->peer->config->addr) {
-        hm_control_answer_text(&agent->server, request, HM_CONTROL_UNKNOWN_VM, "no such handover here");
+    struct hm_handover *handover = hm_destination_told(agent, request);
+    if (handover == NULL)
         return;
-    }
     bool is_news = !handover->is_stopped;
     handover->is_stopped = true;
     if (is_news) {

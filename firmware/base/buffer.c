@@ -166,6 +166,12 @@ bool hm_buffer_has_packet(const struct hm_buffer *buffer)
     return len >= HM_BUFFER_RECORD_LEN && len >= HM_BUFFER_RECORD_LEN + first_len(buffer);
 }
 
+void hm_buffer_skip(struct hm_buffer *buffer)
+{
+    if (hm_buffer_has_packet(buffer))
+        hm_buffer_release(buffer, buffer->begin + HM_BUFFER_RECORD_LEN + first_len(buffer));
+}
+
 size_t hm_buffer_take(struct hm_buffer *buffer, void *to, size_t cap)
 {
     if (!hm_buffer_has_packet(buffer))

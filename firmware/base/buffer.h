@@ -55,6 +55,8 @@ bool hm_buffer_append(struct hm_buffer *buffer, const void *bytes, size_t len);
 
 /* Is a whole packet there? */
 bool hm_buffer_has_packet(const struct hm_buffer *buffer);
+/* Drops the first packet, if there is one. */
+void hm_buffer_skip(struct hm_buffer *buffer);
 /* Takes the oldest packet out; gives its length, 0 when no whole one is there. It must have at most `cap`
  * bytes. */
 size_t hm_buffer_take(struct hm_buffer *buffer, void *to, size_t cap);

@@ -3,6 +3,7 @@
 #include "firmware/wire/control_item.h"
 
 #include "firmware/base/err.h"
+#include "firmware/wire/control_node.h"
 #include "firmware/wire/text.h"
 
 #include <assert.h>
@@ -40,7 +41,6 @@ enum item_type {
 
 #define MAC_LEN 6
 #define ADDR_LEN 4
-#define NODE_LEN 29
 #define NEIGHBOUR_LEN 10
 
 /* Items that a message may have more than once. */
@@ -99,20 +99,9 @@ static int read_addr(struct hm_reader *value, struct hm_control_message *out)
 
 static int read_node(struct hm_reader *value, struct hm_control_message *out)
 {
-    struct hm_control_node *node;
-
     if (out->node_count == HM_CONTROL_MAX_NODES)
         return HM_ERR_MALFORMED;
-    node = &out->nodes[out->node_count++];
-    node->home_addr = hm_read_u32(value);
-    hm_read_mac(value, &node->mac);
-    node->home_agent = hm_read_u32(value);
-    node->home_prefix.addr = hm_read_u32(value);
-    node->home_prefix.len = hm_read_u8(value);
-    node->router = hm_read_u32(value);
-    hm_read_mac(value, &node->router_mac);
-    if (node->home_prefix.len > 32 || !hm_prefix_contains(&node->home_prefix, node->home_prefix.addr))
-        return HM_ERR_MALFORMED;
+    hm_control_node_read(value, &out->nodes[out->node_count++]);
     return finish(value);
 }
 
@@ -285,18 +274,6 @@ static void write_flag(struct hm_writer *writer, enum item_type type, bool is_se
         write_head(writer, type, 0);
 }
 
-static void write_node(struct hm_writer *writer, const struct hm_control_node *node)
-{
-    write_head(writer, ITEM_NODE, NODE_LEN);
-    hm_write_u32(writer, node->home_addr);
-    hm_write_mac(writer, &node->mac);
-    hm_write_u32(writer, node->home_agent);
-    hm_write_u32(writer, node->home_prefix.addr);
-    hm_write_u8(writer, node->home_prefix.len);
-    hm_write_u32(writer, node->router);
-    hm_write_mac(writer, &node->router_mac);
-}
-
 static void write_lists(struct hm_writer *writer, const struct hm_control_message *message)
 {
     assert(message->mac_count <= HM_CONTROL_MAX_NODES && message->addr_count <= HM_CONTROL_MAX_NODES);
@@ -310,8 +287,10 @@ static void write_lists(struct hm_writer *writer, const struct hm_control_messag
         write_head(writer, ITEM_ADDR, ADDR_LEN);
         hm_write_u32(writer, message->addrs[i]);
     }
-    for (unsigned i = 0; i < message->node_count; i++)
-        write_node(writer, &message->nodes[i]);
+    for (unsigned i = 0; i < message->node_count; i++) {
+        write_head(writer, ITEM_NODE, HM_CONTROL_NODE_LEN);
+        hm_control_node_write(writer, &message->nodes[i]);
+    }
     if (message->neighbour_count > 0)
         write_head(writer, ITEM_NEIGHBOURS, message->neighbour_count * (size_t)NEIGHBOUR_LEN);
     for (unsigned i = 0; i < message->neighbour_count; i++) {

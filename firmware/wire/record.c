@@ -3,6 +3,7 @@
 #include "firmware/wire/record.h"
 
 #include "firmware/base/err.h"
+#include "firmware/wire/control_node.h"
 #include "firmware/wire/text.h"
 
 #include <assert.h>
@@ -17,17 +18,6 @@ static void write_name(struct hm_writer *writer, const char *name)
     size_t len = strlen(name);
     hm_write_u8(writer, (uint8_t)len);
     hm_write_bytes(writer, name, len);
-}
-
-static void write_node(struct hm_writer *writer, const struct hm_control_node *node)
-{
-    hm_write_u32(writer, node->home_addr);
-    hm_write_mac(writer, &node->mac);
-    hm_write_u32(writer, node->home_agent);
-    hm_write_u32(writer, node->home_prefix.addr);
-    hm_write_u8(writer, node->home_prefix.len);
-    hm_write_u32(writer, node->router);
-    hm_write_mac(writer, &node->router_mac);
 }
 
 static void write_care_of(struct hm_writer *writer, const struct hm_care_of_record *care_of)
@@ -57,7 +47,7 @@ static void write_binding(struct hm_writer *writer, const struct hm_binding_reco
 
 static void write_visitor(struct hm_writer *writer, const struct hm_visitor_record *visitor)
 {
-    write_node(writer, &visitor->node);
+    hm_control_node_write(writer, &visitor->node);
     write_name(writer, visitor->vm);
     hm_write_u8(writer, visitor->was_here);
     hm_write_u64(writer, visitor->handover_id);
@@ -84,7 +74,7 @@ static void write_handover(struct hm_writer *writer, const struct hm_handover_re
     hm_write_u64(writer, handover->end_ntp);
     hm_write_u8(writer, (uint8_t)handover->node_count);
     for (unsigned i = 0; i < handover->node_count; i++)
-        write_node(writer, &handover->nodes[i]);
+        hm_control_node_write(writer, &handover->nodes[i]);
 }
 
 static void write_fields(struct hm_writer *writer, const struct hm_record *record)
@@ -193,17 +183,6 @@ static unsigned read_count(struct hm_reader *reader, unsigned max)
     return 0;
 }
 
-static void read_node(struct hm_reader *reader, struct hm_control_node *node)
-{
-    node->home_addr = hm_read_u32(reader);
-    hm_read_mac(reader, &node->mac);
-    node->home_agent = hm_read_u32(reader);
-    node->home_prefix.addr = hm_read_u32(reader);
-    node->home_prefix.len = (uint8_t)read_count(reader, 32);
-    node->router = hm_read_u32(reader);
-    hm_read_mac(reader, &node->router_mac);
-}
-
 static void read_care_of(struct hm_reader *reader, struct hm_care_of_record *care_of)
 {
     care_of->addr = hm_read_u32(reader);
@@ -232,7 +211,7 @@ static void read_binding(struct hm_reader *reader, struct hm_binding_record *bin
 static void read_visitor(struct hm_reader *reader, struct hm_visitor_record *visitor)
 {
     const uint32_t home_agent = visitor->node.home_agent, home_addr = visitor->node.home_addr;
-    read_node(reader, &visitor->node);
+    hm_control_node_read(reader, &visitor->node);
     if (visitor->node.home_agent != home_agent || visitor->node.home_addr != home_addr)
         reader->failed = true;
     read_name(reader, visitor->vm);
@@ -261,7 +240,7 @@ static void read_handover(struct hm_reader *reader, struct hm_handover_record *h
     handover->end_ntp = hm_read_u64(reader);
     handover->node_count = read_count(reader, HM_CONTROL_MAX_NODES);
     for (unsigned i = 0; i < handover->node_count; i++)
-        read_node(reader, &handover->nodes[i]);
+        hm_control_node_read(reader, &handover->nodes[i]);
 }
 
 /* False for a kind that is not known. */

@@ -68,7 +68,8 @@ static void take_marks(struct hm_fetch *fetch, const struct hm_dialogue_slot *sl
 {
     const struct hm_control_message *reply = &slot->result.reply;
 
-    if (reply->limit > fetch->limit)
+    if (reply->limit > fetch->limit ||
+        reply->is_last) /* what the agent delivers itself is not ours any more */
         fetch->limit = reply->limit;
     if (reply->is_ready && !fetch->is_ready) {
         fetch->is_ready = true;

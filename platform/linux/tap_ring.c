@@ -171,6 +171,15 @@ static const struct hm_tap_frame *frame_at(const struct hm_tap_ring *ring, uint6
     return &ring->frames[index % HM_TAP_RING_HISTORY];
 }
 
+void hm_tap_ring_clear_error(struct hm_tap_ring *ring)
+{
+    socklen_t len = sizeof(int);
+    int error;
+
+    if (getsockopt(ring->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        return; /* nothing to clear */
+}
+
 bool hm_tap_ring_get(const struct hm_tap_ring *ring, uint64_t index, const uint8_t **bytes, size_t *len)
 {
     const struct hm_tap_frame *frame = frame_at(ring, index);

@@ -38,6 +38,9 @@ bool hm_tap_ring_next(struct hm_tap_ring *ring);
 /* Renews `lost`. */
 void hm_tap_ring_count_lost(struct hm_tap_ring *ring);
 
+/* The device was down, or has gone. */
+void hm_tap_ring_clear_error(struct hm_tap_ring *ring);
+
 /* A frame that was captured: false when it is not kept (any more). The bytes stay until the next
  * hm_tap_ring_next. */
 bool hm_tap_ring_get(const struct hm_tap_ring *ring, uint64_t index, const uint8_t **bytes, size_t *len);

@@ -34,10 +34,15 @@ static void on_run(void *ctx, bool runs)
 {
     struct hm_watch_capture *capture = ctx;
 
-    if (runs)
-        hm_watch_still_end(&capture->still);
-    else
+    if (!runs) {
         hm_watch_still_begin(&capture->still);
+    } else if (hm_watch_is_before_stop(
+                   capture->watch)) { /* an administrator's; QEMU may have thrown a frame away */
+        hm_watch_still_fini(&capture->still);
+        hm_cut_forget(&capture->cut);
+    } else {
+        hm_watch_still_end(&capture->still);
+    }
 }
 
 static void on_turn(void *ctx)
@@ -180,7 +185,8 @@ static bool take_sample(struct hm_watch_capture *capture, uint64_t until_us, str
     sample->read = link.tx_packets;
     if (capture->path[0] != '\0') {
         ask_used(capture, until_us, sample);
-        if (sample->room == HM_CUT_ROOM_NONE) /* once more: QEMU has looked at its TAP between the two */
+        if (sample->room == HM_CUT_ROOM_NONE &&
+            watch->stop_us == 0) /* once more: QEMU has looked at its TAP between the two */
             ask_used(capture, until_us, sample);
     }
     if (hm_tap_netlink_read(&watch->tap, &link) != 0)
@@ -217,7 +223,7 @@ void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us
     look_at_queue(capture, LOOKS);
     /* A filter that changed meanwhile may have counted the newest frames in a way that we do not know. */
     if (!take_sample(capture, until_us, &sample) || capture->watch->has_new_filter ||
-        !still_runs(capture->watch, until_us))
+        capture->watch->stop_us != 0 || !still_runs(capture->watch, until_us))
         return;
     hm_cut_add_sample(&capture->cut, &sample);
     capture->is_drained = hm_cut_is_drained(&capture->cut, &sample);
@@ -284,7 +290,8 @@ static bool is_salvage(const struct hm_watch_capture *capture, const uint8_t *by
 
     return hm_ethernet_decode(bytes, len, &ethernet) == HM_OK && ethernet.type != HM_ETHERTYPE_MARKER &&
            !(ethernet.type == HM_ETHERTYPE_ARP && hm_mac_equal(&ethernet.src, &capture->watch->mac)) &&
-           hm_rx_filter_classify(&capture->filter, &ethernet.dst, len, SIZE_MAX) != HM_CUT_FOREIGN;
+           (capture->watch->has_new_filter || /* the device itself asks the new one again */
+            hm_rx_filter_classify(&capture->filter, &ethernet.dst, len, SIZE_MAX) != HM_CUT_FOREIGN);
 }
 
 bool hm_watch_capture_get(const struct hm_watch_capture *capture, uint64_t index, const uint8_t **bytes,

@@ -20,6 +20,7 @@
 
 #define OPENING_US 2000000
 #define ATTACH_AGAIN_US 20000
+#define POSTCOPY_EVERY_US 2000
 #define IDLE_US 1000000
 #define HELD_UP_US 500
 #define LONG_POLL_MS 5
@@ -51,6 +52,13 @@ static bool is_given_up(const struct hm_watch *watch)
     return watch->is_alone || watch->signal != 0 || watch->migration == HM_MIGRATION_FAILED;
 }
 
+/* A signal ends us when no VM comes yet; else we stay to let it run. */
+static bool will_not_come(const struct hm_watch *watch)
+{
+    return watch->is_alone || watch->migration == HM_MIGRATION_FAILED ||
+           (watch->signal != 0 && watch->migration == HM_MIGRATION_NONE);
+}
+
 /* The VM is loaded: it stands still, or even runs, while the agent is not attached to. */
 static bool is_loaded(const struct hm_watch *watch)
 {
@@ -76,7 +84,8 @@ static bool attach(struct destination *destination, enum hm_notify_exit *code)
 {
     struct hm_watch *watch = destination->watch;
     const struct hm_control_message request = request_of(destination, HM_OP_ATTACH);
-    uint64_t end_us = hm_watch_now_us() + watch->options->wait_ms * 1000;
+    uint64_t wait_ms = is_loaded(watch) ? watch->options->deadline_ms : watch->options->wait_ms;
+    uint64_t end_us = hm_watch_now_us() + wait_ms * 1000;
     struct hm_notify_result result = {.outcome = HM_NOTIFY_SILENT};
 
     do {
@@ -132,7 +141,7 @@ static bool write_frame(void *ctx, const uint8_t *frame, size_t len)
     if (destination->room == 0)
         return false;
     error = hm_plug_write(&destination->plug, frame, len);
-    if (error == ENOBUFS || error == EAGAIN) {
+    if (error != 0 && error != EMSGSIZE && error != EINVAL) {
         destination->room = 0;
         return false;
     }
@@ -141,7 +150,8 @@ static bool write_frame(void *ctx, const uint8_t *frame, size_t len)
     return true;
 }
 
-static void open_tap(struct destination *destination)
+/* False: nothing can be written, so the agent is left to deliver over the LAN. */
+static bool open_tap(struct destination *destination)
 {
     struct hm_watch *watch = destination->watch;
     struct hm_tap_link link;
@@ -159,6 +169,7 @@ static void open_tap(struct destination *destination)
     else if (error != 0)
         hm_watch_say(watch, "warning", NULL, "%s cannot be plugged: %s (be root)", watch->options->device,
                      strerror(error));
+    return destination->plug.direct >= 0;
 }
 
 static void open_plug(struct destination *destination)
@@ -206,16 +217,20 @@ static bool await_load(struct destination *destination)
     bool is_plugged = false;
     char state[32];
 
-    while (!is_given_up(watch) && watch->resume_us == 0) {
+    while (watch->resume_us == 0) {
+        bool is_postcopy = watch->migration == HM_MIGRATION_POSTCOPY; /* it can run before all has come */
+
         if (watch->migration == HM_MIGRATION_ACTIVE && !is_plugged) {
             is_plugged = true;
             hm_plug_close(&destination->plug);
         }
-        if (watch->migration == HM_MIGRATION_COMPLETED) {
+        if (watch->migration == HM_MIGRATION_COMPLETED || is_postcopy)
             hm_watch_run_state(watch, hm_watch_now_us() + OPENING_US, state);
+        if (watch->migration == HM_MIGRATION_COMPLETED || (is_postcopy && strcmp(state, "paused") == 0))
             return strcmp(state, "paused") == 0 && watch->resume_us == 0;
-        }
-        hm_watch_turn(watch, hm_watch_now_us() + IDLE_US);
+        if (will_not_come(watch))
+            return false;
+        hm_watch_turn(watch, hm_watch_now_us() + (is_postcopy ? POSTCOPY_EVERY_US : IDLE_US));
     }
     return false;
 }
@@ -241,6 +256,7 @@ static void fill_and_run(struct destination *destination)
 
     begin_fetch(destination);
     while (!hm_fetch_is_ready(&destination->fetch) && !destination->fetch.is_refused &&
+           !hm_fetch_is_held_up(&destination->fetch) && /* there is room again only when it runs */
            hm_watch_now_us() < end_us && !is_given_up(watch))
         fetch_turn(destination, end_us);
     if (!hm_fetch_is_ready(&destination->fetch))
@@ -334,6 +350,7 @@ enum hm_notify_exit hm_watch_destination(struct hm_watch *watch)
     static struct destination destination;
     enum hm_notify_exit code = HM_NOTIFY_EXIT_INTERNAL;
     json_t *answer;
+    bool can_write;
 
     memset(&destination, 0, sizeof(destination));
     destination.watch = watch;
@@ -344,10 +361,13 @@ enum hm_notify_exit hm_watch_destination(struct hm_watch *watch)
     if (answer == NULL)
         hm_watch_say(watch, "warning", NULL, "QEMU does not set the capability events");
     json_decref(answer);
-    open_tap(&destination);
+    answer = hm_watch_command(watch, "query-migrate", NULL, hm_watch_now_us() + OPENING_US, NULL);
+    hm_watch_migration_is(watch, json_string_value(json_object_get(answer, "status")));
+    json_decref(answer);
+    can_write = open_tap(&destination);
     if (watch->request.mac_count == 0 && watch->request.addr_count == 0 && !hm_mac_is_zero(&watch->mac))
         watch->request.macs[watch->request.mac_count++] = watch->mac;
-    if (attach(&destination, &code)) {
+    if (can_write && attach(&destination, &code)) {
         hm_watch_say(watch, "attached",
                      json_pack("{s:s, s:b}", "role", "destination", "plug", destination.plug.has_bucket),
                      "at the destination, handover %016" PRIx64, destination.handover_id);

@@ -29,6 +29,12 @@ uint64_t hm_watch_now_us(void)
     return now.mono_us;
 }
 
+bool hm_watch_is_before_stop(const struct hm_watch *watch)
+{
+    return watch->migration == HM_MIGRATION_NONE || watch->migration == HM_MIGRATION_SETUP ||
+           watch->migration == HM_MIGRATION_ACTIVE;
+}
+
 void hm_watch_migration_is(struct hm_watch *watch, const char *status)
 {
     for (unsigned i = 0; i < HM_MIGRATION_COUNT && status != NULL; i++) {
@@ -166,6 +172,8 @@ void hm_watch_turn(struct hm_watch *watch, uint64_t until_us)
         wait = (struct timespec){.tv_sec = (time_t)((until_us - now) / 1000000),
                                  .tv_nsec = (long)((until_us - now) % 1000000 * 1000)};
     ppoll(ready, sizeof(ready) / sizeof(ready[0]), &wait, NULL);
+    if ((ready[3].revents & POLLERR) != 0) /* the TAP was down; else it would be told again and again */
+        hm_tap_ring_clear_error(&watch->ring);
     read_signals(watch);
     hm_watch_drain(watch);
     if (!hm_qmp_work(&watch->qmp)) /* also when a command could not be sent */

@@ -58,6 +58,8 @@ bool hm_watch_open(struct hm_watch *watch, const struct hm_watch_options *option
                    const struct hm_notify_target *target);
 void hm_watch_close(struct hm_watch *watch);
 
+/* No migration has stopped the VM yet: none is under way, or it copies memory. */
+bool hm_watch_is_before_stop(const struct hm_watch *watch);
 /* QEMU says that status; NULL, or one that nobody knows, changes nothing. */
 void hm_watch_migration_is(struct hm_watch *watch, const char *status);
 

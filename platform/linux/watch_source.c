@@ -53,6 +53,13 @@ static bool is_migrating(const struct hm_watch *watch)
     return false;
 }
 
+/* It goes on, or has ended, elsewhere. */
+static bool is_beyond_stop(const struct hm_watch *watch)
+{
+    return watch->migration == HM_MIGRATION_DEVICE || watch->migration == HM_MIGRATION_COMPLETED ||
+           watch->migration == HM_MIGRATION_POSTCOPY;
+}
+
 static void let_go(struct source *source, const char *why)
 {
     struct hm_watch *watch = source->watch;
@@ -90,20 +97,21 @@ static void switch_over(struct source *source)
     let_go(source, "");
 }
 
-/* Without the pause: is this STOP the migration's? */
+/* Is this STOP the migration's, and nobody waits for us any more? The state before the switchover may have
+ * passed unseen: another has continued the migration, or QEMU does not pause. */
 static bool is_migrations_stop(struct source *source)
 {
     struct hm_watch *watch = source->watch;
     char state[32];
 
-    if (source->pause.is_on || source->stop.is_switched || watch->stop_us == 0)
+    if (source->stop.is_switched || source->is_told_to_end || watch->stop_us == 0)
         return false;
-    if (watch->migration == HM_MIGRATION_DEVICE || watch->migration == HM_MIGRATION_COMPLETED)
+    if (is_beyond_stop(watch))
         return true;
-    if (watch->migration != HM_MIGRATION_ACTIVE)
+    if (source->pause.is_on || watch->migration != HM_MIGRATION_ACTIVE)
         return false;
     hm_watch_run_state(watch, hm_watch_now_us() + SAMPLE_WAIT_US, state);
-    return strcmp(state, "finish-migrate") == 0 || watch->migration == HM_MIGRATION_DEVICE;
+    return strcmp(state, "finish-migrate") == 0 || is_beyond_stop(watch);
 }
 
 /* ---- the ends ---- */
@@ -119,7 +127,9 @@ static enum hm_notify_exit fail(struct source *source, const char *event, const 
         hm_watch_say(watch, event, NULL, "%s, after it had begun to run at the destination", why);
         return HM_NOTIFY_EXIT_MIGRATION;
     }
+    hm_watch_pause_restore(watch, &source->pause); /* it may be started again soon */
     is_whole = hm_watch_stop_undo(&source->stop, hm_watch_now_us() + SAMPLE_WAIT_US);
+    hm_watch_hold_open(&source->stop.hold);
     slot = hm_dialogue_begin(&watch->dialogue, &request, &HM_DIALOGUE_HASTY);
     hm_watch_await(watch, slot, hm_watch_now_us() + CANCEL_US);
     if (hm_dialogue_is_ok(slot))
@@ -212,6 +222,8 @@ static enum hm_notify_exit follow(struct source *source)
             hm_watch_stop_deal(&source->stop, now);
         if (is_over(source, &code) || is_ended_by_signal(source))
             return code;
+        if (watch->migration == HM_MIGRATION_CANCELLING)
+            hm_watch_hold_open(&source->stop.hold);
         if (watch->migration == HM_MIGRATION_PRE_SWITCHOVER && !source->stop.is_switched &&
             !source->is_told_to_end) {
             switch_over(source);

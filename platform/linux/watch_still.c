@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the counters of a VM that has just stopped.
  *
- * At a stop QEMU throws away the frame that it holds, then tells of the STOP, goes on in the migration's
- * thread (for a ms or so), tells of the migration's next state, and only then lets its main thread go on:
- * that one reads one frame more from the TAP, holds it, and answers us. So what was read of the TAP before
- * the time that QEMU gives the next state is without that frame. Where we came later, QEMU's answers help: it
- * gives one in each round of its loop, in which it also looks at its TAP. Behind two of them it holds a
- * frame, if the TAP has more.
+ * At a stop QEMU throws away the frame that it holds, then tells of the STOP, waits in the migration's thread
+ * for BLOCKED_US, lets its main thread go on, and tells of the migration's next state. The main thread reads
+ * one frame more from the TAP, holds it, and answers us. So what was read of the TAP within that time is
+ * without that frame. Where we came later, QEMU's answers help: it gives one in each round of its loop, in
+ * which it also looks at its TAP. Behind two of them it holds a frame, if the TAP has more.
  *
  * What came before RESUME, or was read before the time that QEMU gives it, is of a VM that stood still. */
 #include "platform/linux/watch_still.h"
@@ -14,6 +13,8 @@
 #include <string.h>
 
 #include "platform/linux/clock.h"
+
+#define BLOCKED_US 1000
 
 void hm_watch_still_init(struct hm_watch_still *still, struct hm_watch *watch, const char *path)
 {
@@ -60,6 +61,7 @@ void hm_watch_still_begin(struct hm_watch_still *still)
 
     hm_watch_still_fini(still);
     hm_watch_still_init(still, still->watch, still->path);
+    still->stop_us = still->watch->stop_us;
     look(still->watch, &still->first);
     if (still->path[0] != '\0')
         still->used = hm_qmp_command(qmp, "x-query-virtio-queue-status",
@@ -112,8 +114,9 @@ bool hm_watch_still_read(const struct hm_watch_still *still, uint64_t base, uint
     const struct hm_cut_sample *behind = &still->behind.sample;
 
     *read = still->first.sample.read_end;
-    if (still->first.at_us != 0 && still->first.at_us < still->watch->after_stop_us)
+    if (still->first.at_us != 0 && still->first.at_us < still->stop_us + BLOCKED_US &&
+        still->first.at_us < still->watch->after_stop_us)
         return true;
     *read = behind->read_end - 1;
-    return was_still(still, still->behind.at_us) && behind->read_end - base < behind->captured;
+    return was_still(still, still->behind.at_us) && behind->read_end - base < still->first.sample.captured;
 }

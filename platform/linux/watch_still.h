@@ -18,6 +18,7 @@ struct hm_watch_still {
     const char *path;                   /* of the virtio device; empty: its counter cannot be asked for */
     struct hm_qmp_reply *used, *second; /* NULL: not asked */
     bool is_late;                       /* `used` was not there before RESUME */
+    uint64_t stop_us;                   /* QEMU's stamp of it */
     struct hm_watch_still_look first, behind; /* at STOP, and behind both answers */
 };
 

@@ -121,12 +121,27 @@ static void begin_moving(struct hm_sim_migration *migration)
 
 /* --- the destination ---------------------------------------------------------------------------------- */
 
+/* How much of what was fetched is whole frames. */
+static size_t whole_len(const struct hm_sim_migration *migration)
+{
+    size_t at = 0;
+
+    while (migration->fetched_len - at >= 2) {
+        size_t len = (size_t)migration->fetched[at] << 8 | migration->fetched[at + 1];
+
+        if (migration->fetched_len - at < 2 + len)
+            break;
+        at += 2 + len;
+    }
+    return at;
+}
+
 static void fetch(struct hm_sim_migration *migration)
 {
     struct hm_control_message message = about(migration, HM_OP_FETCH);
 
     message.offset = migration->written + migration->fetched_len;
-    message.confirmed = migration->written;
+    message.confirmed = migration->written + whole_len(migration);
     message.wait_ms = FETCH_WAIT_MS;
     if (!ask(migration, migration->destination, &message))
         enter(migration, migration->step == HM_SIM_STEP_FETCHING ? HM_SIM_STEP_LANDING : HM_SIM_STEP_DONE);
@@ -136,13 +151,11 @@ static void fetch(struct hm_sim_migration *migration)
  * they may as well wait in the stream until then. */
 static void write_frames(struct hm_sim_migration *migration)
 {
-    size_t at = 0;
+    size_t at = 0, end = whole_len(migration);
 
-    while (migration->fetched_len - at >= 2) {
+    while (at < end) {
         size_t len = (size_t)migration->fetched[at] << 8 | migration->fetched[at + 1];
 
-        if (migration->fetched_len - at < 2 + len)
-            break;
         hm_sim_guest_tap_write(&migration->tap, migration->fetched + at + 2, len);
         at += 2 + len;
     }
@@ -201,7 +214,8 @@ static void begin_landing(struct hm_sim_migration *migration)
         migration->abandoned = migration->tap.waiting;
     hm_sim_guest_tap_drop(&migration->tap);
     hm_sim_host_move(migration->vm, migration->lan);
-    message.handover_id = 0;
+    if (!is_watched) /* only a watch has attached, and was told it */
+        message.handover_id = 0;
     hm_sim_host_resume(migration->vm);
     write_frames(migration);
     if (!is_watched)

@@ -13,7 +13,6 @@ import struct
 import time
 
 from agent import CONTROL_PORT
-from host import socket_in
 
 MAGIC = b"HMC1"
 HEADER = struct.Struct(">4sBBBBIQQ")
@@ -86,7 +85,7 @@ class Caller:
         self.key_id = key_id
         self.key = key
         self._agent = (agent_addr, CONTROL_PORT)
-        self.socket = socket_in(space, socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = space.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(address)
         lab.cleanup.callback(self.socket.close)
 
@@ -117,7 +116,7 @@ class WrongClockAgent:
         self._offset_s = offset_s
         self._stubborn = stubborn
         self.accepted = 0
-        self._socket = socket_in(space, socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket = space.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, CONTROL_PORT))
 
     def close(self):

@@ -12,7 +12,6 @@ Stop: the open cable is disabled. Landing: another is opened and, if wanted, a R
 import json
 import socket
 import struct
-import threading
 
 from harness import LabError, execute, wait_for
 
@@ -32,25 +31,9 @@ def rarp(mac):
     return (b"\xff" * 6 + address + struct.pack(">H", ETHERTYPE_RARP) + body).ljust(60, b"\0")
 
 
-def socket_in(space, *arguments):
-    """A socket in another namespace: it stays where the thread that made it was."""
-    made = []
-
-    def make():
-        space.enter()
-        made.append(socket.socket(*arguments))
-
-    thread = threading.Thread(target=make)
-    thread.start()
-    thread.join()
-    if not made:
-        raise LabError(f"no socket in {space.name}")
-    return made[0]
-
-
 def frame_socket(space, interface, protocol=0):
     """Sends frames there; with a protocol (ETH_P_ALL: 3) also receives them."""
-    made = socket_in(space, socket.AF_PACKET, socket.SOCK_RAW)  # of no protocol: before bind() nothing comes
+    made = space.socket(socket.AF_PACKET, socket.SOCK_RAW)  # of no protocol: before bind() nothing comes
     made.bind((interface, protocol))
     return made
 

@@ -11,7 +11,6 @@ import time
 
 import control
 from agent import CONTROL_PORT
-from host import socket_in
 
 STOPPED, SALVAGE, ATTACH, FETCH = 6, 7, 8, 9
 HANDOVER, OFFSET, CONFIRMED, LIMIT, DATA = 7, 16, 17, 18, 19
@@ -52,9 +51,9 @@ class PlayedAgent(threading.Thread):
         super().__init__(daemon=True)
         self._key, self._mac, self._lose, self._unknown = key, mac, set(lose), unknown
         self._linger_s, self._strangers = linger_s, strangers
-        self._socket = socket_in(space, socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket = space.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, CONTROL_PORT))
-        self._lan = socket_in(space, socket.AF_PACKET, socket.SOCK_RAW) if port else None
+        self._lan = space.socket(socket.AF_PACKET, socket.SOCK_RAW) if port else None
         if self._lan:
             self._lan.bind((port, 3))
             self._lan.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)

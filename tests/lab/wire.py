@@ -8,7 +8,7 @@ import harness
 import mip
 from control import NTP_EPOCH, ntp
 from harness import LabError, execute
-from host import ping, socket_in
+from host import ping
 from moves import Moves
 from network import CORRESPONDENT_IP, MACHINE_IP, MACHINE_MAC, OneArmed, SPI
 from sniffer import Sniffer
@@ -51,8 +51,8 @@ def read_messages(path, kind, *names):
 
 def converse(lab, client_space, server_space, server_address):
     """A TCP connection that carries something in each direction; gives what arrived."""
-    listener = socket_in(server_space, socket.AF_INET, socket.SOCK_STREAM)
-    client = socket_in(client_space, socket.AF_INET, socket.SOCK_STREAM)
+    listener = server_space.socket(socket.AF_INET, socket.SOCK_STREAM)
+    client = client_space.socket(socket.AF_INET, socket.SOCK_STREAM)
     lab.cleanup.callback(listener.close)
     lab.cleanup.callback(client.close)
     listener.bind((server_address, TCP_PORT))
@@ -176,7 +176,7 @@ class Course:
                                              (MD5_PEER, MD5_SPI, MD5_KEY, "hmac-md5")):
             self.b.space.ip(f"addr add {address}/24 dev br0")
             self.network.router.ip("neigh flush dev to-b")
-            with socket_in(self.b.space, socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            with self.b.space.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
                 peer.bind((address, mip.PORT))
                 peer.settimeout(3)
                 self._registers(peer, address, lambda message: mip.sign(message, spi, key, algorithm), key, algorithm)

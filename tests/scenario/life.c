@@ -60,6 +60,16 @@ void life_stop(struct life *life, enum hm_sim_site_number at)
     assert_int_equal(life_call(life, at, HM_OP_STOPPED), HM_CONTROL_OK);
 }
 
+void life_stop_with_salvage(struct life *life, enum hm_sim_site_number at)
+{
+    struct hm_control_message request = hm_sim_about(HM_OP_STOPPED, &life->world->vm);
+
+    hm_sim_guest_tap_hold(&life->tap);
+    hm_sim_host_pause(&life->world->vm);
+    request.has_salvage = true;
+    assert_int_equal(hm_sim_hypervisor_call(&life->world->sites[at].hypervisor, &request), HM_CONTROL_OK);
+}
+
 void life_land(struct life *life, enum hm_sim_site_number at)
 {
     hm_sim_guest_tap_drop(&life->tap);
@@ -77,6 +87,13 @@ void life_resume_here(struct life *life)
 void life_pass(struct life *life, uint64_t ms)
 {
     hm_sim_run_for(&life->world->sim, ms * HM_SIM_MS);
+}
+
+struct hm_sim_counts life_end_probes(struct life *life)
+{
+    hm_sim_stream_stop(&life->probes.down);
+    life_pass(life, 500);
+    return hm_sim_stream_counts(&life->probes.down);
 }
 
 void life_check_row(struct life *life, enum hm_sim_site_number site, const char *field, const char *expected)

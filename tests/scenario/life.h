@@ -28,9 +28,13 @@ int life_call(struct life *life, enum hm_sim_site_number site, enum hm_control_o
 void life_announce(struct life *life, enum hm_sim_site_number from, enum hm_sim_site_number to);
 /* Its last instruction, told without salvage. */
 void life_stop(struct life *life, enum hm_sim_site_number at);
+/* The same, and that salvage will follow. */
+void life_stop_with_salvage(struct life *life, enum hm_sim_site_number at);
 void life_land(struct life *life, enum hm_sim_site_number at);
 void life_resume_here(struct life *life);
 void life_pass(struct life *life, uint64_t ms);
+/* No more probes are sent to the VM, and those under way arrive: all that were sent so far. */
+struct hm_sim_counts life_end_probes(struct life *life);
 /* A whole move with everything that watches, and a second to settle. */
 void life_move(struct life *life, enum hm_sim_site_number from, enum hm_sim_site_number to);
 

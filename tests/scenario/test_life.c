@@ -219,14 +219,9 @@ static void test_rule_end_markers_are_repeated_until_answered(void **state)
 static void test_rule_what_does_not_come_times_out_into_the_record(void **state)
 {
     struct life *life = *state;
-    struct hm_control_message request = hm_sim_about(HM_OP_STOPPED, &life->world->vm);
 
     life_announce(life, HM_SIM_A, HM_SIM_B);
-    hm_sim_guest_tap_hold(&life->tap);
-    hm_sim_host_pause(&life->world->vm);
-    request.has_salvage = true;
-    assert_int_equal(hm_sim_hypervisor_call(&life->world->sites[HM_SIM_A].hypervisor, &request),
-                     HM_CONTROL_OK);
+    life_stop_with_salvage(life, HM_SIM_A);
     life_pass(life, 40);
     life_land(life, HM_SIM_B);
     life_pass(life, 900);
@@ -334,10 +329,9 @@ static void test_rule_a_silent_guest_is_called_before_anything_is_delivered(void
     life_resume_here(life);
     assert_int_equal(life_call(life, HM_SIM_A, HM_OP_CANCEL), HM_CONTROL_OK);
     life_pass(life, 500);
-    hm_sim_stream_stop(&life->probes.down);
-    life_pass(life, 500);
-    assert_int_equal(hm_sim_stream_counts(&life->probes.down).lost, 0);
-    assert_int_equal(hm_sim_stream_counts(&life->probes.down).reordered, 0);
+    struct hm_sim_counts counts = life_end_probes(life);
+    assert_int_equal(counts.lost, 0);
+    assert_int_equal(counts.reordered, 0);
     assert_int_equal(life->world->sites[HM_SIM_A].lan.hairpins, 0);
 }
 
@@ -412,9 +406,7 @@ static void test_rule_without_a_stop_notice_the_replay_window_loses_nothing(void
     life_pass(life, 100);
     life_land(life, HM_SIM_C);
     life_pass(life, 1000);
-    hm_sim_stream_stop(&life->probes.down);
-    life_pass(life, 500);
-    struct hm_sim_counts counts = hm_sim_stream_counts(&life->probes.down);
+    struct hm_sim_counts counts = life_end_probes(life);
     assert_int_equal(counts.lost, 0);
     assert_true(counts.doubled > 0 && counts.doubled <= life_number(life, HM_SIM_C, "replayed"));
     assert_true(life_number(life, HM_SIM_C, "replayed") <= 210 * RATE / 1000);
@@ -439,9 +431,7 @@ static void test_rule_an_estimated_cut_loses_nothing(void **state)
     life_pass(life, 50);
     life_land(life, HM_SIM_C);
     life_pass(life, 1000);
-    hm_sim_stream_stop(&life->probes.down);
-    life_pass(life, 500);
-    struct hm_sim_counts counts = hm_sim_stream_counts(&life->probes.down);
+    struct hm_sim_counts counts = life_end_probes(life);
     assert_int_equal(counts.lost, 0);
     assert_true(counts.doubled > 0 && counts.doubled <= 60 * RATE / 1000);
     life_check_row(life, HM_SIM_C, "cut", "estimated");

@@ -51,9 +51,32 @@ static void test_what_was_fetched_before_a_cancel_comes_back(void **state)
     life_resume_here(life);
     assert_int_equal(life_call(life, HM_SIM_A, HM_OP_CANCEL), HM_CONTROL_OK);
     life_pass(life, 1000);
-    hm_sim_stream_stop(&life->probes.down);
-    life_pass(life, 500);
-    assert_int_equal(hm_sim_stream_counts(&life->probes.down).lost, 0);
+    struct hm_sim_counts counts = life_end_probes(life);
+    assert_int_equal(counts.lost, 0);
+}
+
+/* The home agent hears of a rollback before the destination does, and closes the way to it. */
+static void test_a_home_agents_marker_before_the_cancel_is_not_waited_for_again(void **state)
+{
+    struct life *life = *state;
+    struct meddler meddler;
+
+    life_move(life, HM_SIM_A, HM_SIM_B);
+    probes_check(&life->probes, life->world, 0);
+    life_announce(life, HM_SIM_B, HM_SIM_C);
+    life_stop(life, HM_SIM_B);
+    life_pass(life, 100);
+    meddler_start(&meddler, &life->world->sites[HM_SIM_C].lan,
+                  pattern_control(HM_CONTROL_REQUEST, HM_OP_ABORT), MEDDLE_DROP, 1);
+    life_resume_here(life);
+    assert_int_equal(life_call(life, HM_SIM_B, HM_OP_CANCEL), HM_CONTROL_OK);
+    life_pass(life, 2000);
+    meddler_stop(&meddler, &life->world->sites[HM_SIM_C].lan);
+    struct hm_sim_counts counts = life_end_probes(life);
+    assert_int_equal(counts.lost, 0);
+    assert_int_equal(counts.reordered, 0);
+    assert_int_equal(life_number(life, HM_SIM_B, "timeouts"), 0);
+    assert_int_equal(life_number(life, HM_SIM_C, "timeouts"), 0);
 }
 
 /* The destination's hypervisor has confirmed all before the VM lands, and asks once more: that answer ends
@@ -139,15 +162,10 @@ static void test_the_longest_salvage_and_notice_are_relayed(void **state)
 static void test_half_a_salvaged_frame_keeps_nothing_open(void **state)
 {
     struct life *life = *state;
-    struct hm_control_message request = hm_sim_about(HM_OP_STOPPED, &life->world->vm);
+    struct hm_control_message request = hm_sim_about(HM_OP_SALVAGE, &life->world->vm);
 
     life_announce(life, HM_SIM_A, HM_SIM_B);
-    hm_sim_guest_tap_hold(&life->tap);
-    hm_sim_host_pause(&life->world->vm);
-    request.has_salvage = true;
-    assert_int_equal(hm_sim_hypervisor_call(&life->world->sites[HM_SIM_A].hypervisor, &request),
-                     HM_CONTROL_OK);
-    request = hm_sim_about(HM_OP_SALVAGE, &life->world->vm);
+    life_stop_with_salvage(life, HM_SIM_A);
     request.data[0] = 5; /* of 1,280 bytes, 98 come, and then its sender is gone */
     request.data_len = 100;
     assert_int_equal(hm_sim_hypervisor_call(&life->world->sites[HM_SIM_A].hypervisor, &request),
@@ -169,10 +187,9 @@ static void test_a_cancel_told_before_it_runs_again_loses_nothing(void **state)
     life_pass(life, 600);
     life_resume_here(life);
     life_pass(life, 1000);
-    hm_sim_stream_stop(&life->probes.down);
-    life_pass(life, 500);
-    assert_int_equal(hm_sim_stream_counts(&life->probes.down).lost, 0);
-    assert_int_equal(hm_sim_stream_counts(&life->probes.down).doubled, 0);
+    struct hm_sim_counts counts = life_end_probes(life);
+    assert_int_equal(counts.lost, 0);
+    assert_int_equal(counts.doubled, 0);
 }
 
 static void test_a_renewal_that_falls_due_while_it_is_stopped_is_not_forgotten(void **state)
@@ -225,10 +242,9 @@ static void test_a_cancel_at_the_destination_brings_back_what_waits(void **state
     life_resume_here(life);
     assert_int_equal(life_call(life, HM_SIM_B, HM_OP_CANCEL), HM_CONTROL_OK);
     life_pass(life, 1000);
-    hm_sim_stream_stop(&life->probes.down);
-    life_pass(life, 500);
-    assert_int_equal(hm_sim_stream_counts(&life->probes.down).lost, 0);
-    assert_int_equal(hm_sim_stream_counts(&life->probes.down).doubled, 0);
+    struct hm_sim_counts counts = life_end_probes(life);
+    assert_int_equal(counts.lost, 0);
+    assert_int_equal(counts.doubled, 0);
 }
 
 static void test_a_vm_told_to_run_at_home_is_not_cancelled_by_its_lifetime(void **state)
@@ -257,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIFE(test_a_cancel_that_crosses_the_landing_leaves_it_reachable),
         LIFE(test_what_was_fetched_before_a_cancel_comes_back),
+        LIFE(test_a_home_agents_marker_before_the_cancel_is_not_waited_for_again),
         LIFE(test_what_comes_behind_a_stream_that_was_confirmed_goes_on_at_once),
         LIFE(test_an_end_marker_does_not_overtake_what_is_held),
         LIFE(test_the_longest_salvage_and_notice_are_relayed),

@@ -21,8 +21,8 @@ SHORT = {"timing": Timing(0.3, 0.2, 0.8), "rounds": 1, "fail_places": 1, "fail_r
 FULL = {"timing": Timing(0.5, 0.5, 1.5), "rounds": 10, "fail_places": 3, "fail_rounds": 5, "silent_rounds": 5,
         "tcp_rounds": 5, "wan_rounds": 10, "group_rounds": 5}
 COUNTS = ("down_lost", "down_dup", "down_reord", "up_lost", "up_dup", "up_reord", "salvaged", "buffered", "returned",
-          "tap_dropped", "waits_ended", "timeouts", "guest_timeouts", "retransmitted", "tcp_wrong", "relay_dropped",
-          "group_lost")
+          "tap_dropped", "forgotten", "waits_ended", "timeouts", "guest_timeouts", "retransmitted", "tcp_wrong",
+          "relay_dropped", "group_lost")
 TIMES = ("pause_ms", "restoration_ms", "guest_gap_ms", "staging_ms")
 
 

@@ -9,7 +9,6 @@ loses its carrier, as a guest's does not when it migrates.
 
 import socket
 import struct
-import threading
 import time
 
 import topology
@@ -27,18 +26,10 @@ def rarp(mac):
 
 
 def packet_socket(space, interface):
-    """A raw socket in another namespace: it stays where the thread that made it was."""
-    made = []
-
-    def make():
-        space.enter()
-        made.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
-        made[0].bind((interface, 0))
-
-    thread = threading.Thread(target=make)
-    thread.start()
-    thread.join()
-    return made[0]
+    """A raw socket in a namespace."""
+    made = space.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    made.bind((interface, 0))
+    return made
 
 
 class Hub:

@@ -4,7 +4,9 @@
 import ctypes
 import os
 import signal
+import socket
 import subprocess
+import threading
 
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
@@ -50,6 +52,21 @@ class Namespace:
         """Moves the calling thread here; a new process's last step before it becomes its program."""
         if _libc.setns(self._fd, CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
+
+    def socket(self, *arguments):
+        """A socket in here: it stays where the thread that made it was."""
+        made = []
+
+        def make():
+            self.enter()
+            made.append(socket.socket(*arguments))
+
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        if not made:
+            raise OSError(f"no socket in {self.name}")
+        return made[0]
 
     def _prepare_child(self):
         # Whatever kills us must not leave a process behind. Only the main thread starts any: the signal is its end's.
