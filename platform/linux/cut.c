@@ -213,7 +213,7 @@ void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *l
     uint32_t counted, unclear;
     int least = 0, most = AHEAD_MAX;
 
-    *finding = (struct hm_cut_finding){.how = HM_CUT_NONE, .index = cut->frames};
+    *finding = (struct hm_cut_finding){.how = HM_CUT_NONE, .index = cut->frames, .read = (uint64_t)read};
     if (cut->base_hits == 0 || !counts_at(cut, read, &counted, &unclear)) {
         finding->reason = "the TAP's counter was never seen while the VM ran";
         return;
@@ -223,7 +223,8 @@ void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *l
         return;
     }
     if (was_drained && (int64_t)(last->read_end - last->captured) == cut->base) {
-        *finding = (struct hm_cut_finding){.how = HM_CUT_EXACT, .index = (uint64_t)read};
+        *finding =
+            (struct hm_cut_finding){.how = HM_CUT_EXACT, .index = (uint64_t)read, .read = (uint64_t)read};
         return;
     }
     finding->reason = find_ahead(cut, last, counted, unclear, &least, &most);

@@ -40,6 +40,7 @@ struct hm_cut_finding {
     uint64_t index;     /* the first frame captured that the guest has not got */
     unsigned ahead;     /* frames that were read from the TAP and never reached the guest, at most */
     const char *reason; /* why the cut is not exact; NULL: it is */
+    uint64_t read;      /* how many of the frames captured were read from the TAP */
 };
 
 /* The constant between what was filled and what was read: somewhere from low to high, modulo 65,536. */

@@ -75,6 +75,20 @@ static void send_salvage(struct hm_watch_stop *stop, uint64_t end, uint64_t unti
     free(stream);
 }
 
+/* What the cut stands on, for whoever doubts it (cut.h); NULL: nothing was captured. */
+static json_t *witnesses(const struct hm_watch_stop *stop)
+{
+    const struct hm_cut_counter *cut = stop->capture != NULL ? &stop->capture->cut : NULL;
+
+    if (cut == NULL)
+        return NULL;
+    return json_pack("{s:I, s:I, s:i, s:i, s:i, s:i}", "index", (json_int_t)stop->finding.index, "read",
+                     (json_int_t)stop->finding.read, "base_hits", (int)cut->base_hits, "low_hits",
+                     (int)cut->constant.low_hits, "room",
+                     (int)(uint16_t)(cut->constant.high - cut->constant.low), "samples",
+                     (int)cut->sample_count);
+}
+
 static void say_stopped(const struct hm_watch_stop *stop, uint64_t begin_us)
 {
     const struct hm_cut_finding *finding = &stop->finding;
@@ -82,10 +96,10 @@ static void say_stopped(const struct hm_watch_stop *stop, uint64_t begin_us)
     const char *reason = finding->reason;
 
     hm_watch_say(watch, "stopped",
-                 json_pack("{s:f, s:s, s:s*, s:f, s:I}", "stop_time", (double)watch->stop_us / 1e6, "cut",
-                           hm_cut_name(finding->how), "reason", reason, "took_ms",
+                 json_pack("{s:f, s:s, s:s*, s:f, s:I, s:o*}", "stop_time", (double)watch->stop_us / 1e6,
+                           "cut", hm_cut_name(finding->how), "reason", reason, "took_ms",
                            (double)(hm_watch_now_us() - begin_us) / 1000, "captured",
-                           (json_int_t)watch->ring.frame_count),
+                           (json_int_t)watch->ring.frame_count, "witnesses", witnesses(stop)),
                  "the agent knows it, handover %016" PRIx64 "%s%s", stop->handover_id,
                  reason != NULL ? "; the cut is not exact: " : "", reason != NULL ? reason : "");
 }

@@ -21,7 +21,7 @@ SHORT = {"timing": Timing(0.3, 0.2, 0.8), "rounds": 1, "fail_places": 1, "fail_r
 FULL = {"timing": Timing(0.5, 0.5, 1.5), "rounds": 10, "fail_places": 3, "fail_rounds": 5, "silent_rounds": 5,
         "tcp_rounds": 5, "wan_rounds": 10, "group_rounds": 5}
 COUNTS = ("down_lost", "down_dup", "down_reord", "up_lost", "up_dup", "up_reord", "salvaged", "buffered", "returned",
-          "tap_dropped", "forgotten", "waits_ended", "timeouts", "guest_timeouts", "retransmitted", "tcp_wrong",
+          "tap_dropped", "waits_ended", "timeouts", "guest_timeouts", "retransmitted", "tcp_wrong",
           "relay_dropped", "group_lost")
 TIMES = ("pause_ms", "restoration_ms", "guest_gap_ms", "staging_ms")
 
@@ -60,22 +60,28 @@ def describe(record):
 
 
 def run_part(name, setting, folders, records):
-    """An error ends the part and is a record itself."""
+    """An error ends the part and is a record itself; when the emulator is at fault, the part begins anew, once."""
     def add(record):
         records.append(record)
         print(describe(record), flush=True)
 
     started = time.monotonic()
-    own = Folders(os.path.join(folders.work, name), os.path.join(folders.results, name))
-    for folder in own:
-        os.makedirs(folder, exist_ok=True)
-    try:
-        with ExitStack() as cleanup:
-            parts.ALL[name](setting, own, cleanup, add)
-    except (RuntimeError, OSError, KeyError) as error:
-        traceback.print_exc()
-        frame.print_logs(own.results)
-        add({"part": name, "case": "broken off", "faults": [str(error)]})
+    for attempt in (name, f"{name}-again"):
+        own = Folders(os.path.join(folders.work, attempt), os.path.join(folders.results, attempt))
+        for folder in own:
+            os.makedirs(folder, exist_ok=True)
+        try:
+            with ExitStack() as cleanup:
+                parts.ALL[name](setting, own, cleanup, add)
+        except (RuntimeError, OSError, KeyError) as error:
+            traceback.print_exc()
+            frame.print_logs(own.results)
+            hung = attempt == name and frame.has_hung(own.results)
+            add({"part": name, "case": f"{frame.HUNG}: once more" if hung else "broken off",
+                 "faults": [] if hung else [str(error)]})
+            if hung:
+                continue
+        break
     print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
 
 

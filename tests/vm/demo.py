@@ -64,7 +64,6 @@ def demonstrate(options, folders, cleanup):
     print(f"The guest ({machine.kind}) runs in subnet a and answers the correspondent.", flush=True)
 
     mover = Mover(correspondent, machine, program, folders.results, timing)
-    cleanup.callback(mover.close)
     baseline = Course("Baseline: the same guest moved within one bridge, no agents", network, mover, program)
     moves = Course("Moves through the other subnets and home, with agents", network, mover, program)
     courses = [baseline] if options.baseline_only else [baseline, moves]

@@ -63,10 +63,6 @@ class NamespaceMachine:
     def retire(self):
         self.place, self._target = self._target, None
 
-    @staticmethod
-    def frames_given():
-        """There is no device."""
-
     def close(self):
         self._announcer.close()
         if self._process:

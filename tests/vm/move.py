@@ -15,8 +15,6 @@ import time
 from contextlib import ExitStack
 
 import capture
-import probes
-from memory import Memory
 from probes import NoStream, ProbeError, Stream
 from topology import GUEST_MAC
 
@@ -40,7 +38,7 @@ class Result:
 
     @property
     def valid(self):
-        return self.figures["valid"] and not self.saturated and not self.figures.get("forgotten")
+        return self.figures["valid"] and not self.saturated
 
     @property
     def saturated(self):
@@ -59,9 +57,8 @@ class Result:
 
         What was on its way or unread in the guest's TAP when it stopped is lost as well, where nobody salvages it.
         """
-        forgotten = self.figures.get("forgotten", 0) if way == "down" else 0  # by the emulator: see memory.py
         if self.figures["strict"] or not self.figures["pause_ms"]:
-            return forgotten
+            return 0
         unread = self.figures["down_unread"] if way == "down" else 0
         blind_ms = self.figures["pause_ms"] + self.figures.get("notice_ms", 0) + PAUSE_ALLOWANCE_MS
         return unread + self.figures["rate"] * blind_ms / 1000 + LOSS_ALLOWANCE
@@ -139,12 +136,6 @@ class Mover:
         self._program = program
         self._folder = folder
         self._timing = timing
-        self._memory = Memory(machine.frames_given, lambda: self._asker.report()["frames_taken"])
-        self._asker = probes.Asker(correspondent)
-
-    def close(self):
-        self._asker.close()
-
     @property
     def place(self):
         return self._machine.place
@@ -164,7 +155,6 @@ class Mover:
         """
         source = self.place
         folder = self._make_folder(source, destination, rate)
-        self._memory.begin()
         with ExitStack() as cleanup:
             captures = self._start_captures(cleanup, folder, source, destination)
             stream = self._stream(rate, is_silent, folder)
@@ -185,7 +175,6 @@ class Mover:
                                             stream.sent_ns())
             figures |= restoration(captures[self.place is destination].path, pause)
             figures |= notice.end()
-        figures["forgotten"] = self._memory.forgotten()
         figures["staging_ms"] = None if staging_ms is None else round(staging_ms, 3)
         figures["valid"] = figures["sent_in_pause"] >= VALID_SHARE * rate * figures["pause_ms"] / 1000
         return Result(figures, tcp_alive, tcp_gap_ms)

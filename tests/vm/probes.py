@@ -3,8 +3,6 @@
 
 import json
 import select
-import socket
-import struct
 import subprocess
 import time
 
@@ -12,7 +10,6 @@ from namespace import stop
 from topology import GUEST_IP
 
 PORT = 7000
-MAGIC, REPORT, REPORTED, HEADER_LEN, REQUEST_LEN = 0x484D5042, 7, 8, 28, 64  # as probe/wire.h has them
 TCP_RATE = 500_000  # bytes per second and direction
 PROGRESS = 50_000  # bytes in each direction that show a connection to be alive
 
@@ -56,33 +53,6 @@ def ask(program, space, timeout_s):
         return json.loads(process.line(timeout_s + 1))
     finally:
         process.close()
-
-
-class Asker:
-    """Asks the guest for its report again and again, without a process for each."""
-
-    def __init__(self, space):
-        self._socket = space.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._asked = 0
-
-    def close(self):
-        self._socket.close()
-
-    def report(self, timeout_s=15):
-        """Asks until there is an answer."""
-        end = time.monotonic() + timeout_s
-        while time.monotonic() < end:
-            self._asked += 1
-            head = struct.pack(">IIIIIQ", MAGIC, REPORT, 0, self._asked, 0, 0)
-            self._socket.sendto(head.ljust(REQUEST_LEN, b"\0"), (GUEST_IP, PORT))
-            self._socket.settimeout(min(1, max(0.001, end - time.monotonic())))
-            try:
-                answer = self._socket.recv(65536)
-            except TimeoutError:
-                continue
-            if struct.unpack(">IIII", answer[:16]) == (MAGIC, REPORTED, 0, self._asked):
-                return json.loads(answer[HEADER_LEN:].split(b"\0")[0])
-        raise ProbeError(f"the guest did not report in {timeout_s} s")
 
 
 class Stream(Process):

@@ -158,14 +158,6 @@ class QemuMachine:
         self._target.process.kill()
         self._target.process.wait()
 
-    def frames_given(self):
-        """Frames that the guest's network device has given to it, modulo 65,536; None: QEMU does not tell."""
-        try:
-            path = next(one["path"] for one in self.command("x-query-virtio") if one["name"] == "virtio-net")
-            return self.command("x-query-virtio-queue-status", path=path, queue=0)["used-idx"]
-        except (QmpError, StopIteration):
-            return None
-
     def give_up(self):
         """After a migration that did not come to its end: the guest runs where it ran."""
         self._target.close()

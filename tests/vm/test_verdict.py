@@ -14,7 +14,6 @@ import campaign
 import capture
 import group
 from course import Course, round_trips
-from memory import Memory
 from move import Result, restoration, unread
 from qemu import Pause
 from topology import GUEST_MAC
@@ -53,13 +52,6 @@ class Verdict(unittest.TestCase):
         self.assertEqual(len(result(pause_ms=0.0, down_lost=1).faults()), 1)
         self.assertEqual(result(pause_ms=0.0, down_lost=0).faults(), [])
 
-    def test_what_the_emulator_lost_in_the_guests_memory_is_not_the_networks(self):
-        forgotten = result(strict=True, down_lost=1, forgotten=1)
-        self.assertEqual(forgotten.faults(), [])
-        self.assertFalse(forgotten.valid)
-        self.assertEqual(len(result(strict=True, down_lost=2, forgotten=1).faults()), 1)
-        self.assertEqual(len(result(strict=True, down_lost=0, up_lost=1, forgotten=1).faults()), 1)
-
     def test_a_move_of_a_flooded_guest_is_repeated_and_its_upward_way_still_judged(self):
         reason = "the TAP's queue was hardly ever seen empty"
         flooded = result(strict=True, down_lost=9, down_dup=1, cut_reason=reason)
@@ -82,38 +74,6 @@ class Verdict(unittest.TestCase):
 
     def test_a_dead_connection_is_a_fault(self):
         self.assertEqual(len(result(tcp_alive=False).faults()), 1)
-
-
-class PlayedGuest:
-    """Gets a frame between two of three looks, and one with each question; `lag`: what its memory does not know of."""
-
-    def __init__(self):
-        self.given_so_far, self.lag, self._looks = 65530, 0, 0
-
-    def given(self):
-        self._looks += 1
-        self.given_so_far += self._looks % 3 != 0
-        return self.given_so_far % 65536
-
-    def taken(self):
-        self.given_so_far += 1
-        return self.given_so_far - 65000 - self.lag
-
-
-class MemoryOfTheGuest(unittest.TestCase):
-    def test_a_count_that_lags_after_the_migration_is_told(self):
-        guest = PlayedGuest()
-        memory = Memory(guest.given, guest.taken)
-        memory.begin()
-        self.assertEqual(memory.forgotten(), 0)
-        guest.lag = 2
-        self.assertEqual(memory.forgotten(), 2)
-        self.assertEqual(memory.forgotten(), 0)
-
-    def test_nothing_is_told_when_nobody_knows(self):
-        memory = Memory(lambda: None, lambda: 5)
-        memory.begin()
-        self.assertEqual(memory.forgotten(), 0)
 
 
 class Groups(unittest.TestCase):

@@ -27,15 +27,12 @@ class World:
         self.is_watched = setting.may_watch and watch.is_known(self.agents["a"].notify_program)
         self.notices = Notices(self.agents, self.is_watched)
         self._folders = folders
-        self._cleanup = cleanup
         for correspondent in (self.network.correspondent, self.neighbour):
             probes.ask(setting.program, correspondent, BOOT_S)
 
     def mover(self, correspondent, timing=None):
-        mover = Mover(correspondent, self.machine, self.setting.program, self._folders.results,
-                      timing or self.setting.timing)
-        self._cleanup.callback(mover.close)
-        return mover
+        return Mover(correspondent, self.machine, self.setting.program, self._folders.results,
+                     timing or self.setting.timing)
 
     def connect(self, correspondent, *rate):
         return probes.Connection(self.setting.program, correspondent, *rate)

@@ -93,31 +93,17 @@ static void start_stream(struct slot *slot, const struct sockaddr_in *from, uint
     slot->sending = true;
 }
 
-/* Frames that the network device's driver has taken from its receive queue, by the kernel's table. */
-static uint64_t frames_taken(void)
-{
-    FILE *file = fopen("/proc/net/dev", "r");
-    unsigned long long packets = 0;
-    char line[512];
-
-    while (file && fgets(line, sizeof(line), file) && sscanf(line, " eth0: %*u %llu", &packets) != 1)
-        continue;
-    if (file)
-        fclose(file);
-    return packets;
-}
-
 static void report(struct guest *guest, const struct slot *slot, uint32_t sent, char *text, size_t len)
 {
     char counted[1100];
 
     stream_count_print(&slot->count, sent, counted, sizeof(counted));
     snprintf(text, len,
-             "{\"udp\":%s,\"longest_gap_ms\":%.1f,\"frames_taken\":%llu,"
+             "{\"udp\":%s,\"longest_gap_ms\":%.1f,"
              "\"tcp\":{\"sent\":%llu,\"received\":%llu,\"wrong\":%llu,\"timeouts\":%llu}}",
-             counted, (double)slot->longest_gap_ns / 1e6, (unsigned long long)frames_taken(),
-             (unsigned long long)guest->transfer.sent, (unsigned long long)guest->transfer.received,
-             (unsigned long long)guest->transfer.wrong, (unsigned long long)transfer_timeouts());
+             counted, (double)slot->longest_gap_ns / 1e6, (unsigned long long)guest->transfer.sent,
+             (unsigned long long)guest->transfer.received, (unsigned long long)guest->transfer.wrong,
+             (unsigned long long)transfer_timeouts());
 }
 
 static void handle_request(struct guest *guest, const struct probe_header *request,
