@@ -12,6 +12,7 @@
     X(TUNNEL_OUT, "tunnel-out", "packets put into a tunnel")                                 \
     X(TUNNEL_IN, "tunnel-in", "packets taken out of a tunnel")                               \
     X(DELIVERED, "delivered", "packets delivered to visitors")                               \
+    X(TCP_CUT, "tcp-cut", "TCP segments that were cut to fit the tunnel")                    \
     X(FRAGMENTED, "fragmented", "packets cut into fragments before the tunnel")              \
     X(ICMP_TOO_BIG, "icmp-too-big", "ICMP fragmentation needed sent")                        \
     X(ICMP_OTHER, "icmp-other", "other ICMP errors sent")                                    \

@@ -11,6 +11,7 @@
  *   forward      a packet out of the tunnel, or of our own making, to where it belongs
  *   waiting      packets of a VM that moves: into its delivery and out of it
  *   copies       a packet for a node that is away, to each of its care-of addresses
+ *   tcp_cut      a TCP segment that does not fit a tunnel: several that do
  *   fragment     what does not fit: cut, or told to its sender
  *
  * Only what is for the agent itself enters lwIP. It routes nothing, mobile or not: it knows destinations
@@ -130,6 +131,11 @@ bool hm_path_dhcp_of_tunnel(struct hm_path *path, uint32_t remote_addr, const st
 
 /* fragment: what is to be done with each piece. */
 typedef void (*hm_path_emit)(struct hm_path *path, void *arg, struct hm_frame *piece);
+/* tcp_cut: gives `emit` the packet's TCP segment in pieces, in packets of at most mtu bytes. False, and
+ * nothing done: it is none, or must not be cut. True: also when its checksum was wrong, and it was dropped.
+ */
+bool hm_path_cut_tcp(struct hm_path *path, uint16_t mtu, const struct hm_frame *frame, hm_path_emit emit,
+                     void *arg);
 /* fragment: gives `emit` the packet in pieces of at most mtu bytes, or tells its sender the MTU. */
 void hm_path_fit(struct hm_path *path, struct hm_visitor *visitor, uint16_t mtu, struct hm_frame *frame,
                  hm_path_emit emit, void *arg);

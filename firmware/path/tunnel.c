@@ -56,7 +56,7 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
     uint16_t mtu = (uint16_t)(hm_tunnel_state_mtu(&path->tunnels, tunnel) - OUTER_LEN);
     if (frame->len <= mtu)
         encapsulate_piece(path, tunnel, frame);
-    else
+    else if (!hm_path_cut_tcp(path, mtu, frame, encapsulate_piece, tunnel))
         hm_path_fit(path, visitor, mtu, frame, encapsulate_piece, tunnel);
 }
 

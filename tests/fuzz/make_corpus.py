@@ -125,6 +125,18 @@ def packets(parser):
     save(parser, "large", ipv4(17, bytes(range(256)) * 4))
 
 
+def segments():
+    def tcp(flags, options=b"", payload=b"data"):
+        head = struct.pack(">HHIIBBHHH", 1000, 2000, 1, 2, (20 + len(options)) // 4 << 4, flags, 256, 0, 0)
+        return head + options + payload
+
+    save("tcp", "plain", tcp(0x18))
+    save("tcp", "stamps", tcp(0x91, bytes.fromhex("0101080a0000000700000008")))
+    save("tcp", "signed", tcp(0x10, bytes.fromhex("1312") + bytes(16) + b"\1\1"))
+    save("tcp", "past_the_end", tcp(0x10, bytes.fromhex("01010805")))
+    save("tcp", "short", tcp(0x02)[:19])
+
+
 def frames():
     def arp(ethertype, op, sender, target_mac, target):
         body = bytes.fromhex("000108000604") + struct.pack(">H", op) + VM_MAC + sender + target_mac + target
@@ -183,6 +195,7 @@ revocations()
 controls()
 packets("ipv4")
 packets("icmp")
+segments()
 frames()
 leases()
 records()
