@@ -7,6 +7,8 @@
 #ifndef HM_PORT_H
 #define HM_PORT_H
 
+#include <stdbool.h>
+
 #include "firmware/base/frame.h"
 #include "firmware/base/log.h"
 
@@ -24,6 +26,9 @@ struct hm_port {
      * is the caller's again on return; bytes may have been changed. 0, or HM_ERR_PLATFORM when the
      * interface did not take it. */
     int (*send_frame)(void *ctx, unsigned link, struct hm_frame *frame);
+
+    /* send_frame takes TCP super-frames and begun checksums (frame->offload). */
+    bool takes_super_frames;
 
     /* Sends a control datagram from a kernel address. Losing it is allowed. */
     void (*send_datagram)(void *ctx, const struct hm_endpoint *to, const void *bytes, size_t len);

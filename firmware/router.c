@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "firmware/link/merge.h"
 #include "firmware/path/path.h"
 #include "firmware/reports.h"
 
@@ -44,6 +45,8 @@ int hm_router_create(const struct hm_router_config *config, const struct hm_port
     err = hm_agent_init(&router->agent, &router->env, &router->neighbours, &hooks);
     if (err != HM_OK)
         goto fini_path;
+    if (port->takes_super_frames)
+        router->env.merge = hm_merge_create(&router->env); /* without memory for it, it goes without */
     router->agent.deliveries.send_arg = &router->path;
     router->agent.deliveries.send = hm_path_send_waiting;
     router->agent.deliveries.mac_for = hm_path_mac_for;
@@ -64,6 +67,8 @@ void hm_router_destroy(struct hm_router *router)
     if (router == NULL)
         return;
     hm_agent_fini(&router->agent);
+    hm_router_flush(router);
+    hm_merge_destroy(router->env.merge);
     hm_path_fini(&router->path);
     hm_neighbours_fini(&router->neighbours);
     free(router);
@@ -93,11 +98,17 @@ void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *f
     hm_store_flush(&router->agent.store);
 }
 
+void hm_router_flush(struct hm_router *router)
+{
+    hm_merge_flush(router->env.merge);
+}
+
 void hm_router_stored(struct hm_router *router, uint64_t ticket, const struct hm_time *now)
 {
     enter(router, now);
     hm_store_committed(&router->agent.store, ticket);
     hm_store_flush(&router->agent.store);
+    hm_router_flush(router);
 }
 
 void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from, const void *bytes,
@@ -106,6 +117,7 @@ void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from
     enter(router, now);
     hm_agent_kernel_datagram(&router->agent, from, bytes, len);
     hm_store_flush(&router->agent.store);
+    hm_router_flush(router);
 }
 
 bool hm_router_tick(struct hm_router *router, const struct hm_time *now)
@@ -113,6 +125,7 @@ bool hm_router_tick(struct hm_router *router, const struct hm_time *now)
     hm_env_set_time(&router->env, now);
     bool is_more = hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, TIMERS_PER_TICK);
     hm_store_flush(&router->agent.store);
+    hm_router_flush(router);
     return is_more;
 }
 

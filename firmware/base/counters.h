@@ -7,7 +7,9 @@
 
 /* X(symbol, name, what it counts) */
 #define HM_COUNTERS(X)                                                                       \
+    X(SUPER_FRAMES, "super-frames", "TCP super-frames received, and cut into plain frames")  \
     X(FRAMES_IN, "frames-in", "frames received")                                             \
+    X(MERGED, "merged", "TCP super-frames sent, merged of several segments")                 \
     X(FRAMES_OUT, "frames-out", "frames sent")                                               \
     X(TUNNEL_OUT, "tunnel-out", "packets put into a tunnel")                                 \
     X(TUNNEL_IN, "tunnel-in", "packets taken out of a tunnel")                               \

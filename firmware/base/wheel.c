@@ -8,7 +8,8 @@
  * from one slot's beginning to the next by the bitmaps, never millisecond by millisecond: at the
  * beginning of a slot of level 1..3 its timers are placed anew, all in lower levels (or farther
  * ahead); at a slot of level 0 they fire. When the budget is used up the cursor stays behind now_ms;
- * new timers still count from now_ms, so none is early. */
+ * new timers still count from now_ms, so none is early. A slot of a million timers is placed anew in many
+ * advances: so long the cursor stays at its beginning, where the rest of it is found first. */
 #include "firmware/base/wheel.h"
 
 #include <assert.h>
@@ -17,6 +18,7 @@
 #define SLOT_BITS 8
 #define SLOT_MASK (HM_WHEEL_SLOTS - 1)
 #define WORDS (HM_WHEEL_SLOTS / 64)
+#define MOVES_PER_FIRE 8 /* timers placed anew, as long as one that fires may take */
 
 static void link_in(struct hm_timer **head, struct hm_timer *timer)
 {
@@ -107,10 +109,10 @@ static uint64_t slots_next_ms(const struct hm_wheel *wheel)
     return next;
 }
 
-/* Places the timers of a slot anew, which the cursor has reached. */
-static void break_down(struct hm_wheel *wheel, unsigned level, unsigned slot)
+/* Places the timers of a slot anew, which the cursor has reached, *moves of them at most. */
+static void break_down(struct hm_wheel *wheel, unsigned level, unsigned slot, uint64_t *moves)
 {
-    while (wheel->slots[level][slot] != NULL) {
+    for (; wheel->slots[level][slot] != NULL && *moves > 0; (*moves)--) {
         struct hm_timer *timer = wheel->slots[level][slot];
         displace(wheel, timer);
         place(wheel, timer);
@@ -118,12 +120,12 @@ static void break_down(struct hm_wheel *wheel, unsigned level, unsigned slot)
 }
 
 /* Moves the cursor to the beginning of the first slot in use. */
-static void move_cursor(struct hm_wheel *wheel, uint64_t to_ms)
+static void move_cursor(struct hm_wheel *wheel, uint64_t to_ms, uint64_t *moves)
 {
     assert(to_ms >= wheel->cursor_ms);
     wheel->cursor_ms = to_ms;
     for (unsigned level = HM_WHEEL_LEVELS - 1; level > 0; level--)
-        break_down(wheel, level, (unsigned)(to_ms >> (level * SLOT_BITS)) & SLOT_MASK);
+        break_down(wheel, level, (unsigned)(to_ms >> (level * SLOT_BITS)) & SLOT_MASK, moves);
 }
 
 void hm_wheel_init(struct hm_wheel *wheel, uint64_t now_ms)
@@ -174,6 +176,8 @@ static void fire(struct hm_wheel *wheel, struct hm_timer *timer)
 /* Fires what is due in the slots; true when the budget ended it. */
 static bool fire_due(struct hm_wheel *wheel, unsigned budget)
 {
+    uint64_t moves = ((uint64_t)budget + 1) * MOVES_PER_FIRE;
+
     for (;;) {
         uint64_t next_ms = slots_next_ms(wheel);
         struct hm_timer *timer;
@@ -182,7 +186,9 @@ static bool fire_due(struct hm_wheel *wheel, unsigned budget)
             wheel->cursor_ms = wheel->now_ms;
             return false;
         }
-        move_cursor(wheel, next_ms);
+        move_cursor(wheel, next_ms, &moves);
+        if (moves == 0)
+            return true;
         timer = wheel->slots[0][next_ms & SLOT_MASK];
         if (timer == NULL)
             continue; /* the slot was of a higher level and held later ones */

@@ -44,8 +44,9 @@ void hm_timer_arm(struct hm_wheel *wheel, struct hm_timer *timer, uint64_t in_ms
 void hm_timer_cancel(struct hm_wheel *wheel, struct hm_timer *timer);
 bool hm_timer_is_armed(const struct hm_timer *timer);
 
-/* Moves to now_ms (never backwards) and fires what is due, at most `budget` timers; true when more
- * is due (call again after the packets that wait). */
+/* Moves to now_ms (never backwards) and fires what is due, at most `budget` timers, with work in proportion
+ * to that however many are armed; true when more is due, or is still to be placed (call again after the
+ * packets that wait). */
 bool hm_wheel_advance(struct hm_wheel *wheel, uint64_t now_ms, unsigned budget);
 /* A time not after the next due timer (it may be an earlier one: a level has to be broken down), or
  * HM_WHEEL_NEVER. */

@@ -4,13 +4,21 @@
 
 #include <string.h>
 
-void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame)
+#include "firmware/link/merge.h"
+
+void hm_output_now(struct hm_env *env, unsigned link, struct hm_frame *frame)
 {
-    assert(link < env->config->link_count);
     if (env->port->send_frame(env->port->ctx, link, frame) == HM_OK)
         hm_env_count(env, HM_COUNT_FRAMES_OUT);
     else
         hm_env_drop(env, HM_DROP_SEND_FAILED, "%s: %zu bytes", env->config->links[link].name, frame->len);
+}
+
+void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame)
+{
+    assert(link < env->config->link_count);
+    if (!hm_merge_take(env->merge, link, frame))
+        hm_output_now(env, link, frame);
 }
 
 void hm_output_ethernet(struct hm_env *env, unsigned link, const struct hm_mac *dst, const struct hm_mac *src,

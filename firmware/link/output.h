@@ -7,8 +7,11 @@
 #include "firmware/wire/arp.h"
 #include "firmware/wire/ethernet.h"
 
-/* Sends a whole frame; counts it, or its loss. */
+/* Sends a whole frame; counts it, or its loss. It may wait for others of its flow, until hm_merge_flush. */
 void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame);
+
+/* Sends it now. */
+void hm_output_now(struct hm_env *env, unsigned link, struct hm_frame *frame);
 
 /* Puts an Ethernet header before frame->data (an IP packet) and sends it. */
 void hm_output_ethernet(struct hm_env *env, unsigned link, const struct hm_mac *dst, const struct hm_mac *src,

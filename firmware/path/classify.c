@@ -20,15 +20,18 @@ int hm_path_init(struct hm_path *path, struct hm_env *env, struct hm_neighbours 
     hm_tunnel_states_init(&path->tunnels, env);
     neighbours->arg = path;
     neighbours->on_silent = hm_path_silent;
+    path->plain = malloc(HM_PATH_SCRATCH_LEN);
     path->scratch = malloc(HM_PATH_SCRATCH_LEN);
     path->copy = malloc(HM_PATH_SCRATCH_LEN);
-    return path->scratch == NULL || path->copy == NULL ? HM_ERR_MEMORY : HM_OK;
+    return path->plain == NULL || path->scratch == NULL || path->copy == NULL ? HM_ERR_MEMORY : HM_OK;
 }
 
 void hm_path_fini(struct hm_path *path)
 {
+    free(path->plain);
     free(path->scratch);
     free(path->copy);
+    path->plain = NULL;
     path->scratch = NULL;
     path->copy = NULL;
 }
@@ -244,16 +247,11 @@ static void input_ipv4(struct hm_path *path, unsigned link, const struct hm_ethe
     }
 }
 
-void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame)
+static void input_frame(struct hm_path *path, unsigned link, struct hm_frame *frame)
 {
     struct hm_ethernet ethernet;
-    hm_env_count(path->env, HM_COUNT_FRAMES_IN);
     if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK) {
         hm_env_drop(path->env, HM_DROP_FRAME_SHORT, NULL);
-        return;
-    }
-    if (frame->offload.gso_type != 0 || (frame->offload.flags & 1) != 0) {
-        hm_env_drop(path->env, HM_DROP_OFFLOAD, NULL);
         return;
     }
     hm_agent_presence(path->agent, link, &ethernet.src);
@@ -270,4 +268,10 @@ void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame)
     default:
         hm_env_drop(path->env, HM_DROP_ETHERTYPE, "0x%04x", ethernet.type);
     }
+}
+
+void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame)
+{
+    hm_env_count(path->env, HM_COUNT_FRAMES_IN);
+    hm_path_plain(path, link, frame, input_frame);
 }

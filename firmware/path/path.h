@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The packet path: from a frame that came in to the frame that goes out.
  *
+ *   plain        super-frames and begun checksums: plain frames from here on
  *   classify     what is this frame, and whose
  *   arp_input    ARP: learn, answer for oneself, for the absent, and towards visitors
  *   admit        may a packet with these addresses and options go on
@@ -31,6 +32,7 @@ struct hm_path {
     struct hm_neighbours *neighbours;
     struct hm_agent *agent;
     struct hm_tunnel_states tunnels;
+    uint8_t *plain;   /* for a piece of a super-frame */
     uint8_t *scratch; /* for fragments */
     uint8_t *copy;    /* for a packet that goes to several care-of addresses */
 };
@@ -43,6 +45,10 @@ void hm_path_fini(struct hm_path *path);
 
 /* classify: a whole Ethernet frame came in on a link. */
 void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame);
+
+/* plain: gives `input` the frame, as it is or in pieces that are plain. */
+void hm_path_plain(struct hm_path *path, unsigned link, struct hm_frame *frame,
+                   void (*input)(struct hm_path *path, unsigned link, struct hm_frame *plain));
 
 /* classify: a packet that a visitor sent to one host, into its reverse tunnel. */
 void hm_path_of_visitor(struct hm_path *path, struct hm_visitor *visitor, const struct hm_ipv4 *ip,

@@ -166,6 +166,11 @@ void hm_ipv4_lower_ttl(uint8_t *bytes)
     put16(bytes + CHECKSUM_AT, (uint16_t) ~((sum >> 16) + sum));
 }
 
+void hm_ipv4_set_id(uint8_t *bytes, uint16_t id)
+{
+    put16(bytes + 4, id);
+}
+
 void hm_ipv4_set_extent(uint8_t *bytes, size_t header_len, uint16_t total_len, uint16_t fragment)
 {
     put16(bytes + 2, total_len);

@@ -49,6 +49,8 @@ void hm_ipv4_encode(uint8_t *bytes, const struct hm_ipv4 *header);
 
 /* Lowers the time to live by one and mends the checksum (RFC 1141). The TTL must not be 0. */
 void hm_ipv4_lower_ttl(uint8_t *bytes);
+/* Sets the identification; the checksum is left to the next change. */
+void hm_ipv4_set_id(uint8_t *bytes, uint16_t id);
 /* Sets total length, flags and fragment offset, and the checksum, of a header with or without options. */
 void hm_ipv4_set_extent(uint8_t *bytes, size_t header_len, uint16_t total_len, uint16_t fragment);
 /* Recomputes the checksum after other changes. */

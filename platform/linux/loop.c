@@ -177,6 +177,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         if (got > 0)
             hm_router_frame(loop->router, link->number, &frame, &now);
     }
+    hm_router_flush(loop->router);
     if (got < 0) {
         hm_log_printf(HM_LOG_ERROR, "TAP %s: lost, it was removed or set up anew", link->tap.device);
         stop(loop, HM_ERR_PLATFORM);
@@ -285,6 +286,7 @@ static int create_router(struct loop *loop)
     loop->port = (struct hm_port){
         .ctx = loop,
         .send_frame = send_frame,
+        .takes_super_frames = true,
         .send_datagram = send_datagram,
         .random = fill_random,
         .log = write_log,

@@ -2,9 +2,8 @@
 /* Unit tests of TCP segments that do not fit the tunnel: the stream that comes out is the one that went in,
  * and what must not be cut is told to its sender, or dropped. */
 #include "firmware/path/path.h"
-#include "firmware/wire/tcp.h"
 
-#include "tests/unit/rig/path_rig.h"
+#include "tests/unit/rig/segment_rig.h"
 
 #define MTU 1500u
 #define TUNNEL_MTU (MTU - HM_IPV4_LEN)
@@ -30,95 +29,23 @@ static int teardown(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-/* A segment, with options of no meaning up to its header's length. */
-struct segment {
-    uint32_t src, dst;
-    uint32_t seq;
-    uint8_t flags;
-    size_t header_len, payload_len;
-    uint16_t fragment;
-    uint8_t option; /* the kind of the first; 0: none */
-    bool is_spoilt;
-};
-
-static uint8_t byte_at(uint32_t seq)
-{
-    return (uint8_t)(seq * 2654435761u >> 24);
-}
-
-static size_t write_segment(const struct segment *segment, uint8_t *bytes)
-{
-    size_t len = segment->header_len + segment->payload_len;
-    struct hm_ipv4 ip = {.total_len = (uint16_t)(HM_IPV4_LEN + len),
-                         .id = 0x1234,
-                         .fragment = segment->fragment,
-                         .ttl = 64,
-                         .tos = 0x28,
-                         .protocol = HM_IP_PROTO_TCP,
-                         .src = segment->src,
-                         .dst = segment->dst};
-    uint8_t *tcp = bytes + HM_IPV4_LEN;
-
-    hm_ipv4_encode(bytes, &ip);
-    memset(tcp, 1, segment->header_len); /* no operation */
-    tcp[12] = (uint8_t)(segment->header_len / 4 << 4);
-    if (segment->option != 0) {
-        tcp[HM_TCP_LEN] = segment->option;
-        tcp[HM_TCP_LEN + 1] = (uint8_t)(segment->header_len - HM_TCP_LEN);
-    }
-    for (size_t i = 0; i < segment->payload_len; i++)
-        tcp[segment->header_len + i] = byte_at(segment->seq + (uint32_t)i);
-    hm_tcp_set_piece(tcp, len, ip.src, ip.dst, segment->seq, segment->flags);
-    if (segment->is_spoilt)
-        tcp[len - 1] ^= 1;
-    return HM_IPV4_LEN + len;
-}
-
-static void send_segment(struct path_rig *f, const struct segment *segment, const struct hm_mac *dst,
+static void send_segment(struct path_rig *f, const struct segment_rig *segment, const struct hm_mac *dst,
                          const struct hm_mac *src)
 {
     uint8_t bytes[HM_ETHERNET_LEN + 2048];
     struct hm_ethernet ethernet = {.dst = *dst, .src = *src, .type = HM_ETHERTYPE_IPV4};
-    size_t len = write_segment(segment, bytes + HM_ETHERNET_LEN);
+    size_t len = segment_rig_write(segment, bytes + HM_ETHERNET_LEN);
 
     hm_ethernet_encode(bytes, &ethernet);
     rig_forget_frames(&f->rig);
     path_rig_frame(f, 0, bytes, HM_ETHERNET_LEN + len);
 }
 
-static void send_down(struct path_rig *f, struct segment segment)
+static void send_down(struct path_rig *f, struct segment_rig segment)
 {
     segment.src = RIG_FAR;
     segment.dst = RIG_VM;
     send_segment(f, &segment, &RIG_VM_MAC, &RIG_ROUTER_MAC);
-}
-
-/* All that was sent is the segment, in pieces that fit. */
-static void check_pieces(const struct path_rig *f, const struct segment *segment)
-{
-    uint32_t seq = segment->seq, end = segment->seq + (uint32_t)segment->payload_len;
-
-    for (unsigned i = 0; i < f->rig.frame_count; i++) {
-        const uint8_t *tcp = f->rig.frames[i].bytes + HM_ETHERNET_LEN + 2 * HM_IPV4_LEN;
-        struct hm_ipv4 ip = path_rig_sent_inner(f, i);
-        size_t len = (size_t)ip.total_len - HM_IPV4_LEN;
-        struct hm_tcp piece;
-
-        assert_true(ip.total_len <= TUNNEL_MTU);
-        assert_int_equal(ip.tos, 0x28);
-        assert_int_equal(ip.fragment, HM_IPV4_DF);
-        assert_int_equal(hm_tcp_decode(tcp, len, &piece), HM_OK);
-        assert_true(hm_tcp_checksum_is_right(tcp, len, ip.src, ip.dst));
-        assert_int_equal(piece.header_len, segment->header_len);
-        assert_int_equal(piece.seq, seq);
-        size_t payload_len = len - piece.header_len;
-        assert_true(payload_len > 0);
-        for (size_t at = 0; at < payload_len; at++)
-            assert_int_equal(tcp[piece.header_len + at], byte_at(seq + (uint32_t)at));
-        seq += (uint32_t)payload_len;
-        assert_int_equal(piece.flags, hm_tcp_piece_flags(segment->flags, i == 0, seq == end));
-    }
-    assert_int_equal(seq, end);
 }
 
 static void test_a_segment_that_is_too_long_goes_in_two(void **state)
@@ -127,7 +54,7 @@ static void test_a_segment_that_is_too_long_goes_in_two(void **state)
     uint64_t chance = 7;
 
     for (unsigned i = 0; i < 500; i++) {
-        struct segment segment = {
+        struct segment_rig segment = {
             .seq = (uint32_t)unit_random(&chance),
             .flags = (uint8_t)(HM_TCP_ACK |
                                (unit_random(&chance) & (HM_TCP_FIN | HM_TCP_PSH | HM_TCP_ECE | HM_TCP_CWR))),
@@ -137,7 +64,7 @@ static void test_a_segment_that_is_too_long_goes_in_two(void **state)
         segment.payload_len = most - unit_random(&chance) % HM_IPV4_LEN;
         send_down(f, segment);
         assert_int_equal(f->rig.frame_count, 2);
-        check_pieces(f, &segment);
+        segment_rig_check(f, &segment, TUNNEL_MTU);
     }
     assert_int_equal(f->env.counters.events[HM_COUNT_TCP_CUT], 500);
     assert_int_equal(f->env.counters.events[HM_COUNT_ICMP_TOO_BIG], 0);
@@ -146,35 +73,35 @@ static void test_a_segment_that_is_too_long_goes_in_two(void **state)
 static void test_one_that_fits_goes_as_it_is(void **state)
 {
     struct path_rig *f = *state;
-    struct segment segment = {.flags = HM_TCP_ACK | HM_TCP_PSH,
-                              .header_len = 32,
-                              .payload_len = TUNNEL_MTU - HM_IPV4_LEN - 32,
-                              .fragment = HM_IPV4_DF};
+    struct segment_rig segment = {.flags = HM_TCP_ACK | HM_TCP_PSH,
+                                  .header_len = 32,
+                                  .payload_len = TUNNEL_MTU - HM_IPV4_LEN - 32,
+                                  .fragment = HM_IPV4_DF};
 
     send_down(f, segment);
     assert_int_equal(f->rig.frame_count, 1);
-    check_pieces(f, &segment);
+    segment_rig_check(f, &segment, TUNNEL_MTU);
     assert_int_equal(f->env.counters.events[HM_COUNT_TCP_CUT], 0);
 }
 
 static void test_a_visitors_segment_is_cut_as_well(void **state)
 {
     struct path_rig *f = *state;
-    struct segment segment = {.src = RIG_GUEST,
-                              .dst = RIG_FAR,
-                              .seq = UINT32_MAX - 5, /* it wraps */
-                              .flags = HM_TCP_ACK | HM_TCP_FIN,
-                              .header_len = 32,
-                              .payload_len = MTU - HM_IPV4_LEN - 32,
-                              .fragment = HM_IPV4_DF};
+    struct segment_rig segment = {.src = RIG_GUEST,
+                                  .dst = RIG_FAR,
+                                  .seq = UINT32_MAX - 5, /* it wraps */
+                                  .flags = HM_TCP_ACK | HM_TCP_FIN,
+                                  .header_len = 32,
+                                  .payload_len = MTU - HM_IPV4_LEN - 32,
+                                  .fragment = HM_IPV4_DF};
 
     send_segment(f, &segment, &RIG_AGENT_MAC, &RIG_GUEST_MAC);
     assert_int_equal(f->rig.frame_count, 2);
-    check_pieces(f, &segment);
+    segment_rig_check(f, &segment, TUNNEL_MTU);
 }
 
 /* What must not be cut is told to its sender; nothing else is sent. */
-static void expect_too_big(struct path_rig *f, struct segment segment)
+static void expect_too_big(struct path_rig *f, struct segment_rig segment)
 {
     struct hm_ethernet ethernet;
     uint64_t before = path_rig_dropped(f, HM_DROP_TUNNEL_MTU);
@@ -197,20 +124,20 @@ static void test_what_must_not_be_cut_is_told_to_its_sender(void **state)
 {
     static const uint8_t FLAGS[] = {HM_TCP_SYN, HM_TCP_RST, HM_TCP_URG | HM_TCP_ACK};
     static const uint8_t OPTIONS[] = {19, 29}; /* MD5, TCP-AO */
-    const struct segment good = {
+    const struct segment_rig good = {
         .flags = HM_TCP_ACK, .header_len = 40, .payload_len = MTU - HM_IPV4_LEN - 40};
 
     for (unsigned i = 0; i < UNIT_COUNT(FLAGS); i++) {
-        struct segment segment = good;
+        struct segment_rig segment = good;
         segment.flags = FLAGS[i];
         expect_too_big(*state, segment);
     }
     for (unsigned i = 0; i < UNIT_COUNT(OPTIONS); i++) {
-        struct segment segment = good;
+        struct segment_rig segment = good;
         segment.option = OPTIONS[i];
         expect_too_big(*state, segment);
     }
-    struct segment broken = good;
+    struct segment_rig broken = good;
     broken.header_len = 16; /* shorter than any */
     broken.payload_len = MTU - HM_IPV4_LEN - 16;
     expect_too_big(*state, broken);
@@ -220,7 +147,7 @@ static void test_one_that_may_be_fragmented_is(void **state)
 {
     struct path_rig *f = *state;
 
-    send_down(f, (struct segment){.flags = HM_TCP_ACK, .header_len = 20, .payload_len = MTU - 40});
+    send_down(f, (struct segment_rig){.flags = HM_TCP_ACK, .header_len = 20, .payload_len = MTU - 40});
     assert_int_equal(f->rig.frame_count, 2);
     assert_int_equal(path_rig_sent_inner(f, 0).fragment, HM_IPV4_MF);
     assert_int_equal(f->env.counters.events[HM_COUNT_FRAGMENTED], 1);
@@ -231,11 +158,11 @@ static void test_a_broken_segment_does_not_become_a_good_one(void **state)
 {
     struct path_rig *f = *state;
 
-    send_down(f, (struct segment){.flags = HM_TCP_ACK,
-                                  .header_len = 20,
-                                  .payload_len = MTU - 40,
-                                  .fragment = HM_IPV4_DF,
-                                  .is_spoilt = true});
+    send_down(f, (struct segment_rig){.flags = HM_TCP_ACK,
+                                      .header_len = 20,
+                                      .payload_len = MTU - 40,
+                                      .fragment = HM_IPV4_DF,
+                                      .is_spoilt = true});
     assert_int_equal(f->rig.frame_count, 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_TCP_CHECKSUM), 1);
 }

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* TCP segments whose every byte is known, and the check of what came of one. */
+#ifndef HM_UNIT_RIG_SEGMENT_RIG_H
+#define HM_UNIT_RIG_SEGMENT_RIG_H
+
+#include "firmware/wire/tcp.h"
+#include "tests/unit/rig/path_rig.h"
+
+/* A segment, with options of no meaning up to its header's length. */
+struct segment_rig {
+    uint32_t src, dst;
+    uint32_t seq;
+    uint8_t flags;
+    size_t header_len, payload_len;
+    uint16_t fragment;
+    uint8_t option; /* the kind of the first; 0: none */
+    bool is_spoilt;
+};
+
+static inline uint8_t segment_rig_byte(uint32_t seq)
+{
+    return (uint8_t)(seq * 2654435761u >> 24);
+}
+
+static inline size_t segment_rig_write(const struct segment_rig *segment, uint8_t *bytes)
+{
+    size_t len = segment->header_len + segment->payload_len;
+    struct hm_ipv4 ip = {.total_len = (uint16_t)(HM_IPV4_LEN + len),
+                         .id = 0x1234,
+                         .fragment = segment->fragment,
+                         .ttl = 64,
+                         .tos = 0x28,
+                         .protocol = HM_IP_PROTO_TCP,
+                         .src = segment->src,
+                         .dst = segment->dst};
+    uint8_t *tcp = bytes + HM_IPV4_LEN;
+
+    hm_ipv4_encode(bytes, &ip);
+    memset(tcp, 1, segment->header_len); /* no operation */
+    tcp[12] = (uint8_t)(segment->header_len / 4 << 4);
+    if (segment->option != 0) {
+        tcp[HM_TCP_LEN] = segment->option;
+        tcp[HM_TCP_LEN + 1] = (uint8_t)(segment->header_len - HM_TCP_LEN);
+    }
+    for (size_t i = 0; i < segment->payload_len; i++)
+        tcp[segment->header_len + i] = segment_rig_byte(segment->seq + (uint32_t)i);
+    hm_tcp_set_piece(tcp, len, ip.src, ip.dst, segment->seq, segment->flags);
+    if (segment->is_spoilt)
+        tcp[len - 1] ^= 1;
+    return HM_IPV4_LEN + len;
+}
+
+/* All that was sent into the tunnel is the segment, in pieces that fit. */
+static inline void segment_rig_check(const struct path_rig *f, const struct segment_rig *segment, size_t mtu)
+{
+    uint32_t seq = segment->seq, end = segment->seq + (uint32_t)segment->payload_len;
+
+    for (unsigned i = 0; i < f->rig.frame_count; i++) {
+        const uint8_t *tcp = f->rig.frames[i].bytes + HM_ETHERNET_LEN + 2 * HM_IPV4_LEN;
+        struct hm_ipv4 ip = path_rig_sent_inner(f, i);
+        size_t len = (size_t)ip.total_len - HM_IPV4_LEN;
+        struct hm_tcp piece;
+
+        assert_true(ip.total_len <= mtu);
+        assert_int_equal(ip.tos, 0x28);
+        assert_int_equal(ip.fragment, HM_IPV4_DF);
+        assert_int_equal(hm_tcp_decode(tcp, len, &piece), HM_OK);
+        assert_true(hm_tcp_checksum_is_right(tcp, len, ip.src, ip.dst));
+        assert_int_equal(piece.header_len, segment->header_len);
+        assert_int_equal(piece.seq, seq);
+        size_t payload_len = len - piece.header_len;
+        assert_true(payload_len > 0);
+        for (size_t at = 0; at < payload_len; at++)
+            assert_int_equal(tcp[piece.header_len + at], segment_rig_byte(seq + (uint32_t)at));
+        seq += (uint32_t)payload_len;
+        assert_int_equal(piece.flags, hm_tcp_piece_flags(segment->flags, i == 0, seq == end));
+    }
+    assert_int_equal(seq, end);
+}
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Unit tests of what the kernel leaves to us: super-frames come out as the same stream of plain frames, begun
+ * checksums are completed, and offsets that lead nowhere are refused. */
+#include "firmware/path/path.h"
+
+#include "tests/unit/rig/segment_rig.h"
+
+#define MTU 1500u
+#define TUNNEL_MTU (MTU - HM_IPV4_LEN)
+#define NEEDS_CSUM 1
+#define GSO_TCPV4 1
+#define GSO_ECN 0x80
+
+static uint8_t memory[HM_FRAME_HEADROOM + 65536 + 64];
+
+static int setup(void **state)
+{
+    struct path_rig *f = calloc(1, sizeof(*f));
+
+    rig_init(&f->rig);
+    path_rig_start(f);
+    path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
+    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    path_rig_stop(*state);
+    free(*state);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+/* The segment as the kernel hands it over: of its checksum only the addresses' part is there. */
+static struct hm_frame super_frame(const struct segment_rig *segment, const struct hm_mac *dst,
+                                   const struct hm_mac *src, uint16_t gso_size)
+{
+    struct hm_ethernet ethernet = {.dst = *dst, .src = *src, .type = HM_ETHERTYPE_IPV4};
+    struct hm_frame frame;
+    size_t len = HM_ETHERNET_LEN + segment_rig_write(segment, memory + HM_FRAME_HEADROOM + HM_ETHERNET_LEN);
+    uint16_t begun = hm_ipv4_pseudo_sum(segment->src, segment->dst, HM_IP_PROTO_TCP,
+                                        (uint16_t)(segment->header_len + segment->payload_len));
+
+    hm_frame_init(&frame, memory, sizeof(memory), len);
+    hm_ethernet_encode(frame.data, &ethernet);
+    frame.data[HM_ETHERNET_LEN + HM_IPV4_LEN + 16] = (uint8_t)(begun >> 8);
+    frame.data[HM_ETHERNET_LEN + HM_IPV4_LEN + 17] = (uint8_t)begun;
+    frame.offload =
+        (struct hm_offload){.flags = NEEDS_CSUM,
+                            .gso_type = gso_size > 0 ? GSO_TCPV4 : 0,
+                            .hdr_len = (uint16_t)(HM_ETHERNET_LEN + HM_IPV4_LEN + segment->header_len),
+                            .gso_size = gso_size,
+                            .csum_start = HM_ETHERNET_LEN + HM_IPV4_LEN,
+                            .csum_offset = 16};
+    return frame;
+}
+
+static void input(struct path_rig *f, struct hm_frame *frame)
+{
+    rig_forget_frames(&f->rig);
+    f->env.now = f->rig.now;
+    hm_path_frame(&f->path, 0, frame);
+}
+
+static struct segment_rig random_segment(uint64_t *chance, size_t payload_len)
+{
+    return (struct segment_rig){
+        .src = RIG_FAR,
+        .dst = RIG_VM,
+        .seq = (uint32_t)unit_random(chance),
+        .flags = (uint8_t)(HM_TCP_ACK |
+                           (unit_random(chance) & (HM_TCP_FIN | HM_TCP_PSH | HM_TCP_ECE | HM_TCP_CWR))),
+        .header_len = HM_TCP_LEN + 4 * (size_t)unit_below(chance, 11),
+        .payload_len = payload_len,
+        .fragment = HM_IPV4_DF};
+}
+
+static void test_a_super_frame_is_the_stream_that_its_sender_would_have_sent(void **state)
+{
+    struct path_rig *f = *state;
+    uint64_t chance = unit_seed(1);
+
+    for (unsigned i = 0; i < 300; i++) {
+        struct segment_rig segment = random_segment(&chance, 1 + (size_t)unit_below(&chance, 65000));
+        uint16_t gso_size = (uint16_t)(MTU - HM_IPV4_LEN - segment.header_len);
+        struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, gso_size);
+        frame.offload.gso_type |= segment.flags & HM_TCP_CWR ? GSO_ECN : 0;
+        input(f, &frame);
+        segment_rig_check(f, &segment, TUNNEL_MTU);
+        /* no piece is cut a second time: the tunnel's room was known */
+        size_t most = TUNNEL_MTU - HM_IPV4_LEN - segment.header_len;
+        assert_int_equal(f->rig.frame_count, (segment.payload_len + most - 1) / most);
+    }
+    assert_int_equal(f->env.counters.events[HM_COUNT_TCP_CUT], 0);
+    assert_int_equal(f->env.counters.events[HM_COUNT_SUPER_FRAMES], 300);
+}
+
+static void test_small_pieces_stay_as_small(void **state)
+{
+    struct path_rig *f = *state;
+    uint64_t chance = unit_seed(2);
+    struct segment_rig segment = random_segment(&chance, 5000);
+    struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 536);
+
+    input(f, &frame);
+    segment_rig_check(f, &segment, HM_IPV4_LEN + segment.header_len + 536);
+    assert_int_equal(f->rig.frame_count, (5000 + 535) / 536);
+}
+
+static void test_identifications_go_up_by_one(void **state)
+{
+    struct path_rig *f = *state;
+    uint64_t chance = unit_seed(3);
+    struct segment_rig segment = random_segment(&chance, 4000);
+    struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1000);
+
+    input(f, &frame);
+    assert_int_equal(f->rig.frame_count, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(path_rig_sent_inner(f, i).id, 0x1234 + i);
+}
+
+static void test_a_visitors_super_frame_fits_its_tunnel(void **state)
+{
+    struct path_rig *f = *state;
+    uint64_t chance = unit_seed(4);
+    struct segment_rig segment = random_segment(&chance, 20000);
+    segment.src = RIG_GUEST;
+    segment.dst = RIG_FAR;
+    struct hm_frame frame = super_frame(&segment, &RIG_AGENT_MAC, &RIG_GUEST_MAC,
+                                        (uint16_t)(MTU - HM_IPV4_LEN - segment.header_len));
+
+    input(f, &frame);
+    segment_rig_check(f, &segment, TUNNEL_MTU);
+    assert_int_equal(f->env.counters.events[HM_COUNT_TCP_CUT], 0);
+}
+
+/* The slow way's twin: the same frame, and of its checksum only the beginning. */
+static void test_a_begun_checksum_is_completed(void **state)
+{
+    struct path_rig *f = *state;
+    uint64_t chance = unit_seed(5);
+
+    for (unsigned i = 0; i < 200; i++) {
+        struct segment_rig segment = random_segment(&chance, 1 + (size_t)unit_below(&chance, 1300));
+        struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 0);
+        input(f, &frame);
+        assert_int_equal(f->rig.frame_count, 1);
+        segment_rig_check(f, &segment, TUNNEL_MTU);
+    }
+}
+
+static void test_a_udp_checksum_is_never_zero(void **state)
+{
+    struct path_rig *f = *state;
+    const struct rig_packet packet = {.src = RIG_FAR, .dst = RIG_VM, .payload_len = 10};
+    struct hm_ethernet ethernet = {.dst = RIG_VM_MAC, .src = RIG_ROUTER_MAC, .type = HM_ETHERTYPE_IPV4};
+    size_t at = HM_ETHERNET_LEN + HM_IPV4_LEN;
+    struct hm_frame frame;
+
+    for (unsigned word = 0; word <= UINT16_MAX; word++) {
+        hm_frame_init(&frame, memory, sizeof(memory),
+                      HM_ETHERNET_LEN +
+                          rig_write_packet(&packet, memory + HM_FRAME_HEADROOM + HM_ETHERNET_LEN));
+        hm_ethernet_encode(frame.data, &ethernet);
+        memset(frame.data + at, 0, 10);
+        frame.data[at + 8] = (uint8_t)(word >> 8);
+        frame.data[at + 9] = (uint8_t)word;
+        frame.offload =
+            (struct hm_offload){.flags = NEEDS_CSUM, .csum_start = (uint16_t)at, .csum_offset = 6};
+        input(f, &frame);
+        const uint8_t *udp = f->rig.frames[0].bytes + at + HM_IPV4_LEN;
+        assert_true(udp[6] != 0 || udp[7] != 0);
+        assert_int_equal(hm_checksum_add(0, udp, 10), 0xffff);
+    }
+}
+
+static void refuse(struct path_rig *f, struct hm_frame frame)
+{
+    uint64_t before = path_rig_dropped(f, HM_DROP_OFFLOAD);
+
+    input(f, &frame);
+    assert_int_equal(f->rig.frame_count, 0);
+    assert_int_equal(path_rig_dropped(f, HM_DROP_OFFLOAD), before + 1);
+}
+
+static void test_what_makes_no_sense_is_refused(void **state)
+{
+    struct path_rig *f = *state;
+    uint64_t chance = unit_seed(6);
+    struct segment_rig segment = random_segment(&chance, 3000);
+    const struct hm_frame good = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1000);
+    struct hm_frame frame = good;
+
+    frame.offload.gso_size = 0;
+    refuse(f, frame);
+    frame = good;
+    frame.offload.gso_type = 5; /* UDP segmentation, which was not agreed */
+    refuse(f, frame);
+    frame = good;
+    frame.offload.flags = 0; /* nobody has looked at its checksum */
+    refuse(f, frame);
+    for (unsigned start = 0; start < 2; start++) {
+        frame = good;
+        frame.offload.gso_type = 0;
+        frame.offload.csum_start = start == 0 ? HM_ETHERNET_LEN - 1 : UINT16_MAX;
+        frame.offload.csum_offset = (uint16_t)(start == 0 ? 0 : UINT16_MAX);
+        refuse(f, frame);
+    }
+    for (size_t len = 0; len < HM_ETHERNET_LEN + HM_IPV4_LEN + segment.header_len; len++) {
+        uint8_t *copy = malloc(HM_FRAME_HEADROOM + len);
+        memcpy(copy, memory, HM_FRAME_HEADROOM + len);
+        frame = good;
+        frame.memory = copy;
+        frame.data = copy + HM_FRAME_HEADROOM;
+        frame.cap = HM_FRAME_HEADROOM + len;
+        frame.len = len;
+        refuse(f, frame);
+        free(copy);
+    }
+    good.data[HM_ETHERNET_LEN + 10] ^= 1; /* the IP header's checksum */
+    refuse(f, good);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_super_frame_is_the_stream_that_its_sender_would_have_sent),
+        TEST(test_small_pieces_stay_as_small),
+        TEST(test_identifications_go_up_by_one),
+        TEST(test_a_visitors_super_frame_fits_its_tunnel),
+        TEST(test_a_begun_checksum_is_completed),
+        TEST(test_a_udp_checksum_is_never_zero),
+        TEST(test_what_makes_no_sense_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
