@@ -79,10 +79,32 @@ class DeviceLab(lab.Lab):
 
 
 class RelayLab(DeviceLab):
+    options = ()
+
     def start(self):
         self.build()
-        self.device("a", "relay", "lan0", "wan0")
-        self.device("b", "relay", "wan0", "lan0")
+        self.device("a", "relay", *self.options, "lan0", "wan0")
+        self.device("b", "relay", *self.options, "wan0", "lan0")
+        self.move_vm()
+        self.await_ping("vm", lab.CORR_ADDR)
+
+
+class SuperRelayLab(RelayLab):
+    """With super-frames: the most that two programs could carry."""
+
+    options = ("--super",)
+
+
+class VxlanLab(DeviceLab):
+    """No device, and no program: the kernel's own tunnel between the two LAN bridges."""
+
+    def start(self):
+        self.build()
+        for place, own, other in (("a", WAN["a"], WAN["b"]), ("b", WAN["b"], WAN["a"])):
+            self.ip(place, "address", "add", f"{own}/24", "dev", "br-wan")
+            self.ip(place, "link", "add", "vx0", "type", "vxlan", "id", "7", "local", own, "remote", other,
+                    "dstport", "4789", "dev", "br-wan")
+            self.ip(place, "link", "set", "dev", "vx0", "mtu", "1500", "master", "br-lan", "up")
         self.move_vm()
         self.await_ping("vm", lab.CORR_ADDR)
 
@@ -96,7 +118,7 @@ class AgentLab(DeviceLab):
         for own, other in (("a", "b"), ("b", "a")):
             keys["notify_key"] = secrets.token_hex(32)
             self.write(f"{own}.conf", AGENT.format(
-                own=own, other=other, work=self.work, lan=LAN[own], wan=WAN[own], wan_mtu=lab.WAN_MTU,
+                own=own, other=other, work=self.work, lan=LAN[own], wan=WAN[own], wan_mtu=self.wan_mtu,
                 peer_wan=WAN[other], peer_home="10.1.0.0/24" if own == "b" else "10.2.0.0/24", **keys))
             self.write(f"{own}.notify", NOTIFY.format(lan=LAN[own], **keys))
             self.device(own, "hypermip", "run", "-c", self.path(f"{own}.conf"))
@@ -118,3 +140,9 @@ class AgentLab(DeviceLab):
     def notify(self, place, *words):
         lab.run(*self.inside(place, os.path.join(self.bin_dir, "notify-migrate"), "--config",
                              self.path(f"{place}.notify"), *words))
+
+
+class NarrowAgentLab(AgentLab):
+    """The tunnel carries less than the LAN."""
+
+    wan_mtu = 1500

@@ -77,6 +77,8 @@ def first_on(cpu):
 class Lab:
     """One chain: build() makes it without devices, spawn() starts them, stop() ends them and removes all."""
 
+    wan_mtu = WAN_MTU
+
     def __init__(self, name):
         self.name = name
         self.children = []
@@ -94,7 +96,7 @@ class Lab:
             self.namespaces.append(self.netns(place))
             run(*self.inside(place, "sysctl", "-qew", *SETTINGS))
         for place in ("a", "b"):
-            for bridge, tap, mtu in (("br-lan", "lan0", 1500), ("br-wan", "wan0", WAN_MTU)):
+            for bridge, tap, mtu in (("br-lan", "lan0", 1500), ("br-wan", "wan0", self.wan_mtu)):
                 self.ip(place, "link", "add", bridge, "type", "bridge", "mcast_snooping", "0")
                 self.ip(place, "tuntap", "add", tap, "mode", "tap", "vnet_hdr")
                 self.ip(place, "link", "set", "dev", tap, "mtu", str(mtu), "txqueuelen", TAP_QUEUE_LEN,
@@ -103,7 +105,7 @@ class Lab:
         ip("link", "add", "name", "link", "netns", self.netns("a"), "type", "veth",
            "peer", "name", "link", "netns", self.netns("b"))
         for place in ("a", "b"):
-            self.ip(place, "link", "set", "dev", "link", "mtu", str(WAN_MTU), "master", "br-wan", "up")
+            self.ip(place, "link", "set", "dev", "link", "mtu", str(self.wan_mtu), "master", "br-wan", "up")
         for place, addr in HOSTS.items():
             self.ip(place, "address", "add", f"{addr}/24", "dev", "br-lan")
         self.add_host("corr", "a", CORR_MAC, CORR_ADDR)

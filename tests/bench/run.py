@@ -10,8 +10,9 @@ import statistics
 import sys
 import tempfile
 
+import bulk
 import lab
-from chains import AgentLab, RelayLab
+from chains import AgentLab, NarrowAgentLab, RelayLab, SuperRelayLab, VxlanLab
 
 FRAMES = {"udp64": "64-byte UDP frames", "tcp1500": "1,500-byte TCP packets"}
 DEVICES = {
@@ -101,6 +102,14 @@ class Bench:
                 for device in self.device_names():
                     taken[frame][device].append(self.measure(device, frame))
             print(f"round {number + 1} of {self.arguments.rounds} done", file=sys.stderr)
+        return taken
+
+    def bulk_rounds(self):
+        """The figures of each round."""
+        taken = []
+        for number in range(self.arguments.rounds):
+            taken.append(bulk.measure(self.labs, self.generator_cpu, max(1, round(self.arguments.seconds))))
+            print(f"bulk round {number + 1} of {self.arguments.rounds} done", file=sys.stderr)
         return taken
 
 
@@ -197,13 +206,22 @@ def main():
     labs = {}
     try:
         bench = Bench(arguments, labs)
-        kinds = {"relay": RelayLab} if arguments.relays_only else {"relay": RelayLab, "agent": AgentLab}
+        kinds = {"relay": RelayLab}
+        if not arguments.relays_only:
+            kinds |= {"agent": AgentLab, "narrow": NarrowAgentLab, "super": SuperRelayLab, "vxlan": VxlanLab}
         for kind, make in kinds.items():
-            labs[kind] = make(f"hmb{os.getpid()}-{kind}", arguments.bin, work, bench.device_cpu)
+            own = os.path.join(work, kind)
+            os.mkdir(own)
+            labs[kind] = make(f"hmb{os.getpid()}-{kind}", arguments.bin, own, bench.device_cpu)
             labs[kind].start()
         taken = bench.rounds()
         figures = summarize(taken)
         print_table(figures, bench)
+        if "agent" in labs:
+            rounds = bench.bulk_rounds()
+            carried = {key: spread([one[key] for one in rounds]) for key in rounds[0]}
+            bulk.print_table(carried)
+            figures |= carried
         if arguments.json:
             write_json(arguments.json, figures, taken, bench)
     except RuntimeError as error:

@@ -29,4 +29,8 @@ for frame in ("udp64", "tcp1500"):
     for device in ("agent1", "pair"):
         for ratio in ("pps_vs_relay", "cpu_vs_relay"):
             assert figures[f"{device}_{frame}_{ratio}"]["median"] > 0, (device, frame, ratio)
+for key in ("tunnel_tcp_down", "tunnel_tcp_up", "relay_chain_tcp_down", "vxlan_tcp_up", "tcp_vs_relay", "tcp_vs_vxlan",
+            "narrow_tcp"):
+    assert figures[key]["min"] > 0, (key, figures[key])
+assert figures["narrow_vs_fitting"]["median"] > 0.3, figures["narrow_vs_fitting"]  # a black hole would carry nothing
 CHECK

@@ -131,6 +131,11 @@ def segments():
         return head + options + payload
 
     save("tcp", "plain", tcp(0x18))
+    frame = b"\2" * 12 + b"\x08\0" + ipv4(6, tcp(0x10), fragment=0x4000)
+    after = b"\2" * 12 + b"\x08\0" + ipv4(6, struct.pack(">HHI", 1000, 2000, 5) + tcp(0x18)[8:], fragment=0x4000)
+    train = b"".join(struct.pack(">H", 0x8000 | len(one)) + one for one in (frame, after))
+    save("merge", "train", train)
+    save("merge", "batches", train + b"\0\0" + train + struct.pack(">H", 20) + b"\xff" * 12 + b"\x08\6" + bytes(6))
     save("tcp", "stamps", tcp(0x91, bytes.fromhex("0101080a0000000700000008")))
     save("tcp", "signed", tcp(0x10, bytes.fromhex("1312") + bytes(16) + b"\1\1"))
     save("tcp", "past_the_end", tcp(0x10, bytes.fromhex("01010805")))
