@@ -222,6 +222,12 @@ def main():
             carried = {key: spread([one[key] for one in rounds]) for key in rounds[0]}
             bulk.print_table(carried)
             figures |= carried
+        said = lab.run(os.path.join(arguments.bin, "capacity"), preexec_fn=lab.first_on(bench.device_cpu))
+        capacity = json.loads(said)
+        print("\nMany bindings, in one process (tests/bench/capacity.c)")
+        for key, value in capacity.items():
+            print(f"  {key:<22}{value:>10,.1f}")
+        figures |= capacity
         if arguments.json:
             write_json(arguments.json, figures, taken, bench)
     except RuntimeError as error:

@@ -32,5 +32,6 @@ for frame in ("udp64", "tcp1500"):
 for key in ("tunnel_tcp_down", "tunnel_tcp_up", "relay_chain_tcp_down", "vxlan_tcp_up", "tcp_vs_relay", "tcp_vs_vxlan",
             "narrow_tcp"):
     assert figures[key]["min"] > 0, (key, figures[key])
+assert figures["bytes_per_binding"] > 0 and figures["packet_ns_1000000"] > 0, "capacity"
 assert figures["narrow_vs_fitting"]["median"] > 0.3, figures["narrow_vs_fitting"]  # a black hole would carry nothing
 CHECK
