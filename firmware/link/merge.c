@@ -27,7 +27,8 @@
 #define FRAME_MAX 65535 /* a longer one is cut short, or lost (offload.md) */
 #define IP_AT HM_ETHERNET_LEN
 #define TCP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
-#define ACK_AT 8       /* of the TCP header: acknowledgment, */
+#define ACK_AT 8 /* of the TCP header: acknowledgment, length, and the flag beside that (RFC 9768), */
+#define ACK_LEN 5
 #define WINDOW_AT 14   /* window, */
 #define CHECKSUM_AT 16 /* checksum */
 #define OPTIONS_AT 20
@@ -186,7 +187,8 @@ static bool may_follow(struct flow *flow, const struct segment *segment)
            flow->count < SEGMENTS_MAX && flow->len + segment->payload_len <= FRAME_MAX &&
            (segment->ip.fragment & HM_IPV4_DF) != 0 && (segment->tcp.flags & HM_TCP_CWR) == 0 &&
            (segment->tcp.flags & alike) == (flow->flags & alike) && first[IP_AT + 1] == segment->ip.tos &&
-           first[IP_AT + 8] == segment->ip.ttl && memcmp(first + TCP_AT + ACK_AT, tcp + ACK_AT, 4) == 0 &&
+           first[IP_AT + 8] == segment->ip.ttl &&
+           memcmp(first + TCP_AT + ACK_AT, tcp + ACK_AT, ACK_LEN) == 0 &&
            memcmp(first + TCP_AT + WINDOW_AT, tcp + WINDOW_AT, 2) == 0 &&
            memcmp(first + TCP_AT + OPTIONS_AT, tcp + OPTIONS_AT,
                   segment->tcp.header_len - (size_t)OPTIONS_AT) == 0 &&
@@ -234,8 +236,11 @@ bool hm_merge_take(struct hm_merge *merge, unsigned link, const struct hm_frame 
         send_link(merge, link);
         return false;
     }
-    if (!read_segment(frame, &segment))
+    if (!read_segment(frame, &segment)) {
+        if (frame->len > IP_AT + 9 && frame->data[IP_AT + 9] == HM_IP_PROTO_TCP)
+            send_link(merge, link); /* it may be of a flow that waits */
         return false;
+    }
     flow = find(merge, link, &segment);
     if (flow != NULL && may_follow(flow, &segment)) {
         append(merge, link, flow, &segment);

@@ -16,6 +16,9 @@
 #define GSO_TCPV4 1
 #define GSO_ECN 0x80
 #define UDP_CHECKSUM_OFFSET 6
+#define PIECES_MAX \
+    1400 /* 64 KB in pieces of 48 bytes, the least that a segment has (RFC 9293 section 3.7.1) */
+#define FRAME_MAX 65535
 
 struct super_frame {
     const uint8_t *bytes; /* Ethernet header and all */
@@ -41,7 +44,9 @@ static uint32_t tunnel_to(const struct hm_path *path, const struct super_frame *
 static size_t piece_len(struct hm_path *path, const struct super_frame *frame, uint16_t gso_size)
 {
     size_t headers_len = frame->headers_len - HM_ETHERNET_LEN, room;
-    uint32_t remote_addr = tunnel_to(path, frame);
+    /* Without DF the identifications count: more pieces than the sender has reckoned with would use some
+     * twice. */
+    uint32_t remote_addr = frame->ip.fragment & HM_IPV4_DF ? tunnel_to(path, frame) : 0;
     struct hm_tunnel_state *tunnel =
         remote_addr != 0 ? hm_tunnel_state_use(&path->tunnels, remote_addr) : NULL;
     if (tunnel == NULL)
@@ -72,7 +77,10 @@ static bool read_super_frame(struct hm_path *path, const struct hm_frame *frame,
     out->headers_len = (size_t)HM_ETHERNET_LEN + out->ip.header_len + out->tcp.header_len;
     out->payload_len = segment_len - out->tcp.header_len;
     out->piece_len = piece_len(path, out, frame->offload.gso_size);
-    return out->payload_len > 0;
+    /* A guest chooses gso_size: it shall not make us work for long, nor a piece that is no packet. */
+    return out->payload_len > 0 && out->payload_len / out->piece_len <= PIECES_MAX &&
+           out->headers_len + (out->piece_len < out->payload_len ? out->piece_len : out->payload_len) <=
+               FRAME_MAX;
 }
 
 /* The piece that begins `at` bytes into the payload. The identification goes up by one, as the kernel does
@@ -125,6 +133,8 @@ void hm_path_plain(struct hm_path *path, unsigned link, struct hm_frame *frame,
     uint8_t gso_type = frame->offload.gso_type & (uint8_t)~GSO_ECN;
     struct super_frame super_frame;
     if (gso_type == GSO_NONE && (frame->offload.flags & NEEDS_CSUM) == 0) {
+        frame->offload =
+            (struct hm_offload){0}; /* that its checksum was verified says nothing where it goes out */
         input(path, link, frame);
     } else if (gso_type == GSO_NONE && complete_checksum(frame)) {
         frame->offload = (struct hm_offload){0};

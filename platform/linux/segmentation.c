@@ -35,8 +35,10 @@ int hm_segmentation_off(struct hm_segmentation *segmentation, const char *device
     uint32_t value = 0;
     int error = call(device, ETHTOOL_GTSO, &value);
 
-    *segmentation = (struct hm_segmentation){.device = device, .was_on = error == 0 && value != 0};
-    if (!segmentation->was_on)
+    segmentation->device = device;
+    segmentation->is_switched = error == 0 && value != 0;
+    segmentation->was_on = segmentation->was_on || segmentation->is_switched;
+    if (!segmentation->is_switched)
         return error;
     value = 0;
     return call(device, ETHTOOL_STSO, &value);

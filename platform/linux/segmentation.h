@@ -10,10 +10,12 @@
 
 struct hm_segmentation {
     const char *device; /* borrowed */
-    bool was_on;
+    bool was_on;        /* before the first call */
+    bool is_switched;   /* it was on before the last */
 };
 
-/* The device gets no super-frames from now on. 0, or errno. */
+/* The device gets no super-frames from now on. 0, or errno. Again, when somebody may have switched it on; the
+ * first time the struct is zero. */
 int hm_segmentation_off(struct hm_segmentation *segmentation, const char *device);
 /* As it was before hm_segmentation_off. */
 void hm_segmentation_restore(const struct hm_segmentation *segmentation);

@@ -148,6 +148,13 @@ void hm_watch_capture_close(struct hm_watch_capture *capture)
     hm_segmentation_restore(&capture->segmentation);
 }
 
+void hm_watch_capture_renew(struct hm_watch_capture *capture)
+{
+    if (hm_segmentation_off(&capture->segmentation, capture->watch->options->device) == 0 &&
+        capture->segmentation.is_switched)
+        hm_cut_forget(&capture->cut);
+}
+
 static enum hm_cut_room room_of(const json_t *answer)
 {
     const json_t *taken = json_object_get(answer, "last-avail-idx");

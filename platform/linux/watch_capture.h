@@ -29,6 +29,9 @@ struct hm_watch_capture {
 bool hm_watch_capture_open(struct hm_watch_capture *capture, struct hm_watch *watch);
 /* The TAP is as it was. */
 void hm_watch_capture_close(struct hm_watch_capture *capture);
+/* A migration begins: a guest that has set its device anew since we came has switched segmentation on again.
+ */
+void hm_watch_capture_renew(struct hm_watch_capture *capture);
 /* While the guest runs: one sample of the counters. */
 void hm_watch_capture_sample(struct hm_watch_capture *capture, uint64_t until_us);
 /* Where the device's counter is not known, and the socket is one past the TAP's qdisc: puts a filler there,

@@ -226,6 +226,9 @@ static bool await_load(struct destination *destination)
         }
         if (watch->migration == HM_MIGRATION_COMPLETED || is_postcopy)
             hm_watch_run_state(watch, hm_watch_now_us() + OPENING_US, state);
+        if (watch->migration == HM_MIGRATION_COMPLETED && watch->resume_us == 0 &&
+            strcmp(state, "running") == 0)
+            watch->resume_us = hm_watch_unix_us(); /* we have come after its RESUME */
         if (watch->migration == HM_MIGRATION_COMPLETED || (is_postcopy && strcmp(state, "paused") == 0))
             return strcmp(state, "paused") == 0 && watch->resume_us == 0;
         if (will_not_come(watch))

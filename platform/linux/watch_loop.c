@@ -29,6 +29,14 @@ uint64_t hm_watch_now_us(void)
     return now.mono_us;
 }
 
+uint64_t hm_watch_unix_us(void)
+{
+    struct hm_time now;
+
+    hm_clock_read(&now);
+    return hm_ntp_to_unix_us(now.ntp);
+}
+
 bool hm_watch_is_before_stop(const struct hm_watch *watch)
 {
     return watch->migration == HM_MIGRATION_NONE || watch->migration == HM_MIGRATION_SETUP ||

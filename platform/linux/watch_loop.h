@@ -65,6 +65,8 @@ void hm_watch_migration_is(struct hm_watch *watch, const char *status);
 
 /* Monotonic. */
 uint64_t hm_watch_now_us(void);
+/* As QEMU's stamps. */
+uint64_t hm_watch_unix_us(void);
 /* Waits for anything to happen, until_us at most, and takes it in. */
 void hm_watch_turn(struct hm_watch *watch, uint64_t until_us);
 /* Takes in what was captured until now. */

@@ -211,6 +211,7 @@ static enum hm_notify_exit follow(struct source *source)
     enum hm_notify_exit code = HM_NOTIFY_EXIT_INTERNAL;
     uint64_t next_us = 0;
     unsigned first = 0;
+    bool was_active = false;
 
     for (;;) {
         bool is_active = watch->migration == HM_MIGRATION_ACTIVE;
@@ -218,6 +219,9 @@ static enum hm_notify_exit follow(struct source *source)
                        source->stop.capture != NULL && !source->is_told_to_end && !source->stop.is_switched;
         uint64_t now = hm_watch_now_us();
 
+        if (is_active && !was_active && source->stop.capture != NULL)
+            hm_watch_capture_renew(source->stop.capture);
+        was_active = is_active;
         if (is_migrations_stop(source))
             hm_watch_stop_deal(&source->stop, now);
         if (is_over(source, &code) || is_ended_by_signal(source))

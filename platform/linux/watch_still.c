@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-#include "platform/linux/clock.h"
-
 #define BLOCKED_US 1000
 
 void hm_watch_still_init(struct hm_watch_still *still, struct hm_watch *watch, const char *path)
@@ -34,21 +32,13 @@ void hm_watch_still_fini(struct hm_watch_still *still)
     give_back(&still->second);
 }
 
-static uint64_t unix_us(void)
-{
-    struct hm_time now;
-
-    hm_clock_read(&now);
-    return hm_ntp_to_unix_us(now.ntp);
-}
-
 static void look(struct hm_watch *watch, struct hm_watch_still_look *one)
 {
     struct hm_tap_link link;
 
     if (hm_tap_netlink_read(&watch->tap, &link) != 0)
         return;
-    one->at_us = unix_us();
+    one->at_us = hm_watch_unix_us();
     hm_watch_drain(watch);
     one->sample.read = one->sample.read_end = link.tx_packets;
     one->sample.dropped = link.tx_dropped;

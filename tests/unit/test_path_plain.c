@@ -187,6 +187,37 @@ static void refuse(struct path_rig *f, struct hm_frame frame)
     assert_int_equal(path_rig_dropped(f, HM_DROP_OFFLOAD), before + 1);
 }
 
+/* A guest chooses gso_size, and its frame's length. */
+static void test_a_super_frame_of_too_many_or_too_large_pieces_is_refused(void **state)
+{
+    uint64_t chance = unit_seed(7);
+    struct segment_rig segment = random_segment(&chance, 3000);
+
+    refuse(*state, super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1));
+    segment = random_segment(&chance, 65400);
+    segment.header_len = HM_TCP_LEN;
+    segment.payload_len = 65535 - HM_IPV4_LEN - HM_TCP_LEN;
+    segment.dst = RIG_FAR + 1; /* no tunnel makes its pieces smaller */
+    refuse(*state, super_frame(&segment, &RIG_AGENT_MAC, &RIG_ROUTER_MAC, 65490));
+}
+
+/* What its receiver's kernel has verified, the next one shall verify again. */
+static void test_a_verified_frame_is_a_plain_one(void **state)
+{
+    struct path_rig *f = *state;
+    uint64_t chance = unit_seed(8);
+    struct segment_rig segment = random_segment(&chance, 1000);
+    struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 0);
+
+    hm_tcp_set_piece(frame.data + HM_ETHERNET_LEN + HM_IPV4_LEN, segment.header_len + 1000, segment.src,
+                     segment.dst, segment.seq, segment.flags);
+    frame.offload = (struct hm_offload){.flags = 2};
+    input(f, &frame);
+    assert_int_equal(f->rig.frame_count, 1);
+    assert_int_equal(frame.offload.flags, 0);
+    segment_rig_check(f, &segment, TUNNEL_MTU);
+}
+
 static void test_what_makes_no_sense_is_refused(void **state)
 {
     struct path_rig *f = *state;
@@ -234,6 +265,8 @@ int main(void)
         TEST(test_a_visitors_super_frame_fits_its_tunnel),
         TEST(test_a_begun_checksum_is_completed),
         TEST(test_a_udp_checksum_is_never_zero),
+        TEST(test_a_super_frame_of_too_many_or_too_large_pieces_is_refused),
+        TEST(test_a_verified_frame_is_a_plain_one),
         TEST(test_what_makes_no_sense_is_refused),
     };
 

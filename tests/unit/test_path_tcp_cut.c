@@ -59,7 +59,8 @@ static void test_a_segment_that_is_too_long_goes_in_two(void **state)
             .flags = (uint8_t)(HM_TCP_ACK |
                                (unit_random(&chance) & (HM_TCP_FIN | HM_TCP_PSH | HM_TCP_ECE | HM_TCP_CWR))),
             .header_len = HM_TCP_LEN + 4 * (unit_random(&chance) % 11),
-            .fragment = HM_IPV4_DF};
+            .fragment = HM_IPV4_DF,
+            .keeps_cwr = true};
         size_t most = MTU - HM_IPV4_LEN - segment.header_len;
         segment.payload_len = most - unit_random(&chance) % HM_IPV4_LEN;
         send_down(f, segment);

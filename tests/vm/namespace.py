@@ -80,7 +80,9 @@ class Namespace:
         return subprocess.Popen(argv, preexec_fn=self._prepare_child, start_new_session=True, **options)
 
     def run(self, argv, **options):
-        return run(argv, preexec_fn=self._prepare_child, stdin=subprocess.DEVNULL, **options)
+        if "input" not in options:
+            options["stdin"] = subprocess.DEVNULL
+        return run(argv, preexec_fn=self._prepare_child, **options)
 
     def ip(self, *commands):
         """Runs commands of ip(8) in one go."""

@@ -15,6 +15,7 @@ struct segment_rig {
     uint16_t fragment;
     uint8_t option; /* the kind of the first; 0: none */
     bool is_spoilt;
+    bool keeps_cwr; /* its pieces: as tcp_cut does it */
 };
 
 static inline uint8_t segment_rig_byte(uint32_t seq)
@@ -73,7 +74,8 @@ static inline void segment_rig_check(const struct path_rig *f, const struct segm
         for (size_t at = 0; at < payload_len; at++)
             assert_int_equal(tcp[piece.header_len + at], segment_rig_byte(seq + (uint32_t)at));
         seq += (uint32_t)payload_len;
-        assert_int_equal(piece.flags, hm_tcp_piece_flags(segment->flags, i == 0, seq == end));
+        assert_int_equal(piece.flags, hm_tcp_piece_flags(segment->flags, i == 0, seq == end) |
+                                          (segment->keeps_cwr ? segment->flags & HM_TCP_CWR : 0));
     }
     assert_int_equal(seq, end);
 }
