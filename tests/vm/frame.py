@@ -28,8 +28,9 @@ def make_guest(*how):
 
 
 def print_logs(folder, lines=20):
-    """The ends of the agents' logs, for a failure whose files nobody keeps."""
-    for path in sorted(glob.glob(os.path.join(folder, "agent-*.log"))):
+    """The ends of the agents' logs and of the guest's consoles, for a failure whose files nobody keeps."""
+    consoles = glob.glob(os.path.join(folder, "**", "console*.log"), recursive=True)
+    for path in sorted(glob.glob(os.path.join(folder, "agent-*.log"))) + sorted(consoles):
         with open(path, encoding="utf-8", errors="replace") as log:
             print(f"--- {os.path.basename(path)}\n" + "".join(log.readlines()[-lines:]), file=sys.stderr, end="")
 
