@@ -14,8 +14,13 @@
 
 #define HM_FRAME_HEADROOM 128
 
+#define HM_OFFLOAD_NEEDS_CSUM 1 /* flags: the checksum is only begun */
+#define HM_OFFLOAD_GSO_NONE 0   /* gso_type */
+#define HM_OFFLOAD_GSO_TCPV4 1
+#define HM_OFFLOAD_GSO_ECN 0x80 /* beside it: CWR is for the first segment alone */
+
 struct hm_offload {
-    uint8_t flags; /* virtio_net_hdr: 1 NEEDS_CSUM, 2 DATA_VALID */
+    uint8_t flags;
     uint8_t gso_type;
     uint16_t hdr_len;
     uint16_t gso_size;

@@ -20,18 +20,11 @@
 #include "firmware/wire/ipv4.h"
 #include "firmware/wire/tcp.h"
 
-#define NEEDS_CSUM 1
-#define GSO_TCPV4 1
-#define GSO_ECN 0x80
 #define SEGMENTS_MAX 64
 #define FRAME_MAX 65535 /* a longer one is cut short, or lost (offload.md) */
 #define IP_AT HM_ETHERNET_LEN
 #define TCP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
-#define ACK_AT 8 /* of the TCP header: acknowledgment, length, and the flag beside that (RFC 9768), */
-#define ACK_LEN 5
-#define WINDOW_AT 14   /* window, */
-#define CHECKSUM_AT 16 /* checksum */
-#define OPTIONS_AT 20
+#define PROTOCOL_AT (IP_AT + 9)
 
 struct segment {
     const uint8_t *bytes; /* the frame */
@@ -81,21 +74,17 @@ static void finish(struct flow *flow, struct hm_frame *frame)
     uint8_t *ip_bytes = frame->data + IP_AT, *tcp = frame->data + TCP_AT;
     size_t packet_len = flow->len - HM_ETHERNET_LEN;
     struct hm_ipv4 ip;
-    uint16_t begun;
     if (hm_ipv4_decode(ip_bytes, packet_len, &ip) != HM_OK)
         return;
     hm_ipv4_set_extent(ip_bytes, HM_IPV4_LEN, (uint16_t)packet_len, ip.fragment);
-    tcp[13] = flow->flags;
-    begun = hm_ipv4_pseudo_sum(ip.src, ip.dst, HM_IP_PROTO_TCP, (uint16_t)(packet_len - HM_IPV4_LEN));
-    tcp[CHECKSUM_AT] = (uint8_t)(begun >> 8);
-    tcp[CHECKSUM_AT + 1] = (uint8_t)begun;
+    hm_tcp_begin_sum(tcp, packet_len - HM_IPV4_LEN, ip.src, ip.dst, flow->flags);
     frame->offload = (struct hm_offload){
-        .flags = NEEDS_CSUM,
-        .gso_type = (uint8_t)(GSO_TCPV4 | (flow->flags & HM_TCP_CWR ? GSO_ECN : 0)),
+        .flags = HM_OFFLOAD_NEEDS_CSUM,
+        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | (flow->flags & HM_TCP_CWR ? HM_OFFLOAD_GSO_ECN : 0)),
         .hdr_len = (uint16_t)flow->headers_len,
         .gso_size = (uint16_t)flow->segment_len,
         .csum_start = TCP_AT,
-        .csum_offset = CHECKSUM_AT,
+        .csum_offset = HM_TCP_CHECKSUM_AT,
     };
 }
 
@@ -128,7 +117,7 @@ void hm_merge_flush(struct hm_merge *merge)
         send_link(merge, link);
 }
 
-/* False: no TCP segment that could be one of a super-frame, nor belong to a flow of some. */
+/* Of a TCP packet. False: it could be none of a super-frame. */
 static bool read_segment(const struct hm_frame *frame, struct segment *out)
 {
     size_t len;
@@ -136,8 +125,7 @@ static bool read_segment(const struct hm_frame *frame, struct segment *out)
         return false;
     out->bytes = frame->data;
     if (hm_ipv4_decode(frame->data + IP_AT, frame->len - IP_AT, &out->ip) != HM_OK ||
-        out->ip.header_len != HM_IPV4_LEN || out->ip.protocol != HM_IP_PROTO_TCP ||
-        hm_ipv4_is_fragment(&out->ip))
+        out->ip.header_len != HM_IPV4_LEN || hm_ipv4_is_fragment(&out->ip))
         return false;
     len = (size_t)out->ip.total_len - HM_IPV4_LEN;
     if (hm_tcp_decode(frame->data + TCP_AT, len, &out->tcp) != HM_OK)
@@ -180,7 +168,7 @@ static bool may_begin(const struct segment *segment)
 
 static bool may_follow(struct flow *flow, const struct segment *segment)
 {
-    const uint8_t *first = bytes_of(flow), *tcp = segment->bytes + TCP_AT;
+    const uint8_t *first = bytes_of(flow);
     uint8_t alike = (uint8_t) ~(HM_TCP_PSH | HM_TCP_FIN | HM_TCP_CWR);
     return segment->payload_len > 0 && segment->payload_len <= flow->segment_len &&
            segment->headers_len == flow->headers_len && segment->tcp.seq == flow->next_seq &&
@@ -188,10 +176,7 @@ static bool may_follow(struct flow *flow, const struct segment *segment)
            (segment->ip.fragment & HM_IPV4_DF) != 0 && (segment->tcp.flags & HM_TCP_CWR) == 0 &&
            (segment->tcp.flags & alike) == (flow->flags & alike) && first[IP_AT + 1] == segment->ip.tos &&
            first[IP_AT + 8] == segment->ip.ttl &&
-           memcmp(first + TCP_AT + ACK_AT, tcp + ACK_AT, ACK_LEN) == 0 &&
-           memcmp(first + TCP_AT + WINDOW_AT, tcp + WINDOW_AT, 2) == 0 &&
-           memcmp(first + TCP_AT + OPTIONS_AT, tcp + OPTIONS_AT,
-                  segment->tcp.header_len - (size_t)OPTIONS_AT) == 0 &&
+           hm_tcp_is_alike(first + TCP_AT, segment->bytes + TCP_AT, segment->tcp.header_len) &&
            has_right_checksum(segment);
 }
 
@@ -236,9 +221,10 @@ bool hm_merge_take(struct hm_merge *merge, unsigned link, const struct hm_frame 
         send_link(merge, link);
         return false;
     }
+    if (frame->len <= PROTOCOL_AT || frame->data[PROTOCOL_AT] != HM_IP_PROTO_TCP)
+        return false;
     if (!read_segment(frame, &segment)) {
-        if (frame->len > IP_AT + 9 && frame->data[IP_AT + 9] == HM_IP_PROTO_TCP)
-            send_link(merge, link); /* it may be of a flow that waits */
+        send_link(merge, link); /* it may be of a flow that waits */
         return false;
     }
     flow = find(merge, link, &segment);

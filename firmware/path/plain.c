@@ -11,10 +11,6 @@
 #include "firmware/path/path.h"
 #include "firmware/wire/tcp.h"
 
-#define NEEDS_CSUM 1
-#define GSO_NONE 0
-#define GSO_TCPV4 1
-#define GSO_ECN 0x80
 #define UDP_CHECKSUM_OFFSET 6
 #define PIECES_MAX \
     1400 /* 64 KB in pieces of 48 bytes, the least that a segment has (RFC 9293 section 3.7.1) */
@@ -62,7 +58,7 @@ static bool read_super_frame(struct hm_path *path, const struct hm_frame *frame,
     size_t segment_len;
     if (hm_ethernet_decode(frame->data, frame->len, &out->ethernet) != HM_OK ||
         out->ethernet.type != HM_ETHERTYPE_IPV4 || frame->offload.gso_size == 0 ||
-        (frame->offload.flags & NEEDS_CSUM) == 0) /* else nobody has looked at its checksum */
+        (frame->offload.flags & HM_OFFLOAD_NEEDS_CSUM) == 0) /* else nobody has looked at its checksum */
         return false;
     packet = frame->data + HM_ETHERNET_LEN;
     if (hm_ipv4_decode(packet, frame->len - HM_ETHERNET_LEN, &out->ip) != HM_OK ||
@@ -92,12 +88,14 @@ static void make_piece(struct hm_path *path, const struct super_frame *frame, si
     memcpy(piece->data, frame->bytes, frame->headers_len);
     memcpy(piece->data + frame->headers_len, frame->bytes + frame->headers_len + at, len);
     uint8_t *ip = piece->data + HM_ETHERNET_LEN;
+    uint8_t flags = hm_tcp_piece_flags(frame->tcp.flags, at + len == frame->payload_len);
+    if (at > 0) /* RFC 3168: the kernel leaves only such frames to us */
+        flags &= (uint8_t)~HM_TCP_CWR;
     hm_ipv4_set_id(ip, (uint16_t)(frame->ip.id + number));
     hm_ipv4_set_extent(ip, frame->ip.header_len, (uint16_t)(piece->len - HM_ETHERNET_LEN),
                        frame->ip.fragment);
     hm_tcp_set_piece(ip + frame->ip.header_len, frame->tcp.header_len + len, frame->ip.src, frame->ip.dst,
-                     frame->tcp.seq + (uint32_t)at,
-                     hm_tcp_piece_flags(frame->tcp.flags, at == 0, at + len == frame->payload_len));
+                     frame->tcp.seq + (uint32_t)at, flags);
 }
 
 static void cut(struct hm_path *path, unsigned link, const struct super_frame *frame,
@@ -130,16 +128,16 @@ static bool complete_checksum(struct hm_frame *frame)
 void hm_path_plain(struct hm_path *path, unsigned link, struct hm_frame *frame,
                    void (*input)(struct hm_path *path, unsigned link, struct hm_frame *plain))
 {
-    uint8_t gso_type = frame->offload.gso_type & (uint8_t)~GSO_ECN;
+    uint8_t gso_type = frame->offload.gso_type & (uint8_t)~HM_OFFLOAD_GSO_ECN;
     struct super_frame super_frame;
-    if (gso_type == GSO_NONE && (frame->offload.flags & NEEDS_CSUM) == 0) {
+    if (gso_type == HM_OFFLOAD_GSO_NONE && (frame->offload.flags & HM_OFFLOAD_NEEDS_CSUM) == 0) {
         frame->offload =
             (struct hm_offload){0}; /* that its checksum was verified says nothing where it goes out */
         input(path, link, frame);
-    } else if (gso_type == GSO_NONE && complete_checksum(frame)) {
+    } else if (gso_type == HM_OFFLOAD_GSO_NONE && complete_checksum(frame)) {
         frame->offload = (struct hm_offload){0};
         input(path, link, frame);
-    } else if (gso_type == GSO_TCPV4 && read_super_frame(path, frame, &super_frame)) {
+    } else if (gso_type == HM_OFFLOAD_GSO_TCPV4 && read_super_frame(path, frame, &super_frame)) {
         hm_env_count(path->env, HM_COUNT_SUPER_FRAMES);
         cut(path, link, &super_frame, input);
     } else {

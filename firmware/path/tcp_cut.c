@@ -50,9 +50,8 @@ static void make_piece(struct hm_path *path, const struct cutting *cutting, size
     memcpy(segment + header_len, cutting->segment + header_len + at, len);
     /* CWR stays on all: with RFC 9768 it is a digit of a counter, and with RFC 3168 one too many does little.
      */
-    uint8_t flags = hm_tcp_piece_flags(cutting->tcp.flags, at == 0, at + len == cutting->payload_len);
     hm_tcp_set_piece(segment, header_len + len, ip.src, ip.dst, cutting->tcp.seq + (uint32_t)at,
-                     flags | (cutting->tcp.flags & HM_TCP_CWR));
+                     hm_tcp_piece_flags(cutting->tcp.flags, at + len == cutting->payload_len));
 }
 
 bool hm_path_cut_tcp(struct hm_path *path, uint16_t mtu, const struct hm_frame *frame, hm_path_emit emit,

@@ -2,14 +2,17 @@
 /* Owns the TCP header: reading it, and rewriting it for a piece of its segment. */
 #include "firmware/wire/tcp.h"
 
+#include <string.h>
+
 #include "firmware/base/err.h"
 #include "firmware/base/reader.h"
 #include "firmware/base/writer.h"
 #include "firmware/wire/ipv4.h"
 
 #define SEQ_AT 4
+#define ACK_AT 8 /* acknowledgment, and the byte behind it */
 #define FLAGS_AT 13
-#define CHECKSUM_AT 16
+#define WINDOW_AT 14
 
 enum option {
     OPTION_END = 0,
@@ -61,13 +64,9 @@ bool hm_tcp_may_cut(const struct hm_tcp *tcp)
     return (tcp->flags & (HM_TCP_SYN | HM_TCP_RST | HM_TCP_URG)) == 0 && !tcp->is_signed;
 }
 
-uint8_t hm_tcp_piece_flags(uint8_t flags, bool is_first, bool is_last)
+uint8_t hm_tcp_piece_flags(uint8_t flags, bool is_last)
 {
-    if (!is_first)
-        flags &= (uint8_t)~HM_TCP_CWR;
-    if (!is_last)
-        flags &= (uint8_t) ~(HM_TCP_FIN | HM_TCP_PSH);
-    return flags;
+    return is_last ? flags : flags & (uint8_t) ~(HM_TCP_FIN | HM_TCP_PSH);
 }
 
 static uint16_t sum(const uint8_t *bytes, size_t len, uint32_t src, uint32_t dst)
@@ -80,6 +79,14 @@ bool hm_tcp_checksum_is_right(const uint8_t *bytes, size_t len, uint32_t src, ui
     return sum(bytes, len, src, dst) == 0xffff;
 }
 
+static void put(uint8_t *bytes, size_t at, uint16_t value)
+{
+    struct hm_writer writer;
+
+    hm_writer_init(&writer, bytes + at, 2);
+    hm_write_u16(&writer, value);
+}
+
 void hm_tcp_set_piece(uint8_t *bytes, size_t len, uint32_t src, uint32_t dst, uint32_t seq, uint8_t flags)
 {
     struct hm_writer writer;
@@ -87,8 +94,19 @@ void hm_tcp_set_piece(uint8_t *bytes, size_t len, uint32_t src, uint32_t dst, ui
     hm_writer_init(&writer, bytes + SEQ_AT, 4);
     hm_write_u32(&writer, seq);
     bytes[FLAGS_AT] = flags;
-    hm_writer_init(&writer, bytes + CHECKSUM_AT, 2);
-    hm_write_u16(&writer, 0);
-    hm_writer_init(&writer, bytes + CHECKSUM_AT, 2);
-    hm_write_u16(&writer, (uint16_t)~sum(bytes, len, src, dst));
+    put(bytes, HM_TCP_CHECKSUM_AT, 0);
+    put(bytes, HM_TCP_CHECKSUM_AT, (uint16_t)~sum(bytes, len, src, dst));
+}
+
+void hm_tcp_begin_sum(uint8_t *bytes, size_t len, uint32_t src, uint32_t dst, uint8_t flags)
+{
+    bytes[FLAGS_AT] = flags;
+    put(bytes, HM_TCP_CHECKSUM_AT, hm_ipv4_pseudo_sum(src, dst, HM_IP_PROTO_TCP, (uint16_t)len));
+}
+
+bool hm_tcp_is_alike(const uint8_t *bytes, const uint8_t *others, size_t header_len)
+{
+    return memcmp(bytes + ACK_AT, others + ACK_AT, FLAGS_AT - ACK_AT) == 0 &&
+           memcmp(bytes + WINDOW_AT, others + WINDOW_AT, HM_TCP_CHECKSUM_AT - WINDOW_AT) == 0 &&
+           memcmp(bytes + HM_TCP_LEN, others + HM_TCP_LEN, header_len - HM_TCP_LEN) == 0;
 }

@@ -9,6 +9,7 @@
 
 #define HM_TCP_LEN 20
 #define HM_TCP_HEADER_MAX_LEN 60
+#define HM_TCP_CHECKSUM_AT 16
 
 #define HM_TCP_FIN 0x01
 #define HM_TCP_SYN 0x02
@@ -34,12 +35,19 @@ int hm_tcp_decode(const uint8_t *bytes, size_t len, struct hm_tcp *out);
  * about the whole of it, and not a signed one. */
 bool hm_tcp_may_cut(const struct hm_tcp *tcp);
 
-/* The flags of a piece of a cut segment: CWR is on the first alone (RFC 3168), FIN and PSH on the last. */
-uint8_t hm_tcp_piece_flags(uint8_t flags, bool is_first, bool is_last);
+/* The flags of a piece of a cut segment: FIN and PSH are on the last alone. */
+uint8_t hm_tcp_piece_flags(uint8_t flags, bool is_last);
 
 /* Does the segment of len bytes sum up right, between these addresses (host order)? */
 bool hm_tcp_checksum_is_right(const uint8_t *bytes, size_t len, uint32_t src, uint32_t dst);
 /* Sets sequence number, flags and checksum of the segment of len bytes. */
 void hm_tcp_set_piece(uint8_t *bytes, size_t len, uint32_t src, uint32_t dst, uint32_t seq, uint8_t flags);
+/* Sets the flags, and begins the checksum of the segment of len bytes for the kernel (the addresses' part).
+ */
+void hm_tcp_begin_sum(uint8_t *bytes, size_t len, uint32_t src, uint32_t dst, uint8_t flags);
+
+/* Have two headers of header_len bytes the same acknowledgment, window, options and reserved bits (of which
+ * one counts, RFC 9768)? The flags are not looked at. */
+bool hm_tcp_is_alike(const uint8_t *bytes, const uint8_t *others, size_t header_len);
 
 #endif

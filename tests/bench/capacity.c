@@ -10,6 +10,7 @@
 
 #include "firmware/base/err.h"
 #include "firmware/path/path.h"
+#include "tests/unit/rig/config.h"
 
 #define HOME 0x0a000000u /* 10.0.0.0/8 */
 #define AGENT (HOME + 2)
@@ -116,30 +117,10 @@ static void configure(unsigned count)
     struct hm_router_config *config = &world->config;
 
     world->peer = (struct hm_peer_config){.name = "b", .addr = PEER, .spi = 1000, .key.len = 32};
-    *config = (struct hm_router_config){.name = "a",
-                                        .log_level = HM_LOG_ERROR,
-                                        .link_count = 1,
-                                        .route_count = 1,
-                                        .home = {.addr = HOME, .len = 8},
-                                        .home_router = ROUTER,
-                                        .lifetime_max_s = 1800,
-                                        .lifetime_s = 300,
-                                        .staged_lifetime_s = 60,
-                                        .wait_ms = 5000,
-                                        .buffer_len = 64u << 10,
-                                        .buffers_len = 256u << 10,
-                                        .drain_burst = 8,
-                                        .drain_per_s = 4000,
-                                        .marker_wait_ms = 1000,
-                                        .reorder_wait_ms = 250,
-                                        .tolerance_s = 7,
-                                        .control_port = 4340,
-                                        .peers = &world->peer,
-                                        .peer_count = 1,
-                                        .max_bindings = count,
-                                        .max_visitors = 8,
-                                        .max_handovers = 8,
-                                        .max_neighbours = 64};
+    config_begin(config, &world->peer, 1);
+    config->home = (struct hm_prefix){.addr = HOME, .len = 8};
+    config->home_router = ROUTER;
+    config->max_bindings = count;
     config->links[0] = (struct hm_link_config){
         .name = "lan", .addr = AGENT, .prefix = config->home, .mac = AGENT_MAC, .mtu = 1500};
     config->routes[0] = (struct hm_route_config){.gateway = ROUTER};

@@ -26,19 +26,11 @@ def number_of(frame):
     return struct.unpack(">I", frame[14:18])[0] if frame[12:14] == ETHERTYPE_NUMBERED else None
 
 
-def open_tap(space, name):
-    """The end of a TAP that is QEMU's; only one thread may have been in the namespace to open it."""
-    made = []
-
-    def make():
-        space.enter()
-        made.append(os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK))
-        fcntl.ioctl(made[0], TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
-
-    thread = threading.Thread(target=make)
-    thread.start()
-    thread.join()
-    return made[0]
+def open_tap(name):
+    """The end of a TAP that is QEMU's."""
+    tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+    return tap
 
 
 class PlayedQemu(threading.Thread):
@@ -50,14 +42,15 @@ class PlayedQemu(threading.Thread):
     def __init__(self, space, tap, mac, path, state, pause=None, counts=True):
         super().__init__(daemon=True)
         self._tap_name, self._mac = tap, mac
-        self.tap = open_tap(space, tap)
+        self.tap = space.make(open_tap, tap)
         self.state = state
         self.got = []
         self.used = 65500  # it wraps soon
         self.read_ahead = 0  # how many frames are still read when the guest does not run, and lost
         self._held = None  # the frame that is kept for a guest that will run again
         self._may_hold = False  # one more
-        self._is_blocked = False  # the migration's thread has the say
+        self._main_may_run = threading.Event()  # else the migration's thread has the say
+        self._main_may_run.set()
         self.room = 256  # buffers that the guest has given
         self.remaining = 1 << 40  # bytes of its memory, to be sent at 1,000 per ms
         self.migration = "none"
@@ -74,6 +67,7 @@ class PlayedQemu(threading.Thread):
 
     def close(self):
         self._over = True
+        self._main_may_run.set()
         self.join()
         for one in (self._listener, self._client):
             if one:
@@ -112,14 +106,14 @@ class PlayedQemu(threading.Thread):
         `runs_on`: the guest runs again before that.
         """
         self.state = "finish-migrate"
-        self._is_blocked = True
+        self._main_may_run.clear()
         self.event("STOP")
         time.sleep(blocked_s)
         self.event("MIGRATION", status="pre-switchover")
         self._may_hold = True
         if runs_on:
             self.resume()
-        self._is_blocked = False
+        self._main_may_run.set()
 
     def _say(self, message):
         self._client.sendall(json.dumps(message).encode() + b"\r\n")
@@ -127,21 +121,17 @@ class PlayedQemu(threading.Thread):
     def run(self):
         lines = []
         while not self._over:
-            sources = [self._listener, self.tap] if self._client is None else [self._client, self.tap]
+            sources = [self._client or self._listener] + [self.tap] * self._reads()
             ready = select.select(sources, [], [], 0 if len(lines) > 1 else 0.02)[0]
             if self._listener in ready:
                 self._client = self._listener.accept()[0]
                 self._say({"QMP": {"version": {}, "capabilities": []}})
             elif self._client in ready:
                 lines = self._receive(lines)
-            if self._is_blocked:
-                time.sleep(0.001)
-                continue
+            self._main_may_run.wait()
             self._read_tap()
             if len(lines) > 1:  # one in each round, and the TAP was looked at before
                 self._obey(json.loads(lines.pop(0)))
-            elif ready == [self.tap] and self.state != "running":
-                time.sleep(0.001)
 
     def _receive(self, lines):
         """The lines that are to be obeyed, the last of them not yet whole."""
@@ -153,9 +143,13 @@ class PlayedQemu(threading.Thread):
         *whole, rest = ((lines or [b""])[-1] + data).split(b"\n")
         return [*lines[:-1], *whole, rest]
 
+    def _reads(self):
+        """Is the TAP looked at? What the guest is not given stays there."""
+        return self.state == "running" or self.read_ahead > 0 or self._may_hold
+
     def _read_tap(self):
         """All that is there."""
-        while self.state == "running" or self.read_ahead > 0 or self._may_hold:
+        while self._reads():
             try:
                 frame = os.read(self.tap, 4096)
             except BlockingIOError:

@@ -34,9 +34,9 @@ static void test_a_cancel_that_crosses_the_landing_leaves_it_reachable(void **st
     probes_check(&life->probes, life->world, 0);
 }
 
-static void test_what_was_fetched_before_a_cancel_comes_back(void **state)
+/* The VM has stopped at A, and B's hypervisor attached before: gives its first FETCH. */
+static struct hm_control_message stop_attached(struct life *life)
 {
-    struct life *life = *state;
     struct hm_control_message request = hm_sim_about(HM_OP_ATTACH, &life->world->vm);
     struct hm_sim_hypervisor *there = &life->world->sites[HM_SIM_B].hypervisor;
 
@@ -45,6 +45,15 @@ static void test_what_was_fetched_before_a_cancel_comes_back(void **state)
     request = hm_sim_about(HM_OP_FETCH, &life->world->vm);
     request.handover_id = there->reply.handover_id;
     life_stop(life, HM_SIM_A);
+    return request;
+}
+
+static void test_what_was_fetched_before_a_cancel_comes_back(void **state)
+{
+    struct life *life = *state;
+    struct hm_sim_hypervisor *there = &life->world->sites[HM_SIM_B].hypervisor;
+    struct hm_control_message request = stop_attached(life);
+
     life_pass(life, 100);
     assert_int_equal(hm_sim_hypervisor_call(there, &request), HM_CONTROL_OK);
     assert_true(there->reply.data_len > 0);
@@ -85,14 +94,9 @@ static void test_what_comes_behind_a_stream_that_was_confirmed_goes_on_at_once(v
 {
     struct life *life = *state;
     struct hm_sim_hypervisor *there = &life->world->sites[HM_SIM_B].hypervisor;
-    struct hm_control_message request = hm_sim_about(HM_OP_ATTACH, &life->world->vm);
+    struct hm_control_message request = stop_attached(life);
     struct hm_sim_counts before;
 
-    life_announce(life, HM_SIM_A, HM_SIM_B);
-    assert_int_equal(hm_sim_hypervisor_call(there, &request), HM_CONTROL_OK);
-    request = hm_sim_about(HM_OP_FETCH, &life->world->vm);
-    request.handover_id = there->reply.handover_id;
-    life_stop(life, HM_SIM_A);
     life_pass(life, 20);
     hm_sim_stream_stop(&life->probes.down);
     life_pass(life, 20);

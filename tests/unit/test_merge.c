@@ -94,7 +94,10 @@ static int take_frame(void *ctx, unsigned link, struct hm_frame *frame)
         struct hm_tcp piece = tcp;
         part = len - at < frame->offload.gso_size ? len - at : frame->offload.gso_size;
         piece.seq += (uint32_t)at;
-        piece.flags = hm_tcp_piece_flags(tcp.flags, at == 0, at + part == len);
+        if (at > 0) /* as a sender's kernel does it */
+            piece.flags &= (uint8_t)~HM_TCP_CWR;
+        if (at + part < len)
+            piece.flags &= (uint8_t) ~(HM_TCP_FIN | HM_TCP_PSH);
         receive(&ip, &piece, payload + at, part);
     }
     return 0;

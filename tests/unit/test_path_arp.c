@@ -7,24 +7,7 @@
 #define NEIGHBOUR 0x0a010009u
 #define NEIGHBOUR_MAC RIG_MAC(0x09)
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup, path_rig_teardown)
 
 static void ask(struct path_rig *f, struct hm_mac mac, uint32_t addr, uint32_t target)
 {

@@ -7,24 +7,7 @@
 #define NEIGHBOUR_MAC RIG_MAC(0x09)
 #define NEIGHBOUR 0x0a010009u
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup, path_rig_teardown)
 
 /* Nothing was sent, and this reason was counted once more. */
 static void assert_dropped(struct path_rig *f, enum hm_drop reason)

@@ -9,24 +9,7 @@
 #define SERVER_MAC RIG_MAC(0x43)
 #define FAR_SERVER 0x0a020043u /* at B's */
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup, path_rig_teardown)
 
 static struct dhcp_message request_of(struct hm_mac mac)
 {

@@ -5,26 +5,7 @@
 
 #include "tests/unit/rig/icmp_rig.h"
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
-    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup_both, path_rig_teardown)
 
 /* To the node that is away, by the router; and one from the visitor. */
 static void send_down(struct path_rig *f, struct rig_packet packet)

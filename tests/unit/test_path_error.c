@@ -7,25 +7,7 @@
 
 #define TEN_MINUTES_MS (10 * 60 * 1000u)
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup_absent, path_rig_teardown)
 
 static void test_i8_fragmentation_needed_lowers_the_tunnels_mtu(void **state)
 {

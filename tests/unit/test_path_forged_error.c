@@ -5,25 +5,7 @@
 
 #include "tests/unit/rig/icmp_rig.h"
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup_absent, path_rig_teardown)
 
 /* One byte or field of a true error is changed: none is believed, and all are counted. */
 static void test_forged_errors_change_nothing_and_are_counted(void **state)

@@ -31,14 +31,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, path_rig_teardown)
 
 static void from_lan(struct path_rig *f, const struct rig_packet *packet)
 {

@@ -7,32 +7,10 @@
 
 #define MTU 1500u
 #define TUNNEL_MTU (MTU - HM_IPV4_LEN)
-#define NEEDS_CSUM 1
-#define GSO_TCPV4 1
-#define GSO_ECN 0x80
 
 static uint8_t memory[HM_FRAME_HEADROOM + 65536 + 64];
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
-    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup_both, path_rig_teardown)
 
 /* The segment as the kernel hands it over: of its checksum only the addresses' part is there. */
 static struct hm_frame super_frame(const struct segment_rig *segment, const struct hm_mac *dst,
@@ -49,8 +27,8 @@ static struct hm_frame super_frame(const struct segment_rig *segment, const stru
     frame.data[HM_ETHERNET_LEN + HM_IPV4_LEN + 16] = (uint8_t)(begun >> 8);
     frame.data[HM_ETHERNET_LEN + HM_IPV4_LEN + 17] = (uint8_t)begun;
     frame.offload =
-        (struct hm_offload){.flags = NEEDS_CSUM,
-                            .gso_type = gso_size > 0 ? GSO_TCPV4 : 0,
+        (struct hm_offload){.flags = HM_OFFLOAD_NEEDS_CSUM,
+                            .gso_type = gso_size > 0 ? HM_OFFLOAD_GSO_TCPV4 : 0,
                             .hdr_len = (uint16_t)(HM_ETHERNET_LEN + HM_IPV4_LEN + segment->header_len),
                             .gso_size = gso_size,
                             .csum_start = HM_ETHERNET_LEN + HM_IPV4_LEN,
@@ -87,7 +65,7 @@ static void test_a_super_frame_is_the_stream_that_its_sender_would_have_sent(voi
         struct segment_rig segment = random_segment(&chance, 1 + (size_t)unit_below(&chance, 65000));
         uint16_t gso_size = (uint16_t)(MTU - HM_IPV4_LEN - segment.header_len);
         struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, gso_size);
-        frame.offload.gso_type |= segment.flags & HM_TCP_CWR ? GSO_ECN : 0;
+        frame.offload.gso_type |= segment.flags & HM_TCP_CWR ? HM_OFFLOAD_GSO_ECN : 0;
         input(f, &frame);
         segment_rig_check(f, &segment, TUNNEL_MTU);
         /* no piece is cut a second time: the tunnel's room was known */
@@ -170,7 +148,7 @@ static void test_a_udp_checksum_is_never_zero(void **state)
         frame.data[at + 8] = (uint8_t)(word >> 8);
         frame.data[at + 9] = (uint8_t)word;
         frame.offload =
-            (struct hm_offload){.flags = NEEDS_CSUM, .csum_start = (uint16_t)at, .csum_offset = 6};
+            (struct hm_offload){.flags = HM_OFFLOAD_NEEDS_CSUM, .csum_start = (uint16_t)at, .csum_offset = 6};
         input(f, &frame);
         const uint8_t *udp = f->rig.frames[0].bytes + at + HM_IPV4_LEN;
         assert_true(udp[6] != 0 || udp[7] != 0);

@@ -8,26 +8,7 @@
 #define MTU 1500u
 #define TUNNEL_MTU (MTU - HM_IPV4_LEN)
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
-    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup_both, path_rig_teardown)
 
 static void send_segment(struct path_rig *f, const struct segment_rig *segment, const struct hm_mac *dst,
                          const struct hm_mac *src)

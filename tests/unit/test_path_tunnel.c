@@ -5,24 +5,7 @@
 #include "firmware/wire/icmp.h"
 #include "tests/unit/rig/path_rig.h"
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup, path_rig_teardown)
 
 /* Exactly one packet left, bare, to this destination MAC. */
 static void assert_delivered(struct path_rig *f, const struct hm_mac *mac, uint8_t ttl)

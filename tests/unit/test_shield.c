@@ -6,24 +6,7 @@
 
 #define LAN_TWIN 0x0a010063u /* 10.1.0.99, an address of this LAN's prefix, at home at B */
 
-static int setup(void **state)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    path_rig_start(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    path_rig_stop(*state);
-    free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup, path_rig_teardown)
 
 static struct hm_control_node node_of(uint32_t addr, struct hm_mac mac, uint32_t home_agent)
 {

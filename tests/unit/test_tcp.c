@@ -91,13 +91,26 @@ static void test_flags_go_to_the_piece_that_they_belong_to(void **state)
 {
     (void)state;
     for (unsigned flags = 0; flags <= UINT8_MAX; flags++) {
-        uint8_t first = hm_tcp_piece_flags((uint8_t)flags, true, false);
-        uint8_t middle = hm_tcp_piece_flags((uint8_t)flags, false, false);
-        uint8_t last = hm_tcp_piece_flags((uint8_t)flags, false, true);
-        assert_int_equal(hm_tcp_piece_flags((uint8_t)flags, true, true), flags);
-        assert_int_equal(first, flags & ~(HM_TCP_FIN | HM_TCP_PSH));
-        assert_int_equal(middle, first & ~HM_TCP_CWR);
-        assert_int_equal(last, flags & ~HM_TCP_CWR);
+        assert_int_equal(hm_tcp_piece_flags((uint8_t)flags, true), flags);
+        assert_int_equal(hm_tcp_piece_flags((uint8_t)flags, false), flags & ~(HM_TCP_FIN | HM_TCP_PSH));
+    }
+}
+
+/* Each byte of a header with options, changed alone: ports, sequence number, flags, checksum and the urgent
+ * pointer may differ. */
+static void test_headers_are_alike_but_for_what_a_segment_has_alone(void **state)
+{
+    uint8_t one[32], other[32];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(one); i++)
+        one[i] = (uint8_t)(i * 7);
+    for (size_t i = 0; i < sizeof(one); i++) {
+        memcpy(other, one, sizeof(one));
+        assert_true(hm_tcp_is_alike(one, other, sizeof(one)));
+        other[i] ^= 1;
+        assert_int_equal(hm_tcp_is_alike(one, other, sizeof(one)),
+                         i < 8 || i == 13 || (i >= 16 && i < HM_TCP_LEN));
     }
 }
 
@@ -127,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_options_that_go_past_the_header_are_malformed),
         cmocka_unit_test(test_what_speaks_of_the_whole_segment_is_not_cut),
         cmocka_unit_test(test_flags_go_to_the_piece_that_they_belong_to),
+        cmocka_unit_test(test_headers_are_alike_but_for_what_a_segment_has_alone),
         cmocka_unit_test(test_the_checksum_covers_addresses_header_and_bytes),
     };
 

@@ -53,20 +53,23 @@ class Namespace:
         if _libc.setns(self._fd, CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
 
-    def socket(self, *arguments):
-        """A socket in here: it stays where the thread that made it was."""
+    def make(self, maker, *arguments):
+        """What maker(*arguments) gives in here: a socket or a device stays where the thread that made it was."""
         made = []
 
-        def make():
+        def work():
             self.enter()
-            made.append(socket.socket(*arguments))
+            made.append(maker(*arguments))
 
-        thread = threading.Thread(target=make)
+        thread = threading.Thread(target=work)
         thread.start()
         thread.join()
         if not made:
-            raise OSError(f"no socket in {self.name}")
+            raise OSError(f"{maker.__name__} failed in {self.name}")
         return made[0]
+
+    def socket(self, *arguments):
+        return self.make(socket.socket, *arguments)
 
     def _prepare_child(self):
         # Whatever kills us must not leave a process behind. Only the main thread starts any: the signal is its end's.

@@ -211,4 +211,37 @@ static inline struct hm_visitor *path_rig_present(struct path_rig *f, uint32_t a
     return visitor;
 }
 
+/* For TEST: nothing is known but the router; or RIG_VM is at peer B; or that, and RIG_GUEST is here. */
+static inline int path_rig_setup(void **state)
+{
+    struct path_rig *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    rig_init(&f->rig);
+    path_rig_start(f);
+    *state = f;
+    return 0;
+}
+
+static inline int path_rig_setup_absent(void **state)
+{
+    path_rig_setup(state);
+    path_rig_absent(*state, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
+    return 0;
+}
+
+static inline int path_rig_setup_both(void **state)
+{
+    path_rig_setup_absent(state);
+    path_rig_present(*state, RIG_GUEST, &RIG_GUEST_MAC);
+    return 0;
+}
+
+static inline int path_rig_teardown(void **state)
+{
+    path_rig_stop(*state);
+    free(*state);
+    return 0;
+}
+
 #endif

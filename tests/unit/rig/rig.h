@@ -4,6 +4,7 @@
 #ifndef HM_UNIT_RIG_RIG_H
 #define HM_UNIT_RIG_RIG_H
 
+#include "tests/unit/rig/config.h"
 #include "tests/unit/unit.h"
 
 #include "firmware/env.h"
@@ -114,35 +115,16 @@ static inline void rig_init(struct rig *rig)
                                  .log = rig_log};
     rig_set_peer(&rig->peers[0], "b", RIG_PEER_B, 1001);
     rig_set_peer(&rig->peers[1], "c", RIG_PEER_C, 1002);
-    *config = (struct hm_router_config){.name = "a",
-                                        .hosts = {"hv-a1"},
-                                        .host_count = 1,
-                                        .log_level = HM_LOG_DEBUG,
-                                        .link_count = 1,
-                                        .route_count = 1,
-                                        .home = {.addr = 0x0a010000u, .len = 24},
-                                        .home_router = RIG_ROUTER,
-                                        .lifetime_max_s = 1800,
-                                        .lifetime_s = 300,
-                                        .staged_lifetime_s = 60,
-                                        .wait_ms = 5000,
-                                        .buffer_len = 64u << 10,
-                                        .buffers_len = 256u << 10,
-                                        .drain_burst = 8,
-                                        .drain_per_s = 4000,
-                                        .marker_wait_ms = 1000,
-                                        .reorder_wait_ms = 250,
-                                        .tolerance_s = 7,
-                                        .control_port = 4340,
-                                        .control_listen = true,
-                                        .peers = rig->peers,
-                                        .peer_count = 2,
-                                        .hypervisors = rig->hypervisors,
-                                        .hypervisor_count = 2,
-                                        .max_bindings = 8,
-                                        .max_visitors = 8,
-                                        .max_handovers = 8,
-                                        .max_neighbours = 64};
+    config_begin(config, rig->peers, 2);
+    snprintf(config->hosts[0], sizeof(config->hosts[0]), "hv-a1");
+    config->host_count = 1;
+    config->log_level = HM_LOG_DEBUG;
+    config->home = (struct hm_prefix){.addr = 0x0a010000u, .len = 24};
+    config->home_router = RIG_ROUTER;
+    config->control_listen = true;
+    config->hypervisors = rig->hypervisors;
+    config->hypervisor_count = 2;
+    config->max_bindings = 8;
     config->links[0] = (struct hm_link_config){
         .name = "lan", .addr = RIG_AGENT, .prefix = config->home, .mac = RIG_AGENT_MAC, .mtu = 1500};
     config->routes[0] = (struct hm_route_config){.gateway = RIG_ROUTER};
