@@ -15,8 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(tcp.header_len >= HM_TCP_LEN && tcp.header_len <= HM_TCP_HEADER_MAX_LEN);
     FUZZ_CHECK(tcp.header_len <= size);
     memcpy(copy, data, size);
-    hm_tcp_set_piece(copy, size, 0x0a010005, 0x0a030007, tcp.seq + 1,
-                     hm_tcp_piece_flags(tcp.flags, false));
+    hm_tcp_set_piece(copy, size, 0x0a010005, 0x0a030007, tcp.seq + 1, hm_tcp_piece_flags(tcp.flags, false));
     FUZZ_CHECK(hm_tcp_checksum_is_right(copy, size, 0x0a010005, 0x0a030007));
     FUZZ_CHECK(hm_tcp_decode(copy, size, &tcp) == HM_OK);
     return 0;
