@@ -60,6 +60,10 @@ class NamespaceMachine:
         self._process.send_signal(signal.SIGCONT)
         return Pause(stop_ns, resume_ns)
 
+    def describe_device(self):
+        """There is none that could be asked."""
+        return None
+
     def retire(self):
         self.place, self._target = self._target, None
 

@@ -167,7 +167,7 @@ class Mover:
                 one.finish()
             notices.keep_reports(folder)
             if not counted["answered"]:
-                raise ProbeError(f"after the move to {destination.name} the guest does not answer")
+                self._explain_silence(destination, folder)
             tcp_alive, tcp_gap_ms = connection.is_alive() if connection else (True, None)
             figures = {"from": source.name, "to": destination.name, "rate": rate, "strict": notice.is_watched}
             figures |= self._count(counted, pause, stream.sent_ns())
@@ -204,6 +204,15 @@ class Mover:
         pause = attempt(self._machine, notice)
         time.sleep(self._timing.after_s)
         return staging_ms, pause
+
+    def _explain_silence(self, destination, folder):
+        """Raises. What its device is at, now and a second later, tells a guest that is cut off from one that hangs."""
+        told = [self._machine.describe_device()]
+        time.sleep(1)
+        told.append(self._machine.describe_device())
+        with open(os.path.join(folder, "device.json"), "w", encoding="ascii") as file:
+            json.dump(told, file, indent=1)
+        raise ProbeError(f"after the move to {destination.name} the guest does not answer; its device: {told}")
 
     @staticmethod
     def _count(counted, pause, sent_ns):

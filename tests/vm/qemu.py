@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Owns the real guest: QEMU processes in the subnets' namespaces, and the guest's live migration between them."""
 
+import json
 import os
 import subprocess
 from collections import namedtuple
@@ -148,6 +149,14 @@ class QemuMachine:
         stop_ns, _ = self._source.qmp.wait_event("STOP")
         resume_ns, _ = self._source.qmp.wait_event("RESUME")
         return Pause(stop_ns, resume_ns)
+
+    def describe_device(self):
+        """What the guest's network device is at: its state, both its queues, its TAP's counters."""
+        qmp, place = self._source.qmp, self.place
+        path = qmp.command("x-query-virtio")[0]["path"]
+        queues = [qmp.command("x-query-virtio-queue-status", path=path, queue=number) for number in (0, 1)]
+        counters = place.subnet.space.run(["ip", "-j", "-s", "link", "show", place.tap])
+        return {"machine": qmp.command("query-status")["status"], "queues": queues, "tap": json.loads(counters)}
 
     def command(self, name, **arguments):
         """A command to the QEMU that the guest is to leave."""
