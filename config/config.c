@@ -101,6 +101,7 @@ static void assemble_agent(const struct hm_agent_section *agent, struct hm_confi
     router->max_handovers = agent->max_handovers;
     router->max_neighbours = agent->max_neighbours;
     router->icmp_errors_per_s = agent->icmp_errors_per_s;
+    router->tunnel_way = agent->tunnel_way;
     strcpy(config->platform.user, agent->user);
     config->platform.log_level = router->log_level;
     if (agent->socket[0] != '\0')
@@ -156,6 +157,7 @@ static void assemble_peer(const struct hm_section *section, struct hm_peer_confi
     strcpy(to->name, section->name);
     to->addr = peer->address;
     to->spi = peer->spi;
+    to->tunnel = (enum hm_encapsulation)peer->tunnel;
     to->algorithm = (enum hm_algorithm)peer->algorithm;
     to->key = peer->key;
     memcpy(to->hosts, peer->hosts.names, sizeof(to->hosts));

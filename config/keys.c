@@ -13,9 +13,13 @@ static const char *const NO_YES[] = {"no", "yes", NULL};
 static const char *const LEVELS[] = {"error", "warning", "info", "debug", NULL};
 static const char *const ROLES[] = {"lan", "wan", NULL};
 static const char *const TAKEOVERS[] = {"mac", "own", NULL};
+static const char *const TUNNELS[] = {"ipip", "udp", "gre", NULL};
+static const char *const TUNNEL_WAYS[] = {"single", "train", "whole", "auto", NULL};
 static const char *const ALGORITHMS[] = {"hmac-sha256", "hmac-md5", NULL};
 
 _Static_assert(COUNT(LEVELS) == HM_LOG_COUNT + 1, "a word for each log level");
+_Static_assert(COUNT(TUNNELS) == HM_ENCAPSULATION_COUNT + 1, "a word for each encapsulation");
+_Static_assert(COUNT(TUNNEL_WAYS) == HM_TUNNEL_WAY_AUTO + 2, "a word for each way");
 _Static_assert(COUNT(ALGORITHMS) == HM_ALGORITHM_COUNT + 1, "a word for each algorithm");
 
 /* clang-format off */
@@ -47,6 +51,10 @@ static const struct hm_key_spec AGENT_KEYS[] = {
     {.key = "icmp_errors_per_s", .type = HM_VALUE_NUMBER, AT(icmp_errors_per_s), .min = 1, .max = 1000000,
      .fallback = "100",
      .help = "How many ICMP errors \"fragmentation needed\" the agent sends in a second, and how many others."},
+    {.key = "tunnel_way", .type = HM_VALUE_CHOICE, AT(tunnel_way), .words = TUNNEL_WAYS, .fallback = "auto",
+     .help = "How TCP super-frames go into a UDP tunnel. whole: as they are, and the kernel cuts them where it must; "
+             "train: cut, many segments in one write; single: one write for each. auto is the first of these that the "
+             "kernel takes; one that it does not take falls back to the next."},
 };
 #undef AT
 
@@ -147,6 +155,10 @@ static const struct hm_key_spec PEER_KEYS[] = {
      .help = "The hypervisor hosts of its subnet."},
     {.key = "home", .type = HM_VALUE_PREFIXES, AT(home), .repeatable = true, .otherwise = "none",
      .help = "The prefixes that it is home agent of."},
+    {.key = "tunnel", .type = HM_VALUE_CHOICE, AT(tunnel), .words = TUNNELS, .fallback = "udp",
+     .help = "The tunnel that is asked for when a VM of its home visits here: udp (RFC 3519), ipip (RFC 2003) or gre "
+             "(RFC 2784). udp is the fast one; an agent that does not know it is content with ipip. Only with udp may the "
+             "other agent ask for it, too."},
     {.key = "spi", .type = HM_VALUE_NUMBER, AT(spi), .required = true, .min = HM_SPI_MIN, .max = UINT32_MAX,
      .help = "The security parameter index, the same on both sides, another one for each pair of agents."},
     {.key = "algorithm", .type = HM_VALUE_CHOICE, AT(algorithm), .words = ALGORITHMS, .fallback = "hmac-sha256",

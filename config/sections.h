@@ -50,6 +50,7 @@ struct hm_agent_section {
     uint32_t max_handovers;
     uint32_t max_neighbours;
     uint32_t icmp_errors_per_s;
+    unsigned tunnel_way; /* enum hm_tunnel_way, or HM_TUNNEL_WAY_AUTO */
 };
 
 struct hm_interface_section {
@@ -99,6 +100,7 @@ struct hm_peer_section {
     uint32_t address;
     struct hm_names hosts;
     struct hm_prefixes home;
+    unsigned tunnel; /* enum hm_encapsulation */
     uint32_t spi;
     unsigned algorithm; /* enum hm_algorithm */
     struct hm_key key;

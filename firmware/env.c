@@ -25,6 +25,9 @@ void hm_env_init(struct hm_env *env, const struct hm_router_config *config, cons
     env->hash_seed = hm_env_random(env);
     env->ip_id = (uint16_t)hm_env_random(env);
     env->agent_addr = choose_agent_addr(config);
+    env->tunnel_way = port->takes_super_frames && port->tunnel_way < config->tunnel_way ? port->tunnel_way
+                      : port->takes_super_frames ? (enum hm_tunnel_way)config->tunnel_way
+                                                 : HM_TUNNEL_WAY_SINGLE;
     int home_link = hm_env_link_of(env, config->home.addr);
     env->home_link = home_link < 0 ? 0 : (unsigned)home_link;
 }

@@ -41,7 +41,8 @@ struct hm_env {
     uint64_t boot_ntp;
     uint64_t drop_log_ms[HM_DROP_COUNT]; /* when each reason may be logged again */
     struct hm_icmp_window icmp[HM_ICMP_BUDGET_COUNT];
-    uint16_t ip_id; /* of packets that we make */
+    uint16_t ip_id;                /* of packets that we make */
+    enum hm_tunnel_way tunnel_way; /* in use: what is configured, as far as the platform has it */
 };
 
 void hm_env_init(struct hm_env *env, const struct hm_router_config *config, const struct hm_port *port,
@@ -60,6 +61,11 @@ static inline uint64_t hm_env_ms(const struct hm_env *env)
 static inline void hm_env_count(struct hm_env *env, enum hm_counter counter)
 {
     env->counters.events[counter]++;
+}
+
+static inline void hm_env_count_many(struct hm_env *env, enum hm_counter counter, unsigned many)
+{
+    env->counters.events[counter] += many;
 }
 
 /* Counts a drop. The text (may be NULL) says which packet; one line per reason and second is logged. */

@@ -11,6 +11,7 @@
 
 #include "firmware/base/frame.h"
 #include "firmware/base/log.h"
+#include "firmware/router_config.h"
 
 /* The source or destination of a datagram on an address of the host's kernel. */
 struct hm_endpoint {
@@ -29,6 +30,8 @@ struct hm_port {
 
     /* send_frame takes TCP super-frames and begun checksums (frame->offload). */
     bool takes_super_frames;
+    /* With that: the best way into a UDP tunnel that it takes. */
+    enum hm_tunnel_way tunnel_way;
 
     /* Sends a control datagram from a kernel address. Losing it is allowed. */
     void (*send_datagram)(void *ctx, const struct hm_endpoint *to, const void *bytes, size_t len);

@@ -59,6 +59,17 @@ static void write_warning(const struct hm_report_source *source, const struct hm
     sink->text(sink->ctx, "warning", count == 0 ? NULL : text);
 }
 
+/* Which way super-frames go into UDP tunnels, and why this one. */
+static void write_tunnel_way(const struct hm_env *env, const struct hm_report_sink *sink)
+{
+    static const char *const WAYS[HM_TUNNEL_WAY_COUNT] = {"single", "train", "whole"};
+    const char *why = env->tunnel_way == env->config->tunnel_way      ? "as configured"
+                      : env->config->tunnel_way == HM_TUNNEL_WAY_AUTO ? "the best that the kernel takes"
+                                                                      : "the kernel takes no better one";
+    sink->text(sink->ctx, "tunnel_way", WAYS[env->tunnel_way]);
+    sink->text(sink->ctx, "tunnel_why", why);
+}
+
 static void write_status(const struct hm_report_source *source, const struct hm_report_sink *sink)
 {
     const struct hm_env *env = source->env;
@@ -69,7 +80,7 @@ static void write_status(const struct hm_report_source *source, const struct hm_
     write_addr(sink, "address", env->agent_addr);
     sink->text(sink->ctx, "home", hm_prefix_text(&env->config->home, prefix));
     sink->text(sink->ctx, "takeover", env->config->takeover == HM_TAKEOVER_MAC ? "mac" : "own");
-    sink->text(sink->ctx, "tunnel", "ipip");
+    write_tunnel_way(env, sink);
     sink->number(sink->ctx, "uptime_s", (env->now.mono_us - source->started_us) / 1000000);
     sink->number(sink->ctx, "peers", source->agent->security.peer_count);
     sink->number(sink->ctx, "bindings", source->agent->home.bindings.slab.used);
@@ -286,6 +297,7 @@ static void write_peer(const struct hm_report_source *source, const struct hm_re
     sink->text(sink->ctx, "peer", config->name);
     write_addr(sink, "address", config->addr);
     write_way(source, sink, config->addr);
+    sink->text(sink->ctx, "tunnel", hm_encapsulation_name(source->agent->security.peers[i].tunnel));
     sink->text(sink->ctx, "answers", hm_reach_state_name(peer->state));
     if (is_there)
         sink->millis(sink->ctx, "round_trip_ms", peer->round_trip_us);

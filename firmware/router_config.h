@@ -5,6 +5,7 @@
 
 #include "firmware/base/addr.h"
 #include "firmware/base/log.h"
+#include "firmware/wire/encapsulation.h"
 
 #define HM_NAME_LEN 64 /* with the zero at the end */
 #define HM_MAX_LINKS 8
@@ -67,6 +68,8 @@ struct hm_association_config {
 struct hm_peer_config {
     char name[HM_NAME_LEN];
     uint32_t addr; /* its care-of and home agent address */
+    enum hm_encapsulation
+        tunnel; /* asked for when a node of its home visits, and the most that it is granted */
     uint32_t spi;
     enum hm_algorithm algorithm;
     struct hm_key key; /* registrations; the control channel derives its own from it */
@@ -94,6 +97,15 @@ struct hm_hypervisor_config {
     struct hm_prefix allow[HM_MAX_PREFIXES]; /* what it may move; none: nothing */
     unsigned allow_count;
 };
+
+/* How TCP super-frames go into a UDP tunnel: the best that the platform takes, or one by name. */
+enum hm_tunnel_way {
+    HM_TUNNEL_WAY_SINGLE, /* cut, each segment in a datagram of its own */
+    HM_TUNNEL_WAY_TRAIN,  /* cut, in trains that the kernel makes datagrams of (UDP segmentation offload) */
+    HM_TUNNEL_WAY_WHOLE,  /* as they are: the kernel cuts them with their outer headers (UDP tunnel GSO) */
+    HM_TUNNEL_WAY_COUNT,
+};
+#define HM_TUNNEL_WAY_AUTO HM_TUNNEL_WAY_COUNT
 
 struct hm_router_config {
     char name[HM_NAME_LEN];
@@ -123,6 +135,8 @@ struct hm_router_config {
     uint32_t replay_window_ms; /* what came within it is delivered once more when the stop is not known
                                   exactly; 0: not */
     uint16_t tolerance_s;      /* of time stamps, RFC 5944 section 5.7.1 */
+
+    unsigned tunnel_way; /* enum hm_tunnel_way, or HM_TUNNEL_WAY_AUTO: the most that may be used */
 
     uint16_t control_port;
     bool control_listen; /* on the agent's own addresses */

@@ -313,6 +313,23 @@ static enum hm_reply_code handle(struct hm_home *home, const struct hm_datagram 
     return apply(home, proof->peer, binding, request);
 }
 
+/* The tunnel that is granted; what the agent is told of it. */
+static void grant_tunnel(struct hm_home *home, struct hm_peer *peer,
+                         const struct hm_registration_request *request, struct hm_registration_reply *reply)
+{
+    enum hm_encapsulation kind;
+    if (request->lifetime_s == 0 || hm_home_decide_tunnel(peer, request, &kind) != HM_CODE_ACCEPTED)
+        return;
+    bool is_udp = kind == HM_ENCAPSULATION_UDP;
+    if (request->ext.udp_request.is_given)
+        reply->ext.udp_reply =
+            (struct hm_udp_tunnel_reply){.is_given = true,
+                                         .code = is_udp ? HM_UDP_TUNNEL_AGREED : HM_UDP_TUNNEL_DECLINED,
+                                         .flags = is_udp ? HM_UDP_TUNNEL_FORCED : 0};
+    if (peer != NULL && request->care_of_addr == peer->config->addr)
+        hm_security_agree_tunnel(home->security, peer, kind);
+}
+
 /* What is diverted waits at one place, and the next cannot be prepared before the landing there is
  * registered: the request will be repeated. */
 static bool is_early(const struct hm_registration_request *request, const struct hm_binding *binding)
@@ -345,7 +362,9 @@ void hm_home_receive(struct hm_home *home, const struct hm_datagram *datagram)
     }
     if (reply.code == HM_CODE_ACCEPTED)
         reply.code = handle(home, datagram, &proof, binding, &request);
-    if (reply.code > HM_CODE_ACCEPTED_NO_SIMULTANEOUS)
+    if (reply.code <= HM_CODE_ACCEPTED_NO_SIMULTANEOUS)
+        grant_tunnel(home, proof.peer, &request, &reply);
+    else
         hm_env_log(home->env, HM_LOG_WARNING, "registration by %s refused: %s", hm_home_asker(&proof),
                    hm_reply_code_text(reply.code));
     if (reply.code == HM_CODE_HA_UNKNOWN_ADDRESS)

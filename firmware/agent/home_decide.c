@@ -54,14 +54,36 @@ static enum hm_reply_code check_node(const struct hm_home *home,
     return hm_env_is_own_addr(home->env, request->care_of_addr) ? HM_CODE_HA_PROHIBITED : HM_CODE_ACCEPTED;
 }
 
-static enum hm_reply_code check_service(const struct hm_home *home,
+enum hm_reply_code hm_home_decide_tunnel(const struct hm_peer *peer,
+                                         const struct hm_registration_request *request,
+                                         enum hm_encapsulation *kind)
+{
+    const struct hm_udp_tunnel_request *udp = &request->ext.udp_request;
+    *kind = request->flags & HM_RRQ_G ? HM_ENCAPSULATION_GRE : HM_ENCAPSULATION_IPIP;
+    if ((request->flags & HM_RRQ_M) || ((request->flags & HM_RRQ_G) && peer == NULL))
+        return HM_CODE_HA_ENCAPSULATION;
+    if (!udp->is_given)
+        return HM_CODE_ACCEPTED;
+    if (udp->has_reserved)
+        return HM_CODE_HA_MALFORMED;
+    if (udp->encapsulation != HM_IP_PROTO_IPIP && (udp->encapsulation != 0 || (request->flags & HM_RRQ_G)))
+        return HM_CODE_HA_UDP_UNAVAILABLE;
+    if (!(udp->flags & HM_UDP_TUNNEL_FORCED)) /* there is no translation between agents: declined */
+        return HM_CODE_ACCEPTED;
+    if (peer == NULL || peer->config->tunnel != HM_ENCAPSULATION_UDP)
+        return HM_CODE_HA_PROHIBITED;
+    *kind = HM_ENCAPSULATION_UDP;
+    return HM_CODE_ACCEPTED;
+}
+
+static enum hm_reply_code check_service(const struct hm_home *home, const struct hm_peer *peer,
                                         const struct hm_registration_request *request,
                                         const struct hm_binding *binding)
 {
-    if (request->flags & (HM_RRQ_M | HM_RRQ_G))
-        return HM_CODE_HA_ENCAPSULATION;
-    if (request->lifetime_s == 0)
-        return HM_CODE_ACCEPTED;
+    enum hm_encapsulation kind;
+    enum hm_reply_code code = hm_home_decide_tunnel(peer, request, &kind);
+    if (code != HM_CODE_ACCEPTED || request->lifetime_s == 0)
+        return code;
     if (!(request->flags & HM_RRQ_T))
         return HM_CODE_HA_REVERSE_MANDATORY;
     if (!request->ext.has_mac && binding == NULL)
@@ -95,7 +117,7 @@ enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_pe
     if (code == HM_CODE_ACCEPTED)
         code = request->ext.has_pmip_method ? check_proxy(peer, request) : check_node(home, request);
     if (code == HM_CODE_ACCEPTED)
-        code = check_service(home, request, binding);
+        code = check_service(home, peer, request, binding);
     if (code == HM_CODE_ACCEPTED && is_late(request, binding))
         code = HM_CODE_HA_PROHIBITED;
     return code;

@@ -173,8 +173,10 @@ uint64_t hm_home_clock_to_tell(const struct hm_home *home, const struct hm_home_
  * asked for, the agent gets none (section 3.5.4), but for the news that it failed. */
 static void write_authenticators(const struct hm_home *home, struct hm_writer *writer,
                                  const struct hm_registration_request *request,
-                                 const struct hm_home_proof *proof)
+                                 const struct hm_home_proof *proof, const struct hm_registration_reply *reply)
 {
+    if (reply->ext.udp_reply.is_given)
+        hm_extension_write_udp_reply(writer, &reply->ext.udp_reply);
     if (proof->mobile != NULL) {
         const struct hm_association *node = &proof->mobile->association;
         if (!proof->has_named_address) /* RFC 2794 section 3: so that the agent can tell whose it is */
@@ -208,7 +210,7 @@ void hm_home_send_reply(struct hm_home *home, const struct hm_datagram *datagram
     struct hm_writer writer;
     hm_writer_init(&writer, bytes, sizeof(bytes));
     hm_registration_write_reply(&writer, reply);
-    write_authenticators(home, &writer, request, proof);
+    write_authenticators(home, &writer, request, proof, reply);
     assert(!writer.failed);
     struct hm_datagram answer = {.local_addr = datagram->local_addr,
                                  .local_port = datagram->local_port,

@@ -35,6 +35,18 @@ static uint64_t next_identification(struct hm_registrant *registrant, const stru
     return ntp;
 }
 
+static bool is_end(enum hm_registration_purpose purpose)
+{
+    return purpose == HM_REGISTRATION_UNSTAGE || purpose == HM_REGISTRATION_DEREGISTER;
+}
+
+/* RFC 3519 section 3.1: forced, since nothing between agents translates addresses. */
+static bool wants_udp(const struct hm_registration_state *state, const struct hm_peer *peer)
+{
+    return peer->config->tunnel == HM_ENCAPSULATION_UDP && !is_end(state->purpose) &&
+           !state->is_without_udp && !peer->declines_udp;
+}
+
 static void write_extensions(struct hm_registrant *registrant, const struct hm_visitor *visitor,
                              const struct hm_peer *peer, struct hm_writer *writer)
 {
@@ -51,6 +63,8 @@ static void write_extensions(struct hm_registrant *registrant, const struct hm_v
     if (visitor->has_stop_notice && (purpose == HM_REGISTRATION_STAGE || purpose == HM_REGISTRATION_ACTIVATE))
         hm_extension_write_stop_notice(writer);
     hm_extension_write_revocation(writer, 0, hm_revocation_time(registrant->env->now.ntp));
+    if (wants_udp(&visitor->registration, peer))
+        hm_extension_write_udp_request(writer, HM_UDP_TUNNEL_FORCED, HM_IP_PROTO_IPIP);
     hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, peer->config->spi, peer->config->algorithm,
                             &peer->config->key);
 }
@@ -62,11 +76,12 @@ static void transmit(struct hm_registrant *registrant, struct hm_visitor *visito
     struct hm_registration_state *state = &visitor->registration;
     state->identification = next_identification(registrant, peer);
     state->attempts++;
-    bool ends = state->purpose == HM_REGISTRATION_UNSTAGE || state->purpose == HM_REGISTRATION_DEREGISTER;
+    bool is_gre = peer->config->tunnel == HM_ENCAPSULATION_GRE && !is_end(state->purpose);
     bool wants_copies = state->purpose == HM_REGISTRATION_STAGE && !visitor->has_stop_notice &&
                         registrant->env->config->replay_window_ms > 0;
-    struct hm_registration_request request = {.flags = HM_RRQ_T | (wants_copies ? HM_RRQ_S : 0),
-                                              .lifetime_s = ends ? 0 : visitor->lifetime_s,
+    struct hm_registration_request request = {.flags = HM_RRQ_T | (wants_copies ? HM_RRQ_S : 0) |
+                                                       (is_gre ? HM_RRQ_G : 0),
+                                              .lifetime_s = is_end(state->purpose) ? 0 : visitor->lifetime_s,
                                               .home_addr = visitor->node.home_addr,
                                               .home_agent = visitor->node.home_agent,
                                               .care_of_addr = registrant->env->agent_addr,
@@ -161,6 +176,37 @@ static void note_revocation(struct hm_visitor *visitor, const struct hm_registra
     visitor->registered_time = reply->ext.revocation_timestamp;
 }
 
+/* RFC 3519 section 4.4. A home agent that does not know of it says nothing, and the tunnel is the usual one.
+ */
+static void note_tunnel(struct hm_registrant *registrant, const struct hm_visitor *visitor,
+                        struct hm_peer *peer, const struct hm_registration_reply *reply)
+{
+    const struct hm_registration_state *state = &visitor->registration;
+    if (reply->code > HM_CODE_ACCEPTED_NO_SIMULTANEOUS || is_end(state->purpose))
+        return;
+    peer->declines_udp |= state->is_without_udp;
+    if (reply->ext.udp_reply.is_given && reply->ext.udp_reply.code == HM_UDP_TUNNEL_AGREED)
+        hm_security_agree_tunnel(registrant->security, peer, HM_ENCAPSULATION_UDP);
+    else
+        hm_security_agree_tunnel(registrant->security, peer,
+                                 peer->config->tunnel == HM_ENCAPSULATION_GRE ? HM_ENCAPSULATION_GRE
+                                                                              : HM_ENCAPSULATION_IPIP);
+}
+
+/* Was it refused for the sake of the UDP tunnel, perhaps? Then once more without. */
+static bool is_udp_refused(const struct hm_visitor *visitor, const struct hm_peer *peer, uint8_t code)
+{
+    return wants_udp(&visitor->registration, peer) &&
+           (code == HM_CODE_HA_PROHIBITED || code == HM_CODE_HA_UDP_UNAVAILABLE);
+}
+
+static void ask_without_udp(struct hm_registrant *registrant, struct hm_visitor *visitor,
+                            const struct hm_peer *peer)
+{
+    visitor->registration.is_without_udp = true;
+    transmit(registrant, visitor, peer);
+}
+
 void hm_registrant_receive(struct hm_registrant *registrant, const struct hm_datagram *datagram)
 {
     char text[HM_IP_TEXT_LEN];
@@ -186,11 +232,14 @@ void hm_registrant_receive(struct hm_registrant *registrant, const struct hm_dat
         return;
     }
     note_revocation(visitor, &reply);
+    note_tunnel(registrant, visitor, peer, &reply);
     if (reply.code == HM_CODE_HA_IDENTIFICATION && !visitor->registration.resynced)
         resynchronise(registrant, visitor, peer, reply.identification);
     else if (reply.code ==
              HM_CODE_HA_IDENTIFICATION) /* the answer to a copy, perhaps: the next repetition tells */
         visitor->registration.refusal = reply.code;
+    else if (is_udp_refused(visitor, peer, reply.code))
+        ask_without_udp(registrant, visitor, peer);
     else
         finish(registrant, visitor, reply.code, reply.lifetime_s);
 }

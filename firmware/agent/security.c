@@ -136,3 +136,13 @@ bool hm_security_is_timely(const struct hm_env *env, uint64_t ntp)
     int64_t tolerance_ms = (int64_t)env->config->tolerance_s * 1000;
     return diff_ms >= -tolerance_ms && diff_ms <= tolerance_ms;
 }
+
+void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer *peer,
+                              enum hm_encapsulation kind)
+{
+    if (peer->tunnel == kind)
+        return;
+    hm_env_log(security->env, HM_LOG_INFO, "tunnel with %s: %s -> %s (agreed in registration)",
+               peer->config->name, hm_encapsulation_name(peer->tunnel), hm_encapsulation_name(kind));
+    peer->tunnel = kind;
+}

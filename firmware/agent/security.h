@@ -22,7 +22,9 @@ struct hm_peer {
     struct hm_association associations[HM_MAX_ASSOCIATIONS]; /* [0]: what we send with */
     unsigned association_count;
     struct hm_key control_key;
-    int64_t clock_offset_ms; /* its clock minus ours, as its refusals told; 0 at the start */
+    int64_t clock_offset_ms;      /* its clock minus ours, as its refusals told; 0 at the start */
+    enum hm_encapsulation tunnel; /* as agreed in the last registration between us; IP-in-IP before any */
+    bool declines_udp;            /* it refuses registrations that ask for a UDP tunnel */
 };
 
 struct hm_mobile {
@@ -56,6 +58,10 @@ const struct hm_hypervisor_config *hm_security_hypervisor(const struct hm_securi
 
 /* Does the host belong to this agent's own subnet? */
 bool hm_security_is_own_host(const struct hm_security *security, const char *host);
+/* Notes, and tells the log, by which tunnel packets go between the peer and us from now on. */
+void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer *peer,
+                              enum hm_encapsulation kind);
+
 /* May the hypervisor move a VM with this address? */
 bool hm_security_may_move(const struct hm_hypervisor_config *hypervisor, uint32_t addr);
 

@@ -47,7 +47,8 @@ struct hm_registration_state {
     struct hm_registrant *registrant;
     bool open;
     bool resynced;
-    unsigned refusal; /* code of the last answer that did not end it; 0: none came */
+    bool is_without_udp; /* asks for no UDP tunnel: the home agent has refused one */
+    unsigned refusal;    /* code of the last answer that did not end it; 0: none came */
     enum hm_registration_purpose purpose;
     unsigned attempts;
     uint64_t identification;

@@ -8,6 +8,7 @@
 /* X(symbol, name, what it counts) */
 #define HM_COUNTERS(X)                                                                       \
     X(SUPER_FRAMES, "super-frames", "TCP super-frames received, and cut into plain frames")  \
+    X(WHOLE, "whole", "TCP super-frames passed on whole, into a tunnel or out of it")        \
     X(FRAMES_IN, "frames-in", "frames received")                                             \
     X(MERGED, "merged", "TCP super-frames sent, merged of several segments")                 \
     X(FRAMES_OUT, "frames-out", "frames sent")                                               \

@@ -28,7 +28,8 @@
     X(TUNNEL_PEER, "tunnel-peer", "tunnelled packet whose outer source is not the binding's peer")    \
     X(TUNNEL_INNER, "tunnel-inner", "tunnelled packet whose inner address is no binding or visitor")  \
     X(TUNNEL_LOOP, "tunnel-loop", "packet that would go round in the tunnel")                         \
-    X(TUNNEL_MALFORMED, "tunnel-malformed", "tunnelled packet with a broken inner header")            \
+    X(TUNNEL_CHECKSUM, "tunnel-checksum", "tunnelled packet with a wrong outer UDP or GRE checksum")  \
+    X(TUNNEL_MALFORMED, "tunnel-malformed", "tunnelled packet with a broken header")                  \
     X(TCP_CHECKSUM, "tcp-checksum", "TCP segment with a wrong checksum, that was to be cut")          \
     X(TUNNEL_MTU, "tunnel-mtu", "too large for the tunnel, and must not be fragmented")               \
     X(VISITOR_SOURCE, "visitor-source", "frame of a visitor with an address that is not its own")     \

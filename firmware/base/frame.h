@@ -14,10 +14,13 @@
 
 #define HM_FRAME_HEADROOM 128
 
-#define HM_OFFLOAD_NEEDS_CSUM 1 /* flags: the checksum is only begun */
-#define HM_OFFLOAD_GSO_NONE 0   /* gso_type */
+#define HM_OFFLOAD_NEEDS_CSUM 1  /* flags: the checksum is only begun */
+#define HM_OFFLOAD_TUNNEL_CSUM 8 /* flags: of a tunnel, its own UDP checksum is wanted too */
+#define HM_OFFLOAD_GSO_NONE 0    /* gso_type */
 #define HM_OFFLOAD_GSO_TCPV4 1
-#define HM_OFFLOAD_GSO_ECN 0x80 /* beside it: CWR is for the first segment alone */
+#define HM_OFFLOAD_GSO_UDP 5       /* a train of datagrams */
+#define HM_OFFLOAD_GSO_TUNNEL 0x20 /* beside TCPV4: within a UDP tunnel over IPv4 */
+#define HM_OFFLOAD_GSO_ECN 0x80    /* beside it: CWR is for the first segment alone */
 
 struct hm_offload {
     uint8_t flags;
@@ -26,6 +29,8 @@ struct hm_offload {
     uint16_t gso_size;
     uint16_t csum_start;
     uint16_t csum_offset;
+    uint16_t outer_transport_at; /* of a tunnel: where its UDP header begins, */
+    uint16_t inner_network_at;   /* and the inner IP header */
 };
 
 struct hm_frame {

@@ -33,12 +33,18 @@ static uint64_t mac_hash(const struct hm_neighbours *neighbours, const struct hm
     return hm_hash_u64(neighbours->env->hash_seed, hm_mac_u64(mac));
 }
 
+/* What stands before a packet that waits, and its headroom. */
+struct waiting {
+    size_t len;
+    struct hm_offload offload;
+};
+
 static size_t waiting_len(const struct hm_router_config *config)
 {
     size_t mtu = 0;
     for (unsigned i = 0; i < config->link_count; i++)
         mtu = config->links[i].mtu > mtu ? config->links[i].mtu : mtu;
-    return sizeof(size_t) + HM_FRAME_HEADROOM + mtu;
+    return sizeof(struct waiting) + HM_FRAME_HEADROOM + mtu;
 }
 
 static void on_search(void *arg);
@@ -95,10 +101,11 @@ static void link_newest(struct hm_neighbours *neighbours, struct hm_neighbour *e
 
 static struct hm_frame waiting_frame(uint8_t *slot)
 {
-    size_t len;
+    struct waiting head;
     struct hm_frame frame;
-    memcpy(&len, slot, sizeof(len));
-    hm_frame_init(&frame, slot + sizeof(len), HM_FRAME_HEADROOM + len, len);
+    memcpy(&head, slot, sizeof(head));
+    hm_frame_init(&frame, slot + sizeof(head), HM_FRAME_HEADROOM + head.len, head.len);
+    frame.offload = head.offload;
     return frame;
 }
 
@@ -331,17 +338,17 @@ void hm_neighbour_ask_all(struct hm_neighbours *neighbours, unsigned link)
 static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
 {
     struct hm_neighbours *neighbours = entry->owner;
-    size_t len = frame->len;
+    struct waiting head = {.len = frame->len, .offload = frame->offload};
     uint8_t *slot = NULL;
     if (entry->queued < HM_NEIGHBOUR_QUEUE &&
-        sizeof(len) + HM_FRAME_HEADROOM + len <= neighbours->waiting.object_len)
+        sizeof(head) + HM_FRAME_HEADROOM + head.len <= neighbours->waiting.object_len)
         slot = hm_slab_take(&neighbours->waiting);
     if (slot == NULL) {
         hm_env_drop(neighbours->env, HM_DROP_NEIGHBOUR_QUEUE, NULL);
         return;
     }
-    memcpy(slot, &len, sizeof(len));
-    memcpy(slot + sizeof(len) + HM_FRAME_HEADROOM, frame->data, len);
+    memcpy(slot, &head, sizeof(head));
+    memcpy(slot + sizeof(head) + HM_FRAME_HEADROOM, frame->data, head.len);
     entry->queue[entry->queued++] = slot;
 }
 

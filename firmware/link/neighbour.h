@@ -28,7 +28,7 @@ struct hm_neighbour {
     unsigned asked;        /* times since it was last heard */
     struct hm_timer retry;
     struct hm_neighbours *owner;
-    uint8_t *queue[HM_NEIGHBOUR_QUEUE]; /* each: a size_t length, then the IP packet */
+    uint8_t *queue[HM_NEIGHBOUR_QUEUE]; /* each: its length and offload header, then the IP packet */
     unsigned queued;
 };
 

@@ -17,7 +17,7 @@ int hm_path_init(struct hm_path *path, struct hm_env *env, struct hm_neighbours 
                  struct hm_agent *agent)
 {
     *path = (struct hm_path){.env = env, .neighbours = neighbours, .agent = agent};
-    hm_tunnel_states_init(&path->tunnels, env);
+    hm_tunnel_states_init(&path->tunnels, env, &agent->security);
     neighbours->arg = path;
     neighbours->on_silent = hm_path_silent;
     path->plain = malloc(HM_PATH_SCRATCH_LEN);
@@ -72,6 +72,14 @@ static bool is_at_another_visitor(const struct hm_path *path, const struct hm_vi
         if (other->link == visitor->link && other->state == HM_VISITOR_PRESENT)
             return true;
     return false;
+}
+
+bool hm_path_goes_up(const struct hm_path *path, const struct hm_visitor *visitor,
+                     const struct hm_ethernet *ethernet, const struct hm_ipv4 *ip)
+{
+    return visitor->state == HM_VISITOR_PRESENT && !hm_mac_is_group(&ethernet->dst) &&
+           !is_group_addr(&visitor->node.home_prefix, ip->dst) &&
+           !is_at_another_visitor(path, visitor, &ethernet->dst);
 }
 
 void hm_path_of_visitor(struct hm_path *path, struct hm_visitor *visitor, const struct hm_ipv4 *ip,
@@ -141,7 +149,7 @@ static bool is_misdirected(const struct hm_path *path, unsigned link, const stru
 /* Fragments of strangers' tunnels must not fill the memory of reassembly. */
 static bool is_strangers_fragment(struct hm_path *path, const struct hm_ipv4 *ip)
 {
-    return ip->protocol == HM_IP_PROTO_IPIP && hm_ipv4_is_fragment(ip) &&
+    return (ip->protocol == HM_IP_PROTO_IPIP || ip->protocol == HM_IP_PROTO_GRE) && hm_ipv4_is_fragment(ip) &&
            hm_security_peer_by_addr(&path->agent->security, ip->src) == NULL;
 }
 
@@ -150,7 +158,8 @@ static void to_us(struct hm_path *path, unsigned link, const struct hm_ipv4 *ip,
     char text[HM_IP_TEXT_LEN];
     bool is_whole = hm_env_is_own_addr(path->env, ip->dst) && !hm_ipv4_is_fragment(ip);
     snoop_dhcp(path, link, ip, frame);
-    if (is_whole && ip->protocol == HM_IP_PROTO_IPIP)
+    if (is_whole && hm_encapsulation_is_one(ip->protocol, frame->data + ip->header_len,
+                                            (size_t)ip->total_len - ip->header_len))
         hm_path_decapsulate(path, frame);
     else if (is_strangers_fragment(path, ip))
         hm_env_drop(path->env, HM_DROP_TUNNEL_PEER, "fragment by %s", hm_ip_text(ip->src, text));
@@ -206,25 +215,34 @@ static void from_unaddressed(struct hm_path *path, const struct hm_ethernet *eth
         hm_env_drop(path->env, HM_DROP_VISITOR_SOURCE, "%s", first->vm);
 }
 
+struct hm_whose hm_path_whose(const struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                              const struct hm_ipv4 *ip)
+{
+    const struct hm_visitors *visitors = &path->agent->foreign.visitors;
+    struct hm_whose whose = {.visitor = NULL};
+    if (visitors->by_mac.count > 0) {
+        struct hm_visitor *visitor = hm_visitor_by_source(visitors, &ethernet->src, ip->src);
+        if (visitor != NULL && visitor->link == link)
+            whose.visitor = visitor;
+        else if ((visitor = hm_visitor_of_mac(visitors, &ethernet->src, NULL)) != NULL &&
+                 visitor->link == link)
+            whose.unaddressed = visitor;
+    }
+    if (whose.visitor == NULL && whose.unaddressed == NULL)
+        whose.absent = absent_target(path, link, ethernet, ip);
+    return whose;
+}
+
 static void classify_ipv4(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                           const struct hm_ipv4 *ip, struct hm_frame *frame)
 {
-    struct hm_visitors *visitors = &path->agent->foreign.visitors;
-    if (visitors->by_mac.count > 0) {
-        struct hm_visitor *visitor = hm_visitor_by_source(visitors, &ethernet->src, ip->src);
-        if (visitor != NULL && visitor->link == link) {
-            from_visitor(path, visitor, ethernet, ip, frame);
-            return;
-        }
-        visitor = hm_visitor_of_mac(visitors, &ethernet->src, NULL);
-        if (visitor != NULL && visitor->link == link) {
-            from_unaddressed(path, ethernet, ip, link, visitor, frame);
-            return;
-        }
-    }
-    const struct hm_binding *binding = absent_target(path, link, ethernet, ip);
-    if (binding != NULL)
-        to_absent(path, link, ethernet, binding, ip, frame);
+    struct hm_whose whose = hm_path_whose(path, link, ethernet, ip);
+    if (whose.visitor != NULL)
+        from_visitor(path, whose.visitor, ethernet, ip, frame);
+    else if (whose.unaddressed != NULL)
+        from_unaddressed(path, ethernet, ip, link, whose.unaddressed, frame);
+    else if (whose.absent != NULL)
+        to_absent(path, link, ethernet, whose.absent, ip, frame);
     else if (hm_path_dhcp_of_server(path, link, ethernet, ip, frame))
         return;
     else if (is_misdirected(path, link, ethernet, ip))
@@ -273,5 +291,6 @@ static void input_frame(struct hm_path *path, unsigned link, struct hm_frame *fr
 void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame)
 {
     hm_env_count(path->env, HM_COUNT_FRAMES_IN);
-    hm_path_plain(path, link, frame, input_frame);
+    if (!hm_path_whole(path, link, frame))
+        hm_path_plain(path, link, frame, input_frame);
 }

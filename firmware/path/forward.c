@@ -37,7 +37,7 @@ static void route_packet(struct hm_path *path, uint32_t dst, struct hm_frame *fr
         return;
     }
     uint16_t mtu = path->env->config->links[route.link].mtu;
-    if (frame->len <= mtu)
+    if (hm_path_packet_len(frame) <= mtu)
         send_to_next_hop(path, &route, frame);
     else
         hm_path_fit(path, NULL, mtu, frame, send_to_next_hop, &route);
@@ -92,8 +92,9 @@ void hm_path_forward(struct hm_path *path, struct hm_frame *frame)
 static void send_to_visitor(struct hm_path *path, void *arg, struct hm_frame *frame)
 {
     struct hm_visitor *visitor = arg;
-    hm_env_count(path->env, HM_COUNT_DELIVERED);
-    visitor->delivered++;
+    unsigned count = hm_path_packet_count(frame);
+    hm_env_count_many(path->env, HM_COUNT_DELIVERED, count);
+    visitor->delivered += count;
     if (visitor->next_handover_id != 0 && hm_replay_is_on(path->env))
         hm_replay_keep_delivered(path->agent, visitor->next_handover_id, frame);
     hm_output_ethernet(path->env, visitor->link, &visitor->node.mac,
@@ -107,7 +108,7 @@ void hm_path_deliver(struct hm_path *path, struct hm_visitor *visitor, bool lowe
     uint16_t mtu = path->env->config->links[visitor->link].mtu;
     if (lower_ttl && !hm_path_lower_ttl(path, NULL, frame))
         return;
-    if (frame->len <= mtu)
+    if (hm_path_packet_len(frame) <= mtu)
         send_to_visitor(path, visitor, frame);
     else
         hm_path_fit(path, NULL, mtu, frame, send_to_visitor, visitor);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The packet path: from a frame that came in to the frame that goes out.
  *
- *   plain        super-frames and begun checksums: plain frames from here on
+ *   whole        super-frames on their usual way into a UDP tunnel, or out of it: as they are
+ *   plain        all other super-frames, and begun checksums: plain frames from here on
+ *   super_frame  the reading and cutting of super-frames
  *   classify     what is this frame, and whose
  *   arp_input    ARP: learn, answer for oneself, for the absent, and towards visitors
  *   admit        may a packet with these addresses and options go on
@@ -37,6 +39,22 @@ struct hm_path {
     uint8_t *copy;    /* for a packet that goes to several care-of addresses */
 };
 
+/* Of a frame whose data is the IP header: the longest packet that it is, or will be cut to. */
+static inline size_t hm_path_packet_len(const struct hm_frame *frame)
+{
+    size_t len = (size_t)frame->offload.hdr_len + frame->offload.gso_size - HM_ETHERNET_LEN;
+    return frame->offload.gso_type != HM_OFFLOAD_GSO_NONE && len < frame->len ? len : frame->len;
+}
+
+/* How many. */
+static inline unsigned hm_path_packet_count(const struct hm_frame *frame)
+{
+    if (frame->offload.gso_type == HM_OFFLOAD_GSO_NONE)
+        return 1;
+    size_t payload_len = frame->len - (frame->offload.hdr_len - (size_t)HM_ETHERNET_LEN);
+    return (unsigned)((payload_len + frame->offload.gso_size - 1) / frame->offload.gso_size);
+}
+
 #define HM_PATH_SCRATCH_LEN (HM_FRAME_HEADROOM + 65535)
 
 int hm_path_init(struct hm_path *path, struct hm_env *env, struct hm_neighbours *neighbours,
@@ -49,6 +67,22 @@ void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame);
 /* plain: gives `input` the frame, as it is or in pieces that are plain. */
 void hm_path_plain(struct hm_path *path, unsigned link, struct hm_frame *frame,
                    void (*input)(struct hm_path *path, unsigned link, struct hm_frame *plain));
+
+/* whole: true when it took the frame; else nothing was done, and the frame is plain's. */
+bool hm_path_whole(struct hm_path *path, unsigned link, struct hm_frame *frame);
+
+/* classify: to whom a packet on a link belongs, before anything else is asked; all NULL: to nobody who is
+ * away. */
+struct hm_whose {
+    struct hm_visitor *visitor;      /* its sender, with its own address */
+    struct hm_visitor *unaddressed;  /* its sender, with another address */
+    const struct hm_binding *absent; /* its target */
+};
+struct hm_whose hm_path_whose(const struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                              const struct hm_ipv4 *ip);
+/* classify: does this packet of a visitor that is present go up its reverse tunnel? */
+bool hm_path_goes_up(const struct hm_path *path, const struct hm_visitor *visitor,
+                     const struct hm_ethernet *ethernet, const struct hm_ipv4 *ip);
 
 /* classify: a packet that a visitor sent to one host, into its reverse tunnel. */
 void hm_path_of_visitor(struct hm_path *path, struct hm_visitor *visitor, const struct hm_ipv4 *ip,
@@ -75,8 +109,17 @@ void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, 
 /* copies: the same to a place that is only prepared, when it wants that. frame keeps its bytes. */
 void hm_path_copy_to_staged(struct hm_path *path, const struct hm_binding *binding,
                             const struct hm_frame *frame);
-/* tunnel: frame->data is the outer header of a packet (protocol 4) for one of our addresses. */
+/* tunnel: puts the outer headers around a packet, or all packets of a super-frame, in the tunnel's kind;
+ * *outer tells the outer IP header. The checksum of UDP is begun only. */
+void hm_path_wrap(struct hm_path *path, struct hm_tunnel_state *tunnel, const struct hm_ipv4 *inner,
+                  struct hm_frame *frame, struct hm_ipv4 *outer);
+/* tunnel: RFC 6040 section 4.2, in the inner header; false: the packet must be dropped. */
+bool hm_path_combine_ecn(uint8_t *inner_bytes, const struct hm_ipv4 *inner, const struct hm_ipv4 *outer);
+/* tunnel: frame->data is the outer header of a tunnelled packet (hm_encapsulation_is_one) for one of our
+ * addresses. */
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame);
+/* tunnel: the same, of which frame->data is the inner header: what is around it was found right. */
+void hm_path_unwrapped(struct hm_path *path, const struct hm_ipv4 *outer, struct hm_frame *frame);
 
 /* waiting: the delivery into which a packet for this address comes from the agent at the other end of a
  * handover. */

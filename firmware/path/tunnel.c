@@ -1,35 +1,50 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tunnel: IP-in-IP (RFC 2003), in and out.
+/* Tunnel: into it and out of it, wrapped as agreed with the agent at its other end (wire/encapsulation).
  *
  * In: what does not fit the tunnel is cut before it is encapsulated, or its sender is told; so outer packets
  * are never fragmented by us, and the tunnel's own path MTU counts (tunnel_state). Out: a packet is taken
  * only when its outer source is the peer of a binding or a visitor, and its inner address is that binding's
  * or visitor's (RFC 3024 section 4.3.2); all else is dropped silently. Nothing is forwarded for strangers. */
 #include "firmware/path/path.h"
+#include "firmware/wire/udp.h"
 
-#define OUTER_LEN HM_IPV4_LEN
 #define OUTER_TTL 64
 
 #define ECN_MASK 3
 #define ECN_CE 3
 
+void hm_path_wrap(struct hm_path *path, struct hm_tunnel_state *tunnel, const struct hm_ipv4 *inner,
+                  struct hm_frame *frame, struct hm_ipv4 *outer)
+{
+    enum hm_encapsulation kind = hm_tunnel_state_kind(tunnel);
+    uint8_t *bytes = hm_frame_push(frame, hm_encapsulation_len(kind));
+    assert(bytes != NULL);
+    *outer = (struct hm_ipv4){.tos = inner->tos, /* DSCP, and ECN by RFC 6040 normal mode */
+                              .total_len = (uint16_t)frame->len,
+                              .id = inner->fragment & HM_IPV4_DF ? path->env->ip_id++ : tunnel->next_id++,
+                              .fragment = inner->fragment & HM_IPV4_DF,
+                              .ttl = OUTER_TTL,
+                              .protocol = hm_encapsulation_protocol(kind),
+                              .src = path->env->agent_addr,
+                              .dst = tunnel->remote_addr};
+    hm_ipv4_encode(bytes, outer);
+    hm_encapsulation_encode(bytes + HM_IPV4_LEN, kind, outer);
+}
+
 static void encapsulate_piece(struct hm_path *path, void *arg, struct hm_frame *frame)
 {
     struct hm_tunnel_state *tunnel = arg;
-    struct hm_ipv4 inner;
+    enum hm_encapsulation kind = hm_tunnel_state_kind(tunnel);
+    struct hm_ipv4 inner, outer;
     if (hm_ipv4_decode(frame->data, frame->len, &inner) != HM_OK)
         return;
-    uint8_t *bytes = hm_frame_push(frame, OUTER_LEN);
-    assert(bytes != NULL);
-    struct hm_ipv4 outer = {.tos = inner.tos, /* DSCP, and ECN by RFC 6040 normal mode */
-                            .total_len = (uint16_t)frame->len,
-                            .id = inner.fragment & HM_IPV4_DF ? path->env->ip_id++ : tunnel->next_id++,
-                            .fragment = inner.fragment & HM_IPV4_DF,
-                            .ttl = OUTER_TTL,
-                            .protocol = HM_IP_PROTO_IPIP,
-                            .src = path->env->agent_addr,
-                            .dst = tunnel->remote_addr};
-    hm_ipv4_encode(bytes, &outer);
+    hm_path_wrap(path, tunnel, &inner, frame, &outer);
+    if (kind == HM_ENCAPSULATION_UDP && path->env->port->takes_super_frames)
+        frame->offload = (struct hm_offload){.flags = HM_OFFLOAD_NEEDS_CSUM,
+                                             .csum_start = HM_ETHERNET_LEN + HM_IPV4_LEN,
+                                             .csum_offset = HM_UDP_CHECKSUM_AT};
+    else
+        hm_encapsulation_finish_sum(frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, kind);
     if (outer.total_len > tunnel->largest_len)
         tunnel->largest_len = outer.total_len;
     hm_env_count(path->env, HM_COUNT_TUNNEL_OUT);
@@ -53,15 +68,14 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
         hm_env_drop(path->env, HM_DROP_NO_ROUTE, "tunnel to %s", hm_ip_text(remote_addr, text));
         return;
     }
-    uint16_t mtu = (uint16_t)(hm_tunnel_state_mtu(&path->tunnels, tunnel) - OUTER_LEN);
+    uint16_t mtu = hm_tunnel_state_room(&path->tunnels, tunnel);
     if (frame->len <= mtu)
         encapsulate_piece(path, tunnel, frame);
     else if (!hm_path_cut_tcp(path, mtu, frame, encapsulate_piece, tunnel))
         hm_path_fit(path, visitor, mtu, frame, encapsulate_piece, tunnel);
 }
 
-/* RFC 6040 section 4.2; false: the packet must be dropped. */
-static bool combine_ecn(uint8_t *inner_bytes, const struct hm_ipv4 *inner, const struct hm_ipv4 *outer)
+bool hm_path_combine_ecn(uint8_t *inner_bytes, const struct hm_ipv4 *inner, const struct hm_ipv4 *outer)
 {
     unsigned in = inner->tos & ECN_MASK, out = outer->tos & ECN_MASK;
     if (in == 0)
@@ -112,7 +126,7 @@ static void exit_tunnel(struct hm_path *path, const struct hm_ipv4 *outer, const
         refuse(path, outer, inner, binding);
     } else if (!is_twin && !hm_path_admit_addresses(path, inner)) {
         return;
-    } else if (!combine_ecn(frame->data, inner, outer)) {
+    } else if (!hm_path_combine_ecn(frame->data, inner, outer)) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "congestion mark on a flow without ECN");
     } else if (old != NULL) {
         hm_path_wait(path, old, HM_WAY_OLD, frame);
@@ -157,7 +171,8 @@ void hm_path_tunnel_output(void *arg, uint32_t dst, struct hm_frame *frame)
 
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
 {
-    struct hm_ipv4 outer, inner;
+    struct hm_ipv4 outer;
+    struct hm_encapsulated wrapping;
     char text[HM_IP_TEXT_LEN];
     if (hm_ipv4_decode(frame->data, frame->len, &outer) != HM_OK) {
         hm_env_drop(path->env, HM_DROP_IP_HEADER, NULL);
@@ -165,16 +180,30 @@ void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
     }
     frame->len = outer.total_len;
     hm_frame_pull(frame, outer.header_len);
+    if (!hm_encapsulation_checksum_is_right(&outer, frame->data, frame->len)) {
+        hm_env_drop(path->env, HM_DROP_TUNNEL_CHECKSUM, "by %s", hm_ip_text(outer.src, text));
+    } else if (hm_encapsulation_decode(outer.protocol, frame->data, frame->len, &wrapping) != HM_OK) {
+        hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "by %s", hm_ip_text(outer.src, text));
+    } else {
+        hm_frame_pull(frame, wrapping.header_len);
+        hm_path_unwrapped(path, &outer, frame);
+    }
+}
+
+void hm_path_unwrapped(struct hm_path *path, const struct hm_ipv4 *outer, struct hm_frame *frame)
+{
+    struct hm_ipv4 inner;
+    char text[HM_IP_TEXT_LEN];
     if (hm_ipv4_decode(frame->data, frame->len, &inner) != HM_OK ||
         !hm_ipv4_checksum_is_right(frame->data, inner.header_len)) {
-        hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "by %s", hm_ip_text(outer.src, text));
+        hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "by %s", hm_ip_text(outer->src, text));
         return;
     }
     frame->len = inner.total_len;
     if (inner.header_len != HM_IPV4_LEN && !hm_path_admit_options(path, &inner, frame))
         return;
-    if (is_for_agent(path, &outer, &inner, frame))
+    if (is_for_agent(path, outer, &inner, frame))
         hm_stack_input(path->agent->stack, path->env->home_link, frame);
-    else if (!hm_path_dhcp_of_tunnel(path, outer.src, &inner, frame))
-        exit_tunnel(path, &outer, &inner, frame);
+    else if (!hm_path_dhcp_of_tunnel(path, outer->src, &inner, frame))
+        exit_tunnel(path, outer, &inner, frame);
 }

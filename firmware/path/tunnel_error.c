@@ -7,15 +7,18 @@
  * even when the quote is too short to know the inner sender, who is then told at its next large packet. What
  * is told onwards speaks of the inner packet as if the tunnel were one link. A next hop that does not answer
  * ARP is the same to the inner sender as a router that says so. */
+#include "firmware/base/reader.h"
 #include "firmware/path/path.h"
 #include "firmware/wire/icmp.h"
 
 #define TOS_AT 1
+#define QUOTE_MIN_LEN 12 /* of a UDP data message's headers; routers quote 8 bytes at least */
 
 struct tunnel_quote {
     struct hm_ipv4 outer, inner;
-    struct hm_frame inner_bytes; /* len 0: the inner header is not quoted */
-    struct hm_visitor *sender;   /* who sent the inner packet; NULL when it came from elsewhere */
+    struct hm_encapsulated wrapping; /* what stands between them */
+    struct hm_frame inner_bytes;     /* len 0: the inner header is not quoted */
+    struct hm_visitor *sender;       /* who sent the inner packet; NULL when it came from elsewhere */
 };
 
 static bool is_nodes_tunnel(struct hm_path *path, struct tunnel_quote *quote)
@@ -28,14 +31,19 @@ static bool is_nodes_tunnel(struct hm_path *path, struct tunnel_quote *quote)
     return binding != NULL && hm_binding_has_care_of(binding, quote->outer.dst);
 }
 
-/* Finds the inner packet behind quote->outer; false: it is none that we sent. */
+/* Finds the inner packet in what follows quote->outer; false: it is none that we sent. */
 static bool read_inner(struct hm_path *path, uint8_t *bytes, size_t len, struct tunnel_quote *quote)
 {
+    if (hm_encapsulation_decode(quote->outer.protocol, bytes, len, &quote->wrapping) != HM_OK)
+        return len < QUOTE_MIN_LEN; /* cut off: RFC 792 wants no more */
+    bytes += quote->wrapping.header_len;
+    len -= quote->wrapping.header_len;
     if (len < HM_IPV4_LEN)
         return true;
     if (hm_ipv4_decode_quote(bytes, len, &quote->inner) != HM_OK)
         return len < HM_IPV4_HEADER_MAX_LEN && bytes[0] >> 4 == 4; /* options cut off */
-    if (!hm_ipv4_is_fragment(&quote->outer) && quote->inner.total_len + HM_IPV4_LEN != quote->outer.total_len)
+    if (!hm_ipv4_is_fragment(&quote->outer) &&
+        quote->inner.total_len + HM_IPV4_LEN + quote->wrapping.header_len != quote->outer.total_len)
         return false;
     quote->inner_bytes = (struct hm_frame){.memory = bytes, .cap = len, .data = bytes, .len = len};
     return is_nodes_tunnel(path, quote);
@@ -65,7 +73,7 @@ static bool on_too_big(struct hm_path *path, struct hm_tunnel_state *state, uint
     if ((quote->outer.fragment & HM_IPV4_DF) == 0 || hm_ipv4_is_fragment(&quote->outer) ||
         !hm_tunnel_state_lower(&path->tunnels, state, told_mtu, quote->outer.total_len))
         return false;
-    error.next_hop_mtu = (uint16_t)(hm_tunnel_state_mtu(&path->tunnels, state) - HM_IPV4_LEN);
+    error.next_hop_mtu = hm_tunnel_state_room(&path->tunnels, state);
     relay(path, quote, error);
     return true;
 }
@@ -94,6 +102,17 @@ static bool is_ours(struct hm_path *path, const struct hm_tunnel_state *state, c
            outer->total_len <= state->largest_len && (outer->fragment & HM_IPV4_OFFSET) == 0;
 }
 
+/* Is it about a tunnelled packet? Of UDP the quote may not reach to the message's type: then whatever agents
+ * send each other from port to port counts as one. Registration messages are short, and have no DF. */
+static bool is_tunnel(uint8_t protocol, const uint8_t *bytes, size_t len)
+{
+    struct hm_reader reader;
+    if (protocol != HM_IP_PROTO_UDP || len >= QUOTE_MIN_LEN)
+        return hm_encapsulation_is_one(protocol, bytes, len);
+    hm_reader_init(&reader, bytes, len);
+    return hm_read_u16(&reader) == HM_TUNNEL_PORT && hm_read_u16(&reader) == HM_TUNNEL_PORT && !reader.failed;
+}
+
 static void forged(struct hm_path *path, const struct hm_ipv4 *ip)
 {
     char text[HM_IP_TEXT_LEN];
@@ -113,7 +132,7 @@ bool hm_path_tunnel_error(struct hm_path *path, const struct hm_ipv4 *ip, struct
         forged(path, ip);
         return true;
     }
-    if (quote.outer.protocol != HM_IP_PROTO_IPIP)
+    if (!is_tunnel(quote.outer.protocol, icmp + HM_ICMP_LEN + HM_IPV4_LEN, len - HM_ICMP_LEN - HM_IPV4_LEN))
         return false;
     struct hm_tunnel_state *state = hm_tunnel_state_find(&path->tunnels, quote.outer.dst);
     size_t inner_at = HM_ICMP_LEN + HM_IPV4_LEN;
@@ -134,7 +153,7 @@ void hm_path_silent(void *arg, struct hm_frame *frame)
         return;
     if (!hm_env_is_own_addr(path->env, quote.outer.src))
         hm_path_icmp_error_as(path, NULL, &error, frame);
-    else if (quote.outer.protocol == HM_IP_PROTO_IPIP &&
+    else if (is_tunnel(quote.outer.protocol, frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN) &&
              read_inner(path, frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, &quote))
         relay(path, &quote, error);
 }

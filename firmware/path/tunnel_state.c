@@ -13,11 +13,12 @@
 
 #define PROBES 8
 #define GROW_MS (10 * 60 * 1000u) /* RFC 1191 section 6.3 */
-#define MIN_MTU (68 + HM_IPV4_LEN)
+#define MIN_INNER_MTU 68
 
-void hm_tunnel_states_init(struct hm_tunnel_states *states, struct hm_env *env)
+void hm_tunnel_states_init(struct hm_tunnel_states *states, struct hm_env *env,
+                           const struct hm_security *security)
 {
-    *states = (struct hm_tunnel_states){.env = env};
+    *states = (struct hm_tunnel_states){.env = env, .security = security};
 }
 
 static unsigned first_slot(const struct hm_tunnel_states *states, uint32_t remote_addr)
@@ -60,8 +61,10 @@ struct hm_tunnel_state *hm_tunnel_state_use(struct hm_tunnel_states *states, uin
         if (!hm_route_find(states->env->config, remote_addr, &route))
             return NULL;
         state = choose_slot(states, remote_addr);
-        *state = (struct hm_tunnel_state){
-            .remote_addr = remote_addr, .route = route, .next_id = (uint16_t)hm_env_random(states->env)};
+        *state = (struct hm_tunnel_state){.remote_addr = remote_addr,
+                                          .route = route,
+                                          .peer = hm_security_peer_by_addr(states->security, remote_addr),
+                                          .next_id = (uint16_t)hm_env_random(states->env)};
     }
     state->used_us = states->env->now.mono_us;
     states->last = state;
@@ -76,14 +79,24 @@ uint16_t hm_tunnel_state_mtu(const struct hm_tunnel_states *states, struct hm_tu
     return state->path_mtu != 0 && state->path_mtu < mtu ? state->path_mtu : mtu;
 }
 
+enum hm_encapsulation hm_tunnel_state_kind(const struct hm_tunnel_state *state)
+{
+    return state->peer != NULL ? state->peer->tunnel : HM_ENCAPSULATION_IPIP;
+}
+
+uint16_t hm_tunnel_state_room(const struct hm_tunnel_states *states, struct hm_tunnel_state *state)
+{
+    return (uint16_t)(hm_tunnel_state_mtu(states, state) - hm_encapsulation_len(hm_tunnel_state_kind(state)));
+}
+
 /* The largest of the MTUs that networks have which is below len (RFC 1191 section 7.1). */
-static uint16_t plateau_below(uint16_t len)
+static uint16_t plateau_below(uint16_t len, uint16_t min)
 {
     static const uint16_t PLATEAUS[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296};
     for (unsigned i = 0; i < sizeof(PLATEAUS) / sizeof(PLATEAUS[0]); i++)
         if (PLATEAUS[i] < len)
             return PLATEAUS[i];
-    return MIN_MTU;
+    return min;
 }
 
 bool hm_tunnel_state_lower(struct hm_tunnel_states *states, struct hm_tunnel_state *state, uint16_t told_mtu,
@@ -92,9 +105,10 @@ bool hm_tunnel_state_lower(struct hm_tunnel_states *states, struct hm_tunnel_sta
     char text[HM_IP_TEXT_LEN];
     if (told_mtu >= sent_len)
         return false;
-    uint16_t mtu = told_mtu != 0 ? told_mtu : plateau_below(sent_len);
-    if (mtu < MIN_MTU)
-        mtu = MIN_MTU;
+    uint16_t min = (uint16_t)(MIN_INNER_MTU + hm_encapsulation_len(hm_tunnel_state_kind(state)));
+    uint16_t mtu = told_mtu != 0 ? told_mtu : plateau_below(sent_len, min);
+    if (mtu < min)
+        mtu = min;
     if (mtu < hm_tunnel_state_mtu(states, state)) {
         state->path_mtu = mtu;
         state->lowered_ms = hm_env_ms(states->env);

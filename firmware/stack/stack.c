@@ -24,6 +24,7 @@
 #include "lwip/udp.h"
 
 #define MAX_PORTS 2
+#define TUNNEL_PROTOCOLS 2 /* beside UDP */
 #define MAX_DATAGRAM_LEN 2048
 #define MAX_PACKET_LEN 65535
 
@@ -43,7 +44,7 @@ struct hm_stack {
     unsigned netif_count;
     struct stack_socket sockets[HM_MAX_LINKS * MAX_PORTS];
     unsigned socket_count;
-    struct raw_pcb *tunnels[HM_MAX_LINKS];
+    struct raw_pcb *tunnels[HM_MAX_LINKS][TUNNEL_PROTOCOLS];
     struct hm_timer reassembly;
     bool by_tunnel;       /* what is being sent goes by the tunnel */
     bool bypass;          /* what is being sent goes straight out */
@@ -147,6 +148,27 @@ static err_t init_netif(struct netif *netif)
     return ERR_OK;
 }
 
+/* A tunnelled packet that came in fragments is whole; p begins with its outer header, and is freed. */
+static void hand_tunnelled(struct hm_stack *stack, struct pbuf *p)
+{
+    struct netif *input = ip_current_input_netif();
+    struct hm_frame frame;
+    hm_frame_init(&frame, stack->reassembled, HM_FRAME_HEADROOM + MAX_PACKET_LEN, p->tot_len);
+    pbuf_copy_partial(p, frame.data, p->tot_len, 0);
+    pbuf_free(p);
+    stack->path.tunnel(stack->path.arg, (unsigned)(input - stack->netifs), &frame);
+}
+
+/* Is it one by UDP? Then p begins with its outer header. */
+static bool is_tunnelled(const struct stack_socket *socket, struct pbuf *p, u16_t port)
+{
+    u16_t headers_len = (u16_t)(IPH_HL_BYTES(ip4_current_header()) + UDP_HLEN);
+    return socket->port == HM_TUNNEL_PORT && port == HM_TUNNEL_PORT && pbuf_add_header(p, headers_len) == 0 &&
+           (hm_encapsulation_is_one(HM_IP_PROTO_UDP, (const uint8_t *)p->payload + headers_len - UDP_HLEN,
+                                    (size_t)p->len - headers_len + UDP_HLEN) ||
+            pbuf_remove_header(p, headers_len) != 0);
+}
+
 static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from, u16_t port)
 {
     (void)pcb;
@@ -164,6 +186,10 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
                                    .bytes = bytes,
                                    .len = p->tot_len};
     datagram.is_broadcast = lwip_ntohl(ip4_addr_get_u32(ip4_current_dest_addr())) != datagram.local_addr;
+    if (!datagram.is_broadcast && is_tunnelled(socket, p, port)) {
+        hand_tunnelled(stack, p);
+        return;
+    }
     if (p->tot_len <= sizeof(bytes)) {
         pbuf_copy_partial(p, bytes, p->tot_len, 0);
         pbuf_free(p);
@@ -182,11 +208,7 @@ static u8_t on_tunnel(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_a
     struct netif *input = ip_current_input_netif();
     if (input->state != stack)
         return 0;
-    struct hm_frame frame;
-    hm_frame_init(&frame, stack->reassembled, HM_FRAME_HEADROOM + MAX_PACKET_LEN, p->tot_len);
-    pbuf_copy_partial(p, frame.data, p->tot_len, 0);
-    pbuf_free(p);
-    stack->path.tunnel(stack->path.arg, (unsigned)(input - stack->netifs), &frame);
+    hand_tunnelled(stack, p);
     return 1;
 }
 
@@ -228,11 +250,14 @@ static int open_link(struct hm_stack *stack, unsigned link, const uint16_t *port
         return HM_ERR_MEMORY;
     stack->netif_count++;
     netif_set_up(&stack->netifs[link]);
-    stack->tunnels[link] = raw_new(HM_IP_PROTO_IPIP);
-    if (stack->tunnels[link] == NULL)
-        return HM_ERR_MEMORY;
-    raw_bind(stack->tunnels[link], netif_ip_addr4(&stack->netifs[link]));
-    raw_recv(stack->tunnels[link], on_tunnel, stack);
+    for (unsigned i = 0; i < TUNNEL_PROTOCOLS; i++) {
+        struct raw_pcb *pcb = raw_new(i == 0 ? HM_IP_PROTO_IPIP : HM_IP_PROTO_GRE);
+        if (pcb == NULL)
+            return HM_ERR_MEMORY;
+        stack->tunnels[link][i] = pcb;
+        raw_bind(pcb, netif_ip_addr4(&stack->netifs[link]));
+        raw_recv(pcb, on_tunnel, stack);
+    }
     for (unsigned i = 0; i < port_count; i++) {
         int err = open_socket(stack, link, ports[i]);
         if (err != HM_OK)
@@ -282,8 +307,9 @@ void hm_stack_destroy(struct hm_stack *stack)
     for (unsigned i = 0; i < stack->socket_count; i++)
         udp_remove(stack->sockets[i].pcb);
     for (unsigned i = 0; i < stack->netif_count; i++) {
-        if (stack->tunnels[i] != NULL)
-            raw_remove(stack->tunnels[i]);
+        for (unsigned k = 0; k < TUNNEL_PROTOCOLS; k++)
+            if (stack->tunnels[i][k] != NULL)
+                raw_remove(stack->tunnels[i][k]);
         netif_remove(&stack->netifs[i]);
     }
     free(stack->scratch);

@@ -20,6 +20,7 @@
 #define HANDOVER_VALUE_LEN 12
 #define CRITICAL_VENDOR_FIXED_LEN 6 /* vendor, type; RFC 3115 section 2.1 */
 #define VENDOR_FIXED_LEN 8          /* reserved, vendor, type; RFC 3115 section 2.2 */
+#define UDP_TUNNEL_LEN 6            /* RFC 3519 sections 3.1 and 3.2 */
 
 /* One extension as it stands in the message. */
 struct found {
@@ -44,7 +45,8 @@ static bool is_long(uint8_t type)
 /* RFC 5944 section 1.8: from 128 on an unknown one may be skipped. */
 static bool is_acceptable(uint8_t type)
 {
-    return type >= 128 || type == HM_EXT_PAD || is_auth(type) || is_long(type);
+    return type >= 128 || type == HM_EXT_PAD || is_auth(type) || is_long(type) ||
+           type == HM_EXT_UDP_TUNNEL_REPLY;
 }
 
 /* Takes one extension off a reader over the whole message. Asked for by type first, as an unknown
@@ -189,6 +191,38 @@ static int read_revocation(struct found *found, struct hm_extensions *out)
     return HM_OK;
 }
 
+static int read_udp_request(struct found *found, struct hm_extensions *out)
+{
+    struct hm_udp_tunnel_request *request = &out->udp_request;
+
+    if (found->value.left != UDP_TUNNEL_LEN)
+        return HM_ERR_MALFORMED;
+    if (hm_read_u8(&found->value) != 0) /* an unknown sub-type of a type that may be skipped */
+        return HM_OK;
+    request->is_given = true;
+    hm_read_skip(&found->value, 1);
+    request->flags = hm_read_u8(&found->value);
+    request->encapsulation = hm_read_u8(&found->value);
+    request->has_reserved = hm_read_u16(&found->value) != 0;
+    return HM_OK;
+}
+
+static int read_udp_reply(struct found *found, struct hm_extensions *out)
+{
+    struct hm_udp_tunnel_reply *reply = &out->udp_reply;
+
+    if (found->value.left != UDP_TUNNEL_LEN)
+        return HM_ERR_MALFORMED;
+    if (hm_read_u8(&found->value) != 0)
+        return HM_ERR_REFUSED;
+    reply->is_given = true;
+    reply->code = hm_read_u8(&found->value);
+    reply->flags = hm_read_u8(&found->value);
+    hm_read_skip(&found->value, 1);
+    reply->keepalive_s = hm_read_u16(&found->value);
+    return HM_OK;
+}
+
 static int read_value(struct found *found, struct hm_extensions *out)
 {
     switch (found->type) {
@@ -202,6 +236,10 @@ static int read_value(struct found *found, struct hm_extensions *out)
         return read_vendor(found, out);
     case HM_EXT_REVOCATION:
         return read_revocation(found, out);
+    case HM_EXT_UDP_TUNNEL_REQUEST:
+        return read_udp_request(found, out);
+    case HM_EXT_UDP_TUNNEL_REPLY:
+        return read_udp_reply(found, out);
     case HM_EXT_PMIP_SKIPPABLE:
         return read_pmip_skippable(found, out);
     default:

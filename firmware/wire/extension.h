@@ -10,15 +10,17 @@
 
 enum hm_extension_type {
     HM_EXT_PAD = 0,
-    HM_EXT_MN_HA_AUTH = 32,      /* RFC 5944 section 3.5.2 */
-    HM_EXT_MN_FA_AUTH = 33,      /* RFC 5944 section 3.5.3 */
-    HM_EXT_FA_HA_AUTH = 34,      /* RFC 5944 section 3.5.4 */
-    HM_EXT_CRITICAL_VENDOR = 38, /* RFC 3115 section 2.1 */
-    HM_EXT_PMIP = 47,            /* RFC 5563 section 5.1, long layout */
-    HM_EXT_NAI = 131,            /* RFC 2794 */
-    HM_EXT_VENDOR = 134,         /* RFC 3115 section 2.2 */
-    HM_EXT_REVOCATION = 137,     /* RFC 3543 section 3.2 */
-    HM_EXT_PMIP_SKIPPABLE = 147, /* RFC 5563 section 5.2 */
+    HM_EXT_MN_HA_AUTH = 32,          /* RFC 5944 section 3.5.2 */
+    HM_EXT_MN_FA_AUTH = 33,          /* RFC 5944 section 3.5.3 */
+    HM_EXT_FA_HA_AUTH = 34,          /* RFC 5944 section 3.5.4 */
+    HM_EXT_CRITICAL_VENDOR = 38,     /* RFC 3115 section 2.1 */
+    HM_EXT_UDP_TUNNEL_REPLY = 44,    /* RFC 3519 section 3.2 */
+    HM_EXT_PMIP = 47,                /* RFC 5563 section 5.1, long layout */
+    HM_EXT_NAI = 131,                /* RFC 2794 */
+    HM_EXT_VENDOR = 134,             /* RFC 3115 section 2.2 */
+    HM_EXT_REVOCATION = 137,         /* RFC 3543 section 3.2 */
+    HM_EXT_UDP_TUNNEL_REQUEST = 144, /* RFC 3519 section 3.1 */
+    HM_EXT_PMIP_SKIPPABLE = 147,     /* RFC 5563 section 5.2 */
 };
 
 /* Vendor number of our own extensions: the documentation number of RFC 5612, as we have none. */
@@ -28,6 +30,25 @@ enum hm_vendor_type {
     HM_VENDOR_HANDOVER = 2,    /* normal: handover id, epoch: which handover this registration completes */
     HM_VENDOR_AGENT_MAC = 3,   /* normal: the foreign agent's MAC on the visitor's LAN */
     HM_VENDOR_STOP_NOTICE = 4, /* normal, no value: a marker will end the old way from the node to its home */
+};
+
+/* UDP tunnel extensions, RFC 3519 sections 3.1 and 3.2. */
+#define HM_UDP_TUNNEL_FORCED 0x80 /* flags: wanted though no NAT was seen */
+#define HM_UDP_TUNNEL_AGREED 0    /* codes of the reply */
+#define HM_UDP_TUNNEL_DECLINED 64
+
+struct hm_udp_tunnel_request {
+    bool is_given;
+    bool has_reserved; /* the third reserved field, that must be 0, is not */
+    uint8_t flags;
+    uint8_t encapsulation; /* protocol number of what is inside; 0: as the request's flags say */
+};
+
+struct hm_udp_tunnel_reply {
+    bool is_given;
+    uint8_t code;
+    uint8_t flags;
+    uint16_t keepalive_s; /* 0: the default */
 };
 
 /* PMIP authentication methods, RFC 5563 section 5.1. */
@@ -61,6 +82,8 @@ struct hm_extensions {
     uint32_t epoch;
     bool has_agent_mac;
     struct hm_mac agent_mac;
+    struct hm_udp_tunnel_request udp_request;
+    struct hm_udp_tunnel_reply udp_reply;
     bool has_unknown_critical_vendor; /* to be refused with 140 */
     bool has_revocation;              /* RFC 3543 section 3.2 */
     uint16_t revocation_flags;
@@ -93,6 +116,8 @@ void hm_extension_write_stop_notice(struct hm_writer *writer);
 void hm_extension_write_agent_mac(struct hm_writer *writer, const struct hm_mac *mac);
 /* Revocation support; the timestamp is as hm_revocation_time gives it. */
 void hm_extension_write_revocation(struct hm_writer *writer, uint16_t flags, uint32_t timestamp);
+void hm_extension_write_udp_request(struct hm_writer *writer, uint8_t flags, uint8_t encapsulation);
+void hm_extension_write_udp_reply(struct hm_writer *writer, const struct hm_udp_tunnel_reply *reply);
 /* Appends an authentication extension of `type` over everything written so far (RFC 5944 section 3.5.1). */
 void hm_extension_write_auth(struct hm_writer *writer, enum hm_extension_type type, uint32_t spi,
                              enum hm_algorithm algorithm, const struct hm_key *key);

@@ -83,6 +83,27 @@ void hm_extension_write_revocation(struct hm_writer *writer, uint16_t flags, uin
     hm_write_u32(writer, timestamp);
 }
 
+void hm_extension_write_udp_request(struct hm_writer *writer, uint8_t flags, uint8_t encapsulation)
+{
+    hm_write_u8(writer, HM_EXT_UDP_TUNNEL_REQUEST);
+    hm_write_u8(writer, 6);
+    hm_write_u16(writer, 0); /* sub-type, reserved */
+    hm_write_u8(writer, flags);
+    hm_write_u8(writer, encapsulation);
+    hm_write_u16(writer, 0);
+}
+
+void hm_extension_write_udp_reply(struct hm_writer *writer, const struct hm_udp_tunnel_reply *reply)
+{
+    hm_write_u8(writer, HM_EXT_UDP_TUNNEL_REPLY);
+    hm_write_u8(writer, 6);
+    hm_write_u8(writer, 0); /* sub-type */
+    hm_write_u8(writer, reply->code);
+    hm_write_u8(writer, reply->flags);
+    hm_write_u8(writer, 0);
+    hm_write_u16(writer, reply->keepalive_s);
+}
+
 void hm_extension_write_auth(struct hm_writer *writer, enum hm_extension_type type, uint32_t spi,
                              enum hm_algorithm algorithm, const struct hm_key *key)
 {

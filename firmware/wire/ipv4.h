@@ -11,6 +11,7 @@
 #define HM_IP_PROTO_IPIP 4
 #define HM_IP_PROTO_TCP 6
 #define HM_IP_PROTO_UDP 17
+#define HM_IP_PROTO_GRE 47
 #define HM_IPV4_DF 0x4000
 #define HM_IPV4_MF 0x2000
 #define HM_IPV4_OFFSET 0x1fff

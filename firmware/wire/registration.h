@@ -46,6 +46,7 @@ enum hm_reply_code {
     HM_CODE_HA_REVERSE_MANDATORY = 138, /* RFC 3024 */
     HM_CODE_HA_ENCAPSULATION = 139,     /* RFC 3024 */
     HM_CODE_HA_VENDOR_MN = 140,         /* RFC 3115 */
+    HM_CODE_HA_UDP_UNAVAILABLE = 142,   /* RFC 3519 */
     HM_CODE_HA_PMIP_UNSUPPORTED = 149,  /* RFC 5563 */
     HM_CODE_HA_PMIP_DISALLOWED = 150,   /* RFC 5563 */
 };
@@ -68,7 +69,7 @@ struct hm_registration_reply {
     uint32_t home_addr;
     uint32_t home_agent;
     uint64_t identification;
-    struct hm_extensions ext; /* decode only, but for has_revocation: to be answered with it */
+    struct hm_extensions ext; /* decode only, but for udp_reply: to be answered with it */
 };
 
 /* 0, HM_ERR_MALFORMED or HM_ERR_REFUSED (see hm_extensions_decode). The type byte is checked too. */

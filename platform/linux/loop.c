@@ -278,6 +278,17 @@ static int open_store(struct loop *loop)
                             hm_database_map_len(&loop->config->router));
 }
 
+/* What all devices take. */
+static enum hm_tunnel_way tunnel_way(const struct loop *loop)
+{
+    enum hm_tunnel_way way = HM_TUNNEL_WAY_WHOLE;
+
+    for (unsigned i = 0; i < loop->config->platform.tap_count; i++)
+        if (loop->links[i].tap.way < way)
+            way = loop->links[i].tap.way;
+    return way;
+}
+
 static int create_router(struct loop *loop)
 {
     struct hm_time now;
@@ -287,6 +298,7 @@ static int create_router(struct loop *loop)
         .ctx = loop,
         .send_frame = send_frame,
         .takes_super_frames = true,
+        .tunnel_way = tunnel_way(loop),
         .send_datagram = send_datagram,
         .random = fill_random,
         .log = write_log,

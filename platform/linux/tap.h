@@ -14,6 +14,8 @@
 
 struct hm_tap {
     int fd;
+    size_t header_len;      /* before each frame */
+    enum hm_tunnel_way way; /* the best that the kernel takes */
     char device[HM_DEVICE_LEN];
 };
 

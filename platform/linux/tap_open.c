@@ -7,7 +7,6 @@
  * created device gets no IPv6: the kernel would talk there in its own name. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -20,9 +19,9 @@
 #include "firmware/base/err.h"
 #include "platform/linux/log.h"
 #include "platform/linux/tap.h"
+#include "platform/linux/tap_header.h"
 
 #define QUEUE_LEN 10000 /* frames to us that wait: several times what a busy millisecond brings */
-#define VNET_HEADER_LEN 12
 
 /* What to do about a failure of TUNSETIFF. */
 static const char *attach_hint(int error)
@@ -39,10 +38,39 @@ static const char *attach_hint(int error)
     }
 }
 
+/* Super-frames and begun checksums, in one system call instead of many (firmware/path/whole.c and plain.c):
+ * as much of it as the kernel has. Without any it hands over complete checksums and frames within the MTU.
+ * Set at every open: a device that was there keeps what another had set. */
+static bool set_offloads(struct hm_tap *tap)
+{
+    static const struct {
+        unsigned features;
+        size_t header_len;
+        enum hm_tunnel_way way;
+    } LEVELS[] = {
+        {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN | HM_TUN_F_USO | HM_TUN_F_UDP_TUNNEL_GSO,
+         HM_TAP_TUNNEL_HEADER_LEN, HM_TUNNEL_WAY_WHOLE},
+        {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN | HM_TUN_F_USO, HM_TAP_HEADER_LEN, HM_TUNNEL_WAY_TRAIN},
+        {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN, HM_TAP_HEADER_LEN, HM_TUNNEL_WAY_SINGLE},
+        {0, HM_TAP_HEADER_LEN, HM_TUNNEL_WAY_SINGLE},
+    };
+
+    for (unsigned i = 0; i < sizeof(LEVELS) / sizeof(LEVELS[0]); i++) {
+        int header_len = (int)LEVELS[i].header_len;
+
+        if (ioctl(tap->fd, TUNSETVNETHDRSZ, &header_len) == 0 &&
+            ioctl(tap->fd, TUNSETOFFLOAD, (unsigned long)LEVELS[i].features) == 0) {
+            tap->header_len = LEVELS[i].header_len;
+            tap->way = LEVELS[i].way;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int attach(struct hm_tap *tap, const struct hm_tap_config *config)
 {
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-    int header_len = VNET_HEADER_LEN;
 
     if (!config->create && if_nametoindex(config->device) == 0) {
         hm_log_printf(HM_LOG_ERROR,
@@ -63,12 +91,7 @@ static int attach(struct hm_tap *tap, const struct hm_tap_config *config)
                       attach_hint(errno));
         return HM_ERR_PLATFORM;
     }
-    /* Super-frames and begun checksums of TCP, in one system call instead of many (firmware/path/plain.c);
-     * without them the kernel hands over complete checksums and frames within the MTU. Set at every open: a
-     * device that was there keeps what another had set. */
-    if (ioctl(tap->fd, TUNSETVNETHDRSZ, &header_len) != 0 ||
-        (ioctl(tap->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN) != 0 &&
-         ioctl(tap->fd, TUNSETOFFLOAD, 0) != 0)) {
+    if (!set_offloads(tap)) {
         hm_log_printf(HM_LOG_ERROR, "TAP %s: no virtio headers: %s (the kernel is too old)", config->device,
                       strerror(errno));
         return HM_ERR_PLATFORM;

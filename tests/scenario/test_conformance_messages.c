@@ -268,7 +268,7 @@ static void test_r4_a_home_agent_tells_which_tunnels_it_has(void **state)
         int code;
     } CASES[] = {
         {{.lifetime_s = 60, .flags = HM_RRQ_M}, 139},
-        {{.lifetime_s = 60, .flags = HM_RRQ_G}, 139},
+        {{.lifetime_s = 60, .flags = HM_RRQ_G | HM_RRQ_M}, 139},
         {{.lifetime_s = 60, .no_reverse_tunnel = true}, 138},
     };
 

@@ -40,7 +40,7 @@ static void test_all_of_ours_are_written_and_read(void **state)
     static const struct hm_mac mac = {{0x52, 0x54, 0, 0x11, 0x22, 0x33}}, agent_mac = {{2, 0, 0, 0, 0, 9}};
     struct hm_key key = {.bytes = "0123456789abcdef0123456789abcdef", .len = 32};
     uint8_t bytes[300] = {0};
-    size_t ends[8], count = 0;
+    size_t ends[9], count = 0;
     struct hm_extensions ext;
     struct hm_writer writer;
 
@@ -60,6 +60,10 @@ static void test_all_of_ours_are_written_and_read(void **state)
     ends[count++] = writer.len;
     hm_extension_write_agent_mac(&writer, &agent_mac);
     ends[count++] = writer.len;
+    hm_extension_write_udp_request(&writer, HM_UDP_TUNNEL_FORCED, HM_IP_PROTO_IPIP);
+    ends[count++] = writer.len;
+    hm_extension_write_udp_reply(&writer, &(struct hm_udp_tunnel_reply){.code = 64, .keepalive_s = 110});
+    ends[count++] = writer.len;
     hm_extension_write_auth(&writer, HM_EXT_FA_HA_AUTH, 300, HM_ALGORITHM_HMAC_SHA256, &key);
     assert_false(writer.failed);
 
@@ -70,6 +74,8 @@ static void test_all_of_ours_are_written_and_read(void **state)
     assert_true(ext.has_hold && ext.has_handover);
     assert_true(ext.handover_id == UINT64_C(0x1122334455667788) && ext.epoch == 7);
     assert_true(ext.has_agent_mac && hm_mac_equal(&ext.agent_mac, &agent_mac));
+    assert_true(ext.udp_request.is_given && ext.udp_request.flags == HM_UDP_TUNNEL_FORCED);
+    assert_true(ext.udp_reply.is_given && ext.udp_reply.code == 64 && ext.udp_reply.keepalive_s == 110);
     assert_false(ext.has_unknown_critical_vendor || ext.has_revocation);
     assert_true(ext.fa_ha.present && ext.fa_ha.spi == 300 && ext.fa_ha.authenticator_len == 32);
     assert_true(hm_extension_auth_is_right(&ext.fa_ha, bytes, HM_ALGORITHM_HMAC_SHA256, &key));
@@ -109,7 +115,7 @@ static void test_unknown_types_are_refused_below_128_and_skipped_above(void **st
 {
     (void)state;
     for (unsigned type = 0; type <= UINT8_MAX; type++) {
-        static const unsigned known[] = {0, 32, 33, 34, 38, 47, 131, 134, 137, 147};
+        static const unsigned known[] = {0, 32, 33, 34, 38, 44, 47, 131, 134, 137, 144, 147};
         char hex[100];
         bool is_known = false;
 
@@ -150,6 +156,10 @@ static void test_wrong_lengths_of_known_types_are_malformed(void **state)
         "860d 0000 00007ed9 0003 5254001122" AUTH,
         "8905 8000 000000" AUTH,
         "8907 8000 00000001 00" AUTH,
+        "9005 0000 8004 00" AUTH,
+        "9007 0000 8004 0000 00" AUTH,
+        "2c05 0000 8000 00" AUTH,
+        "2c07 0000 8000 0000 00" AUTH,
         "22",
         "2f",
         "2f01",
@@ -216,6 +226,34 @@ static void test_revocation_support_is_read(void **state)
     assert_int_equal(ext.revocation_timestamp, 0x01020304);
 }
 
+static void test_u1_a_udp_tunnel_is_asked_for(void **state)
+{
+    struct hm_extensions ext;
+
+    (void)state;
+    assert_int_equal(decode("9006 00 ff 80 04 0000" AUTH, &ext), HM_OK);
+    assert_true(ext.udp_request.is_given && !ext.udp_request.has_reserved);
+    assert_int_equal(ext.udp_request.flags, HM_UDP_TUNNEL_FORCED);
+    assert_int_equal(ext.udp_request.encapsulation, HM_IP_PROTO_IPIP);
+    assert_int_equal(decode("9006 00 00 80 04 0001" AUTH, &ext), HM_OK);
+    assert_true(ext.udp_request.has_reserved);
+    assert_int_equal(decode("9006 01 00 80 04 0000" AUTH, &ext), HM_OK); /* another sub-type: skipped */
+    assert_false(ext.udp_request.is_given);
+}
+
+static void test_u2_a_udp_tunnel_is_granted(void **state)
+{
+    struct hm_extensions ext;
+
+    (void)state;
+    assert_int_equal(decode("2c06 00 40 80 00 006e" AUTH, &ext), HM_OK);
+    assert_true(ext.udp_reply.is_given);
+    assert_int_equal(ext.udp_reply.code, HM_UDP_TUNNEL_DECLINED);
+    assert_int_equal(ext.udp_reply.flags, HM_UDP_TUNNEL_FORCED);
+    assert_int_equal(ext.udp_reply.keepalive_s, 110);
+    check("2c06 01 00 80 00 0000" AUTH, HM_ERR_REFUSED); /* not to be skipped */
+}
+
 static void test_values_without_an_authenticator_after_them_do_not_count(void **state)
 {
     struct hm_extensions ext;
@@ -276,6 +314,8 @@ int main(void)
         cmocka_unit_test(test_vendor_extensions_of_others),
         cmocka_unit_test(test_other_subtypes_of_147_are_skipped),
         cmocka_unit_test(test_revocation_support_is_read),
+        cmocka_unit_test(test_u1_a_udp_tunnel_is_asked_for),
+        cmocka_unit_test(test_u2_a_udp_tunnel_is_granted),
         cmocka_unit_test(test_values_without_an_authenticator_after_them_do_not_count),
         cmocka_unit_test(test_values_behind_the_authenticator_that_was_checked_are_seen_as_uncovered),
         cmocka_unit_test(test_a_writer_that_is_full_gets_no_half_authenticator),

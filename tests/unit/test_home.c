@@ -350,7 +350,7 @@ static void test_refusals_have_their_codes_and_change_nothing(void **state)
         {{.peer = B, .lifetime_s = 300, .care_of_addr = RIG_PEER_C}, HM_CODE_HA_PMIP_DISALLOWED},
         {{.peer = B, .lifetime_s = 300, .flags = HM_RRQ_x}, HM_CODE_HA_MALFORMED},
         {{.peer = B, .lifetime_s = 300, .flags = HM_RRQ_M}, HM_CODE_HA_ENCAPSULATION},
-        {{.peer = B, .lifetime_s = 300, .flags = HM_RRQ_G}, HM_CODE_HA_ENCAPSULATION},
+        {{.peer = B, .lifetime_s = 300, .flags = HM_RRQ_G | HM_RRQ_M}, HM_CODE_HA_ENCAPSULATION},
         {{.peer = B, .lifetime_s = 300, .flags = HM_RRQ_D}, HM_CODE_HA_PMIP_DISALLOWED},
         {{.peer = B, .lifetime_s = 300, .no_reverse_tunnel = true}, HM_CODE_HA_REVERSE_MANDATORY},
         {{.peer = B, .lifetime_s = 300, .no_method = true}, -1},

@@ -95,7 +95,7 @@ static void test_p2_a_refused_registration_is_not_announced(void **state)
 {
     struct home_rig *f = *state;
 
-    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .flags = HM_RRQ_G), 139);
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .flags = HM_RRQ_M), 139);
     home_rig_pass_ms(f, 5000);
     assert_int_equal(announcements(f, &RIG_AGENT_MAC), 0);
     assert_false(is_answered_with(f, &RIG_AGENT_MAC));

@@ -281,9 +281,12 @@ static void test_r4_encapsulations_and_reverse_tunnel_have_their_codes(void **st
     struct home_rig *f = *state;
 
     assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .flags = HM_RRQ_M), 139);
-    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .flags = HM_RRQ_G), 139);
     assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .no_reverse_tunnel = true), 138);
     assert_binding(f, "none", NULL);
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .flags = HM_RRQ_G), 0);
+    assert_string_equal(home_report(f, "peers", "b", "tunnel"), "gre");
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300), 0);
+    assert_string_equal(home_report(f, "peers", "b", "tunnel"), "ipip");
 }
 
 static void test_h2_a_full_table_gets_130_and_keeps_its_bindings(void **state)

@@ -87,7 +87,7 @@ static void test_t6_the_soft_state_is_bounded(void **state)
     struct path_rig *f = *state;
     struct hm_tunnel_states states;
 
-    hm_tunnel_states_init(&states, &f->env);
+    hm_tunnel_states_init(&states, &f->env, &f->agent.security);
     for (uint32_t i = 1; i <= 10 * HM_TUNNEL_STATES; i++) {
         f->env.now.mono_us += 1000;
         struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&states, RIG_FAR + i);

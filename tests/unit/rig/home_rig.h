@@ -298,7 +298,7 @@ static inline void home_sink_text(void *ctx, const char *field, const char *valu
 {
     struct home_rig *f = ctx;
 
-    if (strcmp(field, "home_address") == 0)
+    if (strcmp(field, "home_address") == 0 || strcmp(field, "peer") == 0)
         f->is_row = value != NULL && strcmp(value, f->of) == 0;
     if (f->is_row && strcmp(field, f->field) == 0)
         snprintf(f->found, sizeof(f->found), "%s", value != NULL ? value : "");

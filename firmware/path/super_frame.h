@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A super-frame: the headers of one packet, and the payload of many. A sender on this host hands it over when
+ * its kernel leaves the cutting to the interface (offload.md): TCP, TCP within a UDP tunnel, or a train of
+ * datagrams of one length. Reading it, and cutting it as that kernel would have. */
+#ifndef HM_PATH_SUPER_FRAME_H
+#define HM_PATH_SUPER_FRAME_H
+
+#include "firmware/base/frame.h"
+#include "firmware/wire/ipv4.h"
+#include "firmware/wire/tcp.h"
+
+struct hm_super_frame {
+    const uint8_t *bytes; /* borrowed from the frame */
+    /* Offsets of the headers, from `bytes` on. */
+    size_t ip_at[2]; /* the outer one first */
+    size_t udp_at;   /* behind the outer IP header; 0: none */
+    size_t tcp_at;   /* behind the inner IP header; 0: none, a train */
+    unsigned ip_count;
+    struct hm_ipv4 ip[2];
+    struct hm_tcp tcp;
+    size_t headers_len; /* all that each piece begins with */
+    size_t payload_len;
+    size_t piece_len; /* payload of each piece but the last; may be lowered */
+};
+
+/* frame->data is an Ethernet header. False: it is no super-frame, or none that could be cut. */
+bool hm_super_frame_read(const struct hm_frame *frame, struct hm_super_frame *out);
+
+/* The IP header before the payload's transport header. */
+static inline const struct hm_ipv4 *hm_super_frame_inner(const struct hm_super_frame *super)
+{
+    return &super->ip[super->ip_count - 1];
+}
+
+/* How many pieces it has. */
+unsigned hm_super_frame_count(const struct hm_super_frame *super);
+
+/* Leaves away its first `len` bytes, which end before an IP header: of the Ethernet header, or of a tunnel's.
+ */
+void hm_super_frame_strip(struct hm_super_frame *super, size_t len);
+
+/* Writes the piece of that number (from 0): its headers, made right for it, and its payload; gives its
+ * length, which is headers_len + piece_len at most. Identifications go up by one, as the kernel does it. */
+size_t hm_super_frame_write_piece(const struct hm_super_frame *super, unsigned number, uint8_t *to);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Whole: super-frames that go into a UDP tunnel, or come out of it, in one piece: one system call instead of
+ * forty.
+ *
+ * Only on the way that packets go nearly always: of a node that is away and stays there, to its one care-of
+ * address, from a visitor that is present, or out of their tunnel to a node or a next hop that is known.
+ * Whatever is asked of a packet there is asked of the super-frame. What is anything else, or on any other
+ * way, is left to plain, and becomes the packets that it stands for: the same ones, in the same order.
+ *
+ * In: as it is, when the kernel cuts it with its outer headers (UDP tunnel GSO), or cut, in trains of
+ * datagrams that the kernel takes apart (UDP segmentation offload). Out: a super-frame stays one; the packets
+ * of a train are taken out of it where they lie; both were made by a kernel on this host, which vouches for
+ * their checksums. */
+#include "firmware/path/path.h"
+
+#include "firmware/path/super_frame.h"
+#include "firmware/wire/udp.h"
+
+#include <string.h>
+
+#define PACKET_MAX 65535
+#define FRAME_MAX 65535 /* a longer one is cut short, or lost (offload.md) */
+#define TRAIN_MAX 64    /* datagrams; older kernels take no more */
+#define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
+#define WRAPPING_LEN (HM_IPV4_LEN + HM_UDP_LEN + HM_TUNNEL_DATA_LEN)
+
+/* --- in ----------------------------------------------------------------------------------------------- */
+
+/* The tunnel that the packets would enter, or 0: they do not, or not on the usual way. */
+static uint32_t way_in(const struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                       const struct hm_ipv4 *ip, const struct hm_whose *whose)
+{
+    const struct hm_binding *binding = whose->absent, *sender;
+    if (whose->visitor != NULL)
+        return hm_path_goes_up(path, whose->visitor, ethernet, ip) ? whose->visitor->node.home_agent : 0;
+    if (binding == NULL || binding->state != HM_BINDING_AWAY || binding->copy_count > 0 ||
+        binding->delivery != NULL)
+        return 0;
+    sender = hm_binding_lookup(&path->agent->home.bindings, ip->src);
+    if (sender != NULL && hm_binding_is_absent(sender) && link == path->env->home_link)
+        return 0;
+    return hm_binding_target(binding);
+}
+
+/* Lowers super->piece_len to what the tunnel carries; false: they cannot enter like this. */
+static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super)
+{
+    size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
+    size_t headers_len = super->headers_len - HM_ETHERNET_LEN;
+    if (room <= headers_len)
+        return false;
+    if (super->piece_len <= room - headers_len)
+        return true;
+    super->piece_len = room - headers_len;
+    return (super->ip[0].fragment & HM_IPV4_DF) !=
+           0; /* else the identifications count, and there would be more */
+}
+
+/* What the outer packets have in common. */
+static void note_sent(struct hm_path *path, struct hm_tunnel_state *tunnel,
+                      const struct hm_super_frame *super, unsigned count)
+{
+    size_t longest = super->piece_len < super->payload_len ? super->piece_len : super->payload_len;
+    size_t len = WRAPPING_LEN + super->headers_len + longest;
+    if (len > tunnel->largest_len)
+        tunnel->largest_len = (uint16_t)len;
+    if ((super->ip[0].fragment & HM_IPV4_DF) == 0)
+        tunnel->next_id = (uint16_t)(tunnel->next_id + count - 1);
+    hm_env_count_many(path->env, HM_COUNT_TUNNEL_OUT, count);
+}
+
+static void send(struct hm_path *path, const struct hm_tunnel_state *tunnel, struct hm_frame *frame)
+{
+    hm_neighbour_send(path->neighbours, tunnel->route.link, tunnel->route.next_hop, frame);
+}
+
+/* super begins with the IP header, as does the frame. */
+static void send_whole(struct hm_path *path, struct hm_tunnel_state *tunnel,
+                       const struct hm_super_frame *super, struct hm_frame *frame)
+{
+    struct hm_ipv4 outer;
+    uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
+    note_sent(path, tunnel, super, hm_super_frame_count(super));
+    hm_path_wrap(path, tunnel, &super->ip[0], frame, &outer);
+    frame->offload = (struct hm_offload){
+        .flags = HM_OFFLOAD_NEEDS_CSUM | HM_OFFLOAD_TUNNEL_CSUM,
+        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | HM_OFFLOAD_GSO_TUNNEL | ecn),
+        .hdr_len = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->headers_len),
+        .gso_size = (uint16_t)super->piece_len,
+        .csum_start = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->tcp_at),
+        .csum_offset = HM_TCP_CHECKSUM_AT,
+        .outer_transport_at = UDP_AT,
+        .inner_network_at = HM_ETHERNET_LEN + WRAPPING_LEN,
+    };
+    send(path, tunnel, frame);
+}
+
+static void send_train(struct hm_path *path, struct hm_tunnel_state *tunnel,
+                       const struct hm_super_frame *super, unsigned first, unsigned count)
+{
+    struct hm_frame train;
+    struct hm_ipv4 outer;
+    hm_frame_init(&train, path->scratch, HM_PATH_SCRATCH_LEN, 0);
+    for (unsigned i = 0; i < count; i++) {
+        if (i > 0) { /* that of the first comes with the outer headers */
+            hm_encapsulation_encode_data(train.data + train.len);
+            train.len += HM_TUNNEL_DATA_LEN;
+        }
+        train.len += hm_super_frame_write_piece(super, first + i, train.data + train.len);
+    }
+    note_sent(path, tunnel, super, count);
+    hm_path_wrap(path, tunnel, &super->ip[0], &train, &outer);
+    train.offload = (struct hm_offload){
+        .flags = HM_OFFLOAD_NEEDS_CSUM, .csum_start = UDP_AT, .csum_offset = HM_UDP_CHECKSUM_AT};
+    if (count > 1) {
+        train.offload.gso_type = HM_OFFLOAD_GSO_UDP;
+        train.offload.hdr_len = UDP_AT + HM_UDP_LEN;
+        train.offload.gso_size = (uint16_t)(HM_TUNNEL_DATA_LEN + super->headers_len + super->piece_len);
+    }
+    send(path, tunnel, &train);
+}
+
+static void send_trains(struct hm_path *path, struct hm_tunnel_state *tunnel,
+                        const struct hm_super_frame *super)
+{
+    size_t datagram_len = HM_TUNNEL_DATA_LEN + super->headers_len + super->piece_len;
+    unsigned most = (unsigned)((FRAME_MAX - UDP_AT - HM_UDP_LEN) / datagram_len);
+    unsigned count = hm_super_frame_count(super);
+    most = most < TRAIN_MAX ? most : TRAIN_MAX;
+    for (unsigned first = 0, now; first < count; first += now) {
+        now = count - first < most ? count - first : most;
+        send_train(path, tunnel, super, first, now);
+    }
+}
+
+static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                  struct hm_super_frame *super, struct hm_frame *frame)
+{
+    const struct hm_ipv4 *ip = &super->ip[0];
+    struct hm_whose whose = hm_path_whose(path, link, ethernet, ip);
+    uint32_t remote_addr = way_in(path, link, ethernet, ip, &whose);
+    struct hm_tunnel_state *tunnel;
+    if (remote_addr == 0 || remote_addr == ip->src || ip->ttl <= 1 || ip->header_len != HM_IPV4_LEN)
+        return false;
+    tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
+    bool is_whole = path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE;
+    if (tunnel == NULL || hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || !fit(path, tunnel, super) ||
+        (is_whole && frame->len - HM_ETHERNET_LEN + WRAPPING_LEN > PACKET_MAX - HM_ETHERNET_LEN) ||
+        hm_neighbour_lookup(path->neighbours, tunnel->route.link, tunnel->route.next_hop) == NULL)
+        return false;
+    if (!hm_path_admit_addresses(path, ip) ||
+        (whose.absent != NULL && !hm_path_admit_source(path, link, ethernet, ip)))
+        return true;
+    if (whose.visitor != NULL)
+        whose.visitor->seen_ms = hm_env_ms(path->env);
+    hm_env_count(path->env, HM_COUNT_WHOLE);
+    hm_frame_pull(frame, HM_ETHERNET_LEN);
+    hm_super_frame_strip(super, HM_ETHERNET_LEN);
+    hm_ipv4_lower_ttl(frame->data);
+    if (is_whole)
+        send_whole(path, tunnel, super, frame);
+    else
+        send_trains(path, tunnel, super);
+    return true;
+}
+
+/* --- out ---------------------------------------------------------------------------------------------- */
+
+/* Is it a data message, or a train of them, from an agent to us? frame->data is the Ethernet header. */
+static bool is_for_us(const struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
+                      const struct hm_ipv4 *ip, const struct hm_frame *frame)
+{
+    return ip->header_len == HM_IPV4_LEN && ip->protocol == HM_IP_PROTO_UDP && !hm_ipv4_is_fragment(ip) &&
+           hm_mac_equal(&ethernet->dst, &path->env->config->links[link].mac) &&
+           hm_env_is_own_addr(path->env, ip->dst) &&
+           hm_encapsulation_is_one(ip->protocol, frame->data + UDP_AT, frame->len - UDP_AT);
+}
+
+/* One datagram or more, each with the header of a data message: the packets are taken out where they lie, and
+ * what is before each of them, which was looked at already, is its headroom. */
+static void leave_train(struct hm_path *path, const struct hm_ipv4 *outer, const struct hm_frame *frame,
+                        size_t datagram_len)
+{
+    char text[HM_IP_TEXT_LEN];
+    size_t end = (size_t)HM_ETHERNET_LEN + outer->total_len, len;
+    for (size_t at = UDP_AT + HM_UDP_LEN; at < end; at += len) {
+        len = end - at < datagram_len ? end - at : datagram_len;
+        struct hm_frame packet = {
+            .memory = frame->memory, .cap = frame->cap, .data = frame->data + at, .len = len};
+        if (!hm_encapsulation_is_data(packet.data, packet.len)) {
+            hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "by %s", hm_ip_text(outer->src, text));
+            continue;
+        }
+        hm_frame_pull(&packet, HM_TUNNEL_DATA_LEN);
+        hm_path_unwrapped(path, outer, &packet);
+    }
+}
+
+/* The visitor that gets the packets, when it gets them at once. */
+static struct hm_visitor *visitor_for(const struct hm_path *path, uint32_t outer_src,
+                                      const struct hm_ipv4 *inner)
+{
+    struct hm_visitor *visitor = hm_visitor_by_home(&path->agent->foreign.visitors, outer_src, inner->dst);
+    return visitor != NULL && visitor->state == HM_VISITOR_PRESENT && visitor->delivery == NULL &&
+                   visitor->next_addr == 0 && visitor->next_handover_id == 0
+               ? visitor
+               : NULL;
+}
+
+/* Are they by a node of ours that is away and stays there, to somebody who is no mobile node? */
+static bool is_of_absent(const struct hm_path *path, uint32_t outer_src, const struct hm_ipv4 *inner)
+{
+    const struct hm_bindings *bindings = &path->agent->home.bindings;
+    const struct hm_binding *sender = hm_binding_lookup(bindings, inner->src);
+    struct hm_route route;
+    return sender != NULL && sender->state == HM_BINDING_AWAY && sender->upward == NULL &&
+           hm_binding_is_at(sender, outer_src) && hm_binding_lookup(bindings, inner->dst) == NULL &&
+           hm_visitor_by_home(&path->agent->foreign.visitors, outer_src, inner->dst) == NULL &&
+           !hm_env_is_own_addr(path->env, inner->dst) &&
+           hm_route_find(path->env->config, inner->dst, &route) &&
+           hm_neighbour_lookup(path->neighbours, route.link, route.next_hop) != NULL;
+}
+
+static unsigned mtu_towards(const struct hm_path *path, const struct hm_visitor *visitor, uint32_t dst)
+{
+    struct hm_route route;
+    if (visitor != NULL)
+        return path->env->config->links[visitor->link].mtu;
+    return hm_route_find(path->env->config, dst, &route) ? path->env->config->links[route.link].mtu : 0;
+}
+
+static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super, struct hm_frame *frame)
+{
+    const struct hm_ipv4 *outer = &super->ip[0], *inner = &super->ip[1];
+    struct hm_visitor *visitor = visitor_for(path, outer->src, inner);
+    size_t inner_at = HM_ETHERNET_LEN + WRAPPING_LEN;
+    uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
+    if (super->ip_at[1] != inner_at || inner->header_len != HM_IPV4_LEN || inner->ttl <= 1 ||
+        !hm_encapsulation_is_data(frame->data + UDP_AT + HM_UDP_LEN, HM_TUNNEL_DATA_LEN) ||
+        hm_env_is_own_addr(path->env, inner->src) ||
+        super->headers_len - inner_at + super->piece_len > mtu_towards(path, visitor, inner->dst) ||
+        (visitor == NULL && !is_of_absent(path, outer->src, inner)))
+        return false;
+    if (!hm_path_admit_addresses(path, inner))
+        return true;
+    hm_env_count(path->env, HM_COUNT_WHOLE);
+    hm_env_count_many(path->env, HM_COUNT_TUNNEL_IN, hm_super_frame_count(super));
+    hm_frame_pull(frame, inner_at);
+    if (!hm_path_combine_ecn(frame->data, inner, outer)) {
+        hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "congestion mark on a flow without ECN");
+        return true;
+    }
+    frame->offload = (struct hm_offload){
+        .flags = HM_OFFLOAD_NEEDS_CSUM,
+        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | ecn),
+        .hdr_len = (uint16_t)(HM_ETHERNET_LEN + super->headers_len - inner_at),
+        .gso_size = (uint16_t)super->piece_len,
+        .csum_start = UDP_AT,
+        .csum_offset = HM_TCP_CHECKSUM_AT,
+    };
+    if (visitor != NULL)
+        hm_path_deliver(path, visitor, true, frame);
+    else
+        hm_path_forward(path, frame);
+    return true;
+}
+
+static bool leave(struct hm_path *path, const struct hm_super_frame *super, struct hm_frame *frame)
+{
+    if (super->tcp_at != 0)
+        return leave_whole(path, super, frame);
+    struct hm_ipv4 outer = super->ip[0]; /* the packets overwrite what it was read from */
+    leave_train(path, &outer, frame, super->piece_len);
+    return true;
+}
+
+/* A single datagram whose checksum an agent on this host has only begun: nothing can have happened to it. */
+static bool leave_single(struct hm_path *path, unsigned link, const struct hm_frame *frame)
+{
+    struct hm_ethernet ethernet;
+    struct hm_ipv4 outer;
+    if (frame->offload.csum_start != UDP_AT || frame->offload.csum_offset != HM_UDP_CHECKSUM_AT ||
+        hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK ||
+        ethernet.type != HM_ETHERTYPE_IPV4 ||
+        hm_ipv4_decode(frame->data + HM_ETHERNET_LEN, frame->len - HM_ETHERNET_LEN, &outer) != HM_OK ||
+        !hm_ipv4_checksum_is_right(frame->data + HM_ETHERNET_LEN, outer.header_len) ||
+        !is_for_us(path, link, &ethernet, &outer, frame))
+        return false;
+    hm_agent_presence(path->agent, link, &ethernet.src);
+    leave_train(path, &outer, frame, PACKET_MAX);
+    return true;
+}
+
+bool hm_path_whole(struct hm_path *path, unsigned link, struct hm_frame *frame)
+{
+    struct hm_super_frame super;
+    struct hm_ethernet ethernet;
+    if (frame->offload.gso_type == HM_OFFLOAD_GSO_NONE)
+        return (frame->offload.flags & HM_OFFLOAD_NEEDS_CSUM) != 0 && leave_single(path, link, frame);
+    if (!hm_super_frame_read(frame, &super) ||
+        hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK)
+        return false;
+    hm_agent_presence(path->agent, link, &ethernet.src);
+    if (is_for_us(path, link, &ethernet, &super.ip[0], frame))
+        return leave(path, &super, frame);
+    return path->env->tunnel_way != HM_TUNNEL_WAY_SINGLE && super.tcp_at != 0 && super.ip_count == 1 &&
+           enter(path, link, &ethernet, &super, frame);
+}
