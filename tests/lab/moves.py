@@ -14,7 +14,6 @@ from sniffer import Sniffer
 IN_MACHINES_NAME = f"ether src {MACHINE_MAC}"
 ARP_ABOUT_MACHINE = f"arp and (arp[14:4] = 0x{bytes(map(int, MACHINE_IP.split('.'))).hex()})"  # as the sender
 TOO_BIG = "icmp[0] = 3 and icmp[1] = 4"
-TUNNEL_MTU = 1480
 ICMP_OVERHEAD = 28  # of a ping: IP and ICMP header
 QUIET_S = 2.5  # longer than the pause between any two of the first announcements
 
@@ -156,14 +155,14 @@ class Moves:
         told = Sniffer(self.lab, space, "eth0", "in")
         done = ping(space, target, "-s", str(1500 - ICMP_OVERHEAD), "-M", "do")
         self.lab.claim(f"1,500 bytes that must not be cut do not pass: {name}", done.returncode != 0, done.stdout)
-        self.lab.claim(f"{name} is told the MTU of the tunnel", f"mtu = {TUNNEL_MTU}" in done.stdout + done.stderr,
+        self.lab.claim(f"{name} is told the MTU of the tunnel", f"mtu = {self.network.tunnel_mtu}" in done.stdout + done.stderr,
                        done.stdout + done.stderr)
         told.finish()
         lines = told.frames(TOO_BIG)
         self.lab.claim(f"the ICMP message says so, and its checksum is right: {name}",
-                       lines and all(f"mtu {TUNNEL_MTU}" in line and "wrong" not in line for line in lines), lines)
-        done = ping(space, target, "-s", str(TUNNEL_MTU - ICMP_OVERHEAD), "-M", "do")
-        self.lab.claim(f"1,480 bytes that must not be cut pass: {name}", done.returncode == 0, done.stdout)
+                       lines and all(f"mtu {self.network.tunnel_mtu}" in line and "wrong" not in line for line in lines), lines)
+        done = ping(space, target, "-s", str(self.network.tunnel_mtu - ICMP_OVERHEAD), "-M", "do")
+        self.lab.claim(f"as many bytes that must not be cut pass: {name}", done.returncode == 0, done.stdout)
 
     def comes_home(self):
         self.lab.part("return home")

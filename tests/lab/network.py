@@ -75,7 +75,7 @@ class _Lab(topology.Topology):
         sections["control"] = {"port": CONTROL_PORT, "listen": "yes"}
         sections[f"peer agent-{other.letter}"] = {"address": other.tunnel_addr, "hosts": other.subnet.host,
                                                   "home": other.subnet.prefix, "spi": SPI, "algorithm": "hmac-sha256",
-                                                  "key": key}
+                                                  "key": key, "tunnel": self.tunnel}
         sections[f"hypervisor {subnet.host}"] = side.notifier.section(subnet.prefix, other.subnet.prefix)
         side.agent = Agent(self.lab, side.space, f"agent-{side.letter}", sections)
 
@@ -89,11 +89,13 @@ class _Lab(topology.Topology):
 
 
 class OneArmed(_Lab):
-    """Each subnet has its own router; the agent is one more host.
+    """Each subnet has its own router; the agent is one more host. Their tunnel is the default one, UDP.
 
     Both routers have one MAC, as those of one VRRP group do: for what the machine goes on sending to that MAC the
     bridge of the foreign subnet has another port than the agent's.
     """
+
+    tunnel, tunnel_mtu = "udp", 1468
 
     def __init__(self, lab):
         super().__init__(lab)
@@ -113,7 +115,10 @@ class OneArmed(_Lab):
 
 
 class Gateways(_Lab, topology.GatewayTopology):
-    """Each agent is its subnet's router: 10.N.0.1 on the lan, 10.10N.0.2 on the wan, whose router is 10.10N.0.1."""
+    """Each agent is its subnet's router: 10.N.0.1 on the lan, 10.10N.0.2 on the wan, whose router is 10.10N.0.1. The tunnel is
+    GRE, on request."""
+
+    tunnel, tunnel_mtu = "gre", 1476
 
     def _make_side(self, subnet):
         side = Side(subnet)
