@@ -72,6 +72,7 @@ static void fill_peers(struct hm_sim_world *world, struct hm_sim_site *site, uns
         *peer = (struct hm_peer_config){.addr = world->sites[other].agent_peer_addr,
                                         .spi = PEER_SPI + pair,
                                         .algorithm = world->options.algorithm,
+                                        .tunnel = world->options.tunnel,
                                         .host_count = 1,
                                         .homes = {prefix_of(world->sites[other].net)},
                                         .home_count = 1};

@@ -44,6 +44,7 @@ struct hm_sim_world_options {
     uint16_t staged_lifetime_s; /* 0: 60 */
     uint16_t lifetime_s;        /* 0: 300 */
     enum hm_algorithm algorithm;
+    enum hm_encapsulation tunnel;
     int64_t clock_us[HM_SIM_SITES]; /* what each site's clocks are ahead */
     const char *pcap_folder;        /* NULL: no captures; else one file per LAN */
     bool log_to_stderr;

@@ -97,11 +97,17 @@ static bool is_port(uint16_t port)
 static bool is_message(const uint8_t *bytes, size_t len, uint32_t own_net, uint32_t *to)
 {
     struct hm_ipv4 ip;
+    struct hm_encapsulated wrapping;
 
     if (hm_ipv4_decode(bytes, len, &ip) != 0)
         return false;
-    if (ip.protocol == HM_IP_PROTO_IPIP)
-        return is_message(bytes + ip.header_len, len - ip.header_len, own_net, to);
+    if (hm_encapsulation_is_one(ip.protocol, bytes + ip.header_len, len - ip.header_len)) {
+        size_t inner_at = ip.header_len;
+        if (hm_encapsulation_decode(ip.protocol, bytes + inner_at, len - inner_at, &wrapping) != 0)
+            return false;
+        inner_at += wrapping.header_len;
+        return is_message(bytes + inner_at, len - inner_at, own_net, to);
+    }
     if (ip.protocol != HM_IP_PROTO_UDP || len < ip.header_len + 8u || (ip.dst & 0xffffff00u) == own_net)
         return false; /* what its own hypervisor is told does not leave its LAN */
     *to = ip.dst;

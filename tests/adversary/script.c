@@ -60,5 +60,8 @@ void script_draw(struct script *script, uint64_t seed, bool has_log)
         draw_move(&script->moves[i], &random, i + 1 == script->move_count);
     chaos_plan_draw(&script->chaos, &random, script->move_count);
     draw_haste(script, &random);
+    script->options.tunnel = hm_sim_random_chance(&random, 600000)   ? HM_ENCAPSULATION_UDP
+                             : hm_sim_random_chance(&random, 500000) ? HM_ENCAPSULATION_IPIP
+                                                                     : HM_ENCAPSULATION_GRE;
     memcpy(script->options.clock_us, script->chaos.clock_us, sizeof(script->options.clock_us));
 }

@@ -142,6 +142,23 @@ def segments():
     save("tcp", "short", tcp(0x02)[:19])
 
 
+def tunnels():
+    inner = ipv4(6, struct.pack(">HHIIBBHHH", 1000, 2000, 1, 2, 5 << 4, 0x18, 256, 0, 0) + bytes(300), fragment=0x4000)
+    data = struct.pack(">HHHHBBH", 434, 434, 12 + len(inner), 0, 4, 4, 0)
+    save("encapsulation", "ipip", b"\x04" + inner)
+    save("encapsulation", "udp", b"\x11" + data + inner)
+    save("encapsulation", "gre", b"\x2f" + bytes.fromhex("b0000800123400000000000700000001") + inner)
+    ethernet = b"\2" * 12 + b"\x08\0"
+
+    def super_frame(name, flags, gso_type, headers, size, start, offset, frame, transport=0, network=0):
+        save("super_frame", name, struct.pack(">BBHHHHHHH", flags, gso_type, headers, size, start, offset, transport,
+                                              network, 0) + frame)
+
+    super_frame("tcp", 1, 1, 54, 100, 34, 16, ethernet + inner)
+    super_frame("tunnel", 9, 0x21, 86, 100, 66, 16, ethernet + ipv4(17, data + inner, fragment=0x4000), 34, 46)
+    super_frame("train", 1, 5, 42, 100, 34, 6, ethernet + ipv4(17, data + inner))
+
+
 def frames():
     def arp(ethertype, op, sender, target_mac, target):
         body = bytes.fromhex("000108000604") + struct.pack(">H", op) + VM_MAC + sender + target_mac + target
@@ -201,6 +218,7 @@ controls()
 packets("ipv4")
 packets("icmp")
 segments()
+tunnels()
 frames()
 leases()
 records()

@@ -13,6 +13,7 @@
 #define PIECE_LEN 256 /* the last one is shorter */
 
 static uint16_t next_id;
+static enum hm_encapsulation kind; /* of the tunnel */
 
 static int setup(void **state)
 {
@@ -45,15 +46,20 @@ static void send_fragment(struct path_rig *f, uint32_t from, uint16_t id, size_t
     const struct rig_packet packet = {
         .src = RIG_FAR, .dst = RIG_GUEST, .outer_src = from, .payload_len = INNER_LEN - HM_IPV4_LEN};
     struct hm_ethernet ethernet = {.dst = RIG_AGENT_MAC, .src = RIG_ROUTER_MAC, .type = HM_ETHERTYPE_IPV4};
-    struct hm_ipv4 outer = {.total_len = (uint16_t)(HM_IPV4_LEN + len),
+    size_t header_len = hm_encapsulation_len(kind) - HM_IPV4_LEN;
+    struct hm_ipv4 outer = {.total_len = (uint16_t)(HM_IPV4_LEN + header_len + INNER_LEN),
                             .id = id,
                             .fragment = (uint16_t)((is_last ? 0 : HM_IPV4_MF) | at / 8),
                             .ttl = 60,
-                            .protocol = HM_IP_PROTO_IPIP,
+                            .protocol = hm_encapsulation_protocol(kind),
                             .src = from,
                             .dst = RIG_AGENT};
 
-    rig_write_packet(&packet, whole);
+    rig_write_packet(&packet,
+                     whole + header_len); /* an outer header that is not used, and the inner packet */
+    hm_encapsulation_encode(whole + HM_IPV4_LEN, kind, &outer);
+    hm_encapsulation_finish_sum(whole + HM_IPV4_LEN, header_len + INNER_LEN, kind);
+    outer.total_len = (uint16_t)(HM_IPV4_LEN + len);
     hm_ethernet_encode(bytes, &ethernet);
     hm_ipv4_encode(bytes + HM_ETHERNET_LEN, &outer);
     memcpy(bytes + HM_ETHERNET_LEN + HM_IPV4_LEN, whole + HM_IPV4_LEN + at, len);
@@ -65,7 +71,9 @@ static void send_piece(struct path_rig *f, uint16_t id, unsigned piece)
     size_t at = (size_t)piece * PIECE_LEN;
     bool is_last = piece == PIECES - 1;
 
-    send_fragment(f, RIG_PEER_B, id, at, is_last ? INNER_LEN - at : PIECE_LEN, is_last);
+    size_t len = hm_encapsulation_len(kind) - HM_IPV4_LEN + INNER_LEN;
+
+    send_fragment(f, RIG_PEER_B, id, at, is_last ? len - at : PIECE_LEN, is_last);
 }
 
 /* Exactly one frame left since: the whole inner packet, to the visitor. */
@@ -102,6 +110,19 @@ static void test_i14_fragments_in_any_order_become_one_packet(void **state)
         assert_whole(f);
     }
     assert_int_equal(path_rig_dropped(f, HM_DROP_IP_REASSEMBLY), 0);
+}
+
+static void test_i14_fragments_of_each_kind_of_tunnel_become_one_packet(void **state)
+{
+    struct path_rig *f = *state;
+
+    for (kind = 0; kind < HM_ENCAPSULATION_COUNT; kind++) {
+        next_id++;
+        for (unsigned i = PIECES; i > 0; i--)
+            send_piece(f, next_id, i - 1);
+        assert_whole(f);
+    }
+    kind = HM_ENCAPSULATION_IPIP;
 }
 
 static void test_i14_a_fragment_that_comes_twice_does_not_deliver_twice(void **state)
@@ -202,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_i14_fragments_in_any_order_become_one_packet),
+        TEST(test_i14_fragments_of_each_kind_of_tunnel_become_one_packet),
         TEST(test_i14_a_fragment_that_comes_twice_does_not_deliver_twice),
         TEST(test_i14_overlapping_fragments_are_thrown_away),
         TEST(test_i14_what_never_becomes_whole_is_given_up_and_counted),

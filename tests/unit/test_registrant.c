@@ -115,6 +115,7 @@ struct answer {
     uint32_t home_addr;
     uint32_t spi;
     bool spoil, unauthenticated;
+    bool grants_udp;
 };
 
 static void answer(struct fixture *f, const struct answer *what)
@@ -135,6 +136,8 @@ static void answer(struct fixture *f, const struct answer *what)
     hm_writer_init(&writer, bytes, sizeof(bytes));
     hm_registration_write_reply(&writer, &reply);
     hm_extension_write_pmip_method(&writer, HM_PMIP_METHOD_FA_HA);
+    if (what->grants_udp)
+        hm_extension_write_udp_reply(&writer, &(struct hm_udp_tunnel_reply){.flags = HM_UDP_TUNNEL_FORCED});
     if (!what->unauthenticated)
         hm_extension_write_auth(&writer, HM_EXT_FA_HA_AUTH, what->spi != 0 ? what->spi : peer->spi,
                                 is_new ? peer->more[0].algorithm : peer->algorithm,
@@ -289,6 +292,91 @@ static void test_x6_after_149_and_150_nothing_is_asked_again(void **state)
     assert_int_equal(f->ends, 2);
 }
 
+/* --- the tunnel --------------------------------------------------------------------------------------- */
+
+static struct hm_peer *want(struct fixture *f, enum hm_encapsulation tunnel)
+{
+    f->rig.peers[0].tunnel = tunnel;
+    return hm_security_peer_by_addr(&f->security, RIG_PEER_B);
+}
+
+static void test_u1_a_udp_tunnel_is_asked_for_and_used_when_granted(void **state)
+{
+    struct fixture *f = *state;
+    struct hm_peer *peer = want(f, HM_ENCAPSULATION_UDP);
+
+    activate(f);
+    struct hm_registration_request request = sent(f, 0);
+    assert_true(request.ext.udp_request.is_given);
+    assert_int_equal(request.ext.udp_request.flags, HM_UDP_TUNNEL_FORCED);
+    assert_int_equal(request.ext.udp_request.encapsulation, HM_IP_PROTO_IPIP);
+    assert_int_equal(peer->tunnel, HM_ENCAPSULATION_IPIP);
+    answer(f, &(struct answer){.grants_udp = true, .spoil = true});
+    assert_int_equal(peer->tunnel, HM_ENCAPSULATION_IPIP);
+    answer(f, &(struct answer){.grants_udp = true});
+    assert_int_equal(peer->tunnel, HM_ENCAPSULATION_UDP);
+    assert_int_equal(f->code, 0);
+}
+
+static void test_u2_a_home_agent_that_does_not_know_it_is_met_by_ip_in_ip(void **state)
+{
+    struct fixture *f = *state;
+    struct hm_peer *peer = want(f, HM_ENCAPSULATION_UDP);
+
+    peer->tunnel = HM_ENCAPSULATION_UDP; /* as it was before it was exchanged */
+    activate(f);
+    answer(f, &(struct answer){0});
+    assert_int_equal(peer->tunnel, HM_ENCAPSULATION_IPIP);
+    assert_int_equal(f->code, 0);
+}
+
+static void test_u6_one_that_refuses_it_is_asked_without_and_not_again(void **state)
+{
+    struct fixture *f = *state;
+
+    want(f, HM_ENCAPSULATION_UDP);
+    activate(f);
+    answer(f, &(struct answer){.code = 129});
+    assert_int_equal(f->ends, 0);
+    assert_int_equal(f->sent, 2); /* at once */
+    assert_false(sent(f, 1).ext.udp_request.is_given);
+    answer(f, &(struct answer){0});
+    assert_int_equal(f->ends, 1);
+    assert_int_equal(f->code, 0);
+    activate(f);
+    assert_false(sent(f, 2).ext.udp_request.is_given);
+    answer(f, &(struct answer){.code = 129}); /* for another reason */
+    assert_int_equal(f->ends, 2);
+    assert_int_equal(f->code, 129);
+}
+
+static void test_a_refusal_for_another_reason_is_the_end_the_second_time(void **state)
+{
+    struct fixture *f = *state;
+    struct hm_peer *peer = want(f, HM_ENCAPSULATION_UDP);
+
+    activate(f);
+    answer(f, &(struct answer){.code = 129});
+    answer(f, &(struct answer){.code = 129});
+    assert_int_equal(f->ends, 1);
+    assert_int_equal(f->code, 129);
+    assert_false(peer->declines_udp);
+}
+
+static void test_g6_gre_is_asked_for_by_its_flag_and_not_at_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct hm_peer *peer = want(f, HM_ENCAPSULATION_GRE);
+
+    activate(f);
+    assert_true(sent(f, 0).flags & HM_RRQ_G);
+    assert_false(sent(f, 0).ext.udp_request.is_given);
+    answer(f, &(struct answer){0});
+    assert_int_equal(peer->tunnel, HM_ENCAPSULATION_GRE);
+    hm_registrant_start(&f->registrant, f->visitor, HM_REGISTRATION_DEREGISTER, 0);
+    assert_false(sent(f, 1).flags & HM_RRQ_G);
+}
+
 static void test_a12_an_agents_deregistration_has_its_authenticator(void **state)
 {
     struct fixture *f = *state;
@@ -312,6 +400,11 @@ int main(void)
         TEST(test_a20_code_133_moves_the_clock_and_the_request_is_sent_again),
         TEST(test_a20_a_clock_that_cannot_be_agreed_on_is_told_in_the_end),
         TEST(test_x6_after_149_and_150_nothing_is_asked_again),
+        TEST(test_u1_a_udp_tunnel_is_asked_for_and_used_when_granted),
+        TEST(test_u2_a_home_agent_that_does_not_know_it_is_met_by_ip_in_ip),
+        TEST(test_u6_one_that_refuses_it_is_asked_without_and_not_again),
+        TEST(test_a_refusal_for_another_reason_is_the_end_the_second_time),
+        TEST(test_g6_gre_is_asked_for_by_its_flag_and_not_at_the_end),
         TEST(test_a12_an_agents_deregistration_has_its_authenticator),
     };
 

@@ -49,7 +49,9 @@ struct home_ask {
     const char *nai; /* NULL: "vm1" */
     uint8_t method;  /* 0: FA-HA */
     bool no_mac;
-    uint8_t extra;                 /* type of one more extension, with a value of 4 bytes */
+    uint8_t extra; /* type of one more extension, with a value of 4 bytes */
+    struct hm_udp_tunnel_request udp;
+    bool udp_is_last;              /* behind all authenticators */
     uint32_t from;                 /* 0: the peer's */
     uint32_t to;                   /* 0: the agent's */
     uint16_t port;                 /* 0: 434 */
@@ -134,6 +136,12 @@ static inline void home_rig_pass_ms(struct home_rig *f, uint64_t ms)
     }
 }
 
+static inline void home_write_udp(const struct home_ask *ask, struct hm_writer *writer)
+{
+    hm_extension_write_udp_request(writer, ask->udp.flags, ask->udp.encapsulation);
+    writer->bytes[writer->len - 1] = ask->udp.has_reserved;
+}
+
 static inline void home_write_extensions(const struct home_rig *f, const struct home_ask *ask,
                                          struct hm_writer *writer, const struct hm_peer_config *peer)
 {
@@ -151,6 +159,8 @@ static inline void home_write_extensions(const struct home_rig *f, const struct 
         hm_extension_write_hold(writer, ask->hold, 1);
     if (ask->extra != 0)
         hm_write_bytes(writer, (const uint8_t[]){ask->extra, 4, 1, 2, 3, 4}, 6);
+    if (ask->udp.is_given && !ask->udp_is_last)
+        home_write_udp(ask, writer);
     if (ask->node) {
         hm_extension_write_auth(writer, HM_EXT_MN_HA_AUTH, ask->node_spi != 0 ? ask->node_spi : own->spi,
                                 own->algorithm, &own->key);
@@ -163,6 +173,8 @@ static inline void home_write_extensions(const struct home_rig *f, const struct 
                             is_new ? more->algorithm : peer->algorithm, is_new ? &more->key : &peer->key);
     if (ask->spoil_agent)
         writer->bytes[writer->len - 1] ^= 1;
+    if (ask->udp.is_given && ask->udp_is_last)
+        home_write_udp(ask, writer);
 }
 
 static inline size_t home_write(struct home_rig *f, const struct home_ask *ask, uint8_t *bytes, size_t cap)
