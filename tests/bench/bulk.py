@@ -1,53 +1,67 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Measures bulk TCP between correspondent and VM: through the pair of agents, two bare relays with super-frames, and
-the kernel's VXLAN, in turn; and through a tunnel that is narrower than the LAN, with segments that fit it and with
-longer ones, as those of a connection that was opened before the VM moved."""
+"""Measures bulk TCP between correspondent and VM: through the pair of agents, two bare relays with super-frames, the
+kernel's VXLAN, and pairs of agents that are held to one way of sending super-frames, in turn; and through a tunnel that
+is narrower than the LAN, with segments that fit it and with longer ones, as those of a connection that was opened
+before the VM moved."""
 import json
-import subprocess
+import time
 
 import lab
 
 CHAINS = {"tunnel": "agent", "relay_chain": "super", "vxlan": "vxlan"}
-WAYS = {"down": (), "up": ("-R",)}
+WAYS = {"way_whole": "whole", "way_train": "train", "way_single": "single", "way_ipip": "ipip"}
+DIRECTIONS = {"down": (), "up": ("-R",)}
 FITTING_MSS = 1440  # below what a tunnel leaves of 1,500 bytes: 20 for it, 40 and 12 of options
 
 
 def transfer(chain, cpu, seconds, *words):
-    """Mbit/s of the payload that arrived."""
-    server = subprocess.Popen(chain.inside("vm", "iperf3", "-s", "-1", "--forceflush"), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, text=True, preexec_fn=lab.first_on(cpu))
-    try:
-        while "listening" not in (line := server.stdout.readline()):
-            if not line:
-                raise RuntimeError("iperf3 does not serve")
+    """The payload that arrived: its "bytes" and "bits_per_second"."""
+    with chain.serving("vm", cpu, "listening", "iperf3", "-s", "-1", "--forceflush") as server:
         said = lab.run(*chain.inside("corr", "iperf3", "-c", lab.VM_ADDR, "-t", str(seconds), "-J", *words),
                        preexec_fn=lab.first_on(cpu))
         server.wait(10)
-    finally:
-        server.stdout.close()
-        server.terminate()
-        server.wait()
-    return json.loads(said)["end"]["sum_received"]["bits_per_second"] / 1e6
+    return json.loads(said)["end"]["sum_received"]
 
 
-def measure(labs, cpu, seconds):
-    """One round: {key: Mbit/s, or a ratio of two of this round}."""
+def mbit_per_s(received):
+    return received["bits_per_second"] / 1e6
+
+
+def cpu_ns(process):
+    """CPU time so far of a process with all its threads, by the clock that clock_getcpuclockid(3) names."""
+    return time.clock_gettime_ns(~process.pid << 3 | 2)
+
+
+def both_directions(chain, cpu, seconds, name):
+    """Mbit/s of each direction, and the CPU time of each of the chain's programs for a GB, one half each way."""
     figures = {}
-    for name, kind in CHAINS.items():
-        for way, words in WAYS.items():
-            figures[f"{name}_tcp_{way}"] = transfer(labs[kind], cpu, seconds, *words)
-    for name, base in (("tcp_vs_relay", "relay_chain"), ("tcp_vs_vxlan", "vxlan")):
-        figures[name] = min(figures[f"tunnel_tcp_{way}"] / figures[f"{base}_tcp_{way}"] for way in WAYS)
-    figures["narrow_tcp"] = transfer(labs["narrow"], cpu, seconds)
-    figures["narrow_tcp_fitting"] = transfer(labs["narrow"], cpu, seconds, "-M", str(FITTING_MSS))
-    figures["narrow_vs_fitting"] = figures["narrow_tcp"] / figures["narrow_tcp_fitting"]
+    size = 0
+    before = [cpu_ns(child) for child in chain.children]
+    for direction, words in DIRECTIONS.items():
+        received = transfer(chain, cpu, seconds, *words)
+        figures[f"{name}_tcp_{direction}"] = mbit_per_s(received)
+        size += received["bytes"]
+    for which, child, old_ns in zip(("first", "second"), chain.children, before):
+        figures[f"{name.removesuffix('_chain')}_cpu_s_per_gb_{which}"] = (cpu_ns(child) - old_ns) / size
     return figures
 
 
-def print_table(figures):
-    """`figures`: each key's median, minimum and maximum over the rounds."""
-    print("\nBulk TCP, Mbit/s: median (minimum - maximum)")
-    for key, values in figures.items():
-        form = "{:.2f}" if "_vs_" in key else "{:,.0f}"
-        cells = [form.format(values[which]) for which in ("median", "min", "max")]
-        print(f"  {key:<22}{cells[0]:>10} ({cells[1]} - {cells[2]})")
+def worse_ratio(figures, name, base):
+    """That of the direction which compares worse."""
+    return min(figures[f"{name}_tcp_{direction}"] / figures[f"{base}_tcp_{direction}"] for direction in DIRECTIONS)
+
+
+def measure(labs, cpu, seconds):
+    """One round: {key: Mbit/s, CPU seconds per GB, or a ratio of two of this round}."""
+    figures = {}
+    ways = {name: kind for name, kind in WAYS.items() if kind in labs}
+    for name, kind in (CHAINS | ways).items():
+        figures |= both_directions(labs[kind], cpu, seconds, name)
+    figures["tcp_vs_relay"] = worse_ratio(figures, "tunnel", "relay_chain")
+    figures["tcp_vs_vxlan"] = worse_ratio(figures, "tunnel", "vxlan")
+    for name in ways:
+        figures[f"{name}_vs_relay"] = worse_ratio(figures, name, "relay_chain")
+    figures["narrow_tcp"] = mbit_per_s(transfer(labs["narrow"], cpu, seconds))
+    figures["narrow_tcp_fitting"] = mbit_per_s(transfer(labs["narrow"], cpu, seconds, "-M", str(FITTING_MSS)))
+    figures["narrow_vs_fitting"] = figures["narrow_tcp"] / figures["narrow_tcp_fitting"]
+    return figures

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The two chains that are measured: one with bare relays, one with agents between which a VM has been handed over."""
+"""The chains that are measured: with bare relays, with the kernel's own tunnel, and with agents between which a VM has
+been handed over."""
+import json
 import os
 import secrets
 import sys
@@ -15,6 +17,7 @@ name = agent-{own}
 hosts = hv-{own}
 user = root
 log_level = info
+tunnel_way = {way}
 socket = {work}/{own}.sock
 store = {work}/{own}.store
 
@@ -35,6 +38,7 @@ mtu = {wan_mtu}
 address = {peer_wan}
 hosts = hv-{other}
 home = {peer_home}
+tunnel = {tunnel}
 spi = 1000
 algorithm = hmac-sha256
 key = {peer_key}
@@ -53,6 +57,10 @@ address = {lan}
 id = 2000
 key = {notify_key}
 """
+
+
+class WayNotTaken(RuntimeError):
+    """The kernel does not take the forced way: there is nothing to measure, and nothing wrong."""
 
 
 class DeviceLab(lab.Lab):
@@ -112,13 +120,16 @@ class VxlanLab(DeviceLab):
 class AgentLab(DeviceLab):
     """The VM starts at home, is staged and lands in subnet b; from then on the agents carry its packets."""
 
+    way = "auto"  # the key tunnel_way
+    tunnel = "udp"
+
     def start(self):
         self.build()
         keys = {"peer_key": secrets.token_hex(32)}
         for own, other in (("a", "b"), ("b", "a")):
             keys["notify_key"] = secrets.token_hex(32)
             self.write(f"{own}.conf", AGENT.format(
-                own=own, other=other, work=self.work, lan=LAN[own], wan=WAN[own], wan_mtu=self.wan_mtu,
+                own=own, other=other, work=self.work, way=self.way, tunnel=self.tunnel, lan=LAN[own], wan=WAN[own], wan_mtu=self.wan_mtu,
                 peer_wan=WAN[other], peer_home="10.1.0.0/24" if own == "b" else "10.2.0.0/24", **keys))
             self.write(f"{own}.notify", NOTIFY.format(lan=LAN[own], **keys))
             self.device(own, "hypermip", "run", "-c", self.path(f"{own}.conf"))
@@ -129,6 +140,23 @@ class AgentLab(DeviceLab):
         self.move_vm()
         self.notify("b", "landed", lab.VM_ADDR)
         self.await_ping("vm", lab.CORR_ADDR)
+        for own in ("a", "b"):
+            self.check_forced(own)
+
+    def check_forced(self, own):
+        """The agent must be using what its file forces on it."""
+        status = self.report(own, "status")
+        if self.way not in ("auto", status["tunnel_way"]):
+            said = f"{self.way} is forced, agent-{own} uses {status['tunnel_way']}: {status['tunnel_why']}"
+            raise WayNotTaken(said) if "kernel takes no better" in said else RuntimeError(said)
+        tunnel = self.report(own, "peers")["tunnel"]
+        if tunnel != self.tunnel:
+            raise RuntimeError(f"a tunnel by {self.tunnel} is forced, agent-{own} uses {tunnel}")
+
+    def report(self, own, name):
+        """The only row of one of the agent's reports."""
+        said = lab.run(os.path.join(self.bin_dir, "hypermip"), name, "-j", "-s", self.path(f"{own}.sock"))
+        return json.loads(said)["rows"][0]
 
     def path(self, name):
         return os.path.join(self.work, name)
@@ -146,3 +174,21 @@ class NarrowAgentLab(AgentLab):
     """The tunnel carries less than the LAN."""
 
     wan_mtu = 1500
+
+
+class WholeAgentLab(AgentLab):
+    way = "whole"
+
+
+class TrainAgentLab(AgentLab):
+    way = "train"
+
+
+class SingleAgentLab(AgentLab):
+    way = "single"
+
+
+class IpipAgentLab(AgentLab):
+    """The plain tunnel, IP-in-IP, which takes no super-frames."""
+
+    tunnel = "ipip"

@@ -12,6 +12,7 @@ packet of 1,500 bytes needs no fragments.
 
 Nothing forwards IP but the devices, IPv6 is off, and the VM drops the test traffic before its own stack sees it.
 """
+import contextlib
 import os
 import subprocess
 import time
@@ -137,6 +138,21 @@ class Lab:
                                  preexec_fn=first_on(cpu))
         self.children.append(child)
         return child
+
+    @contextlib.contextmanager
+    def serving(self, place, cpu, word, *command):
+        """A server that runs for as long as the block does, which begins when it has said the word."""
+        server = subprocess.Popen(self.inside(place, *command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  text=True, preexec_fn=first_on(cpu))
+        try:
+            while word not in (line := server.stdout.readline()):
+                if not line:
+                    raise RuntimeError(f"{' '.join(command)}: does not serve")
+            yield server
+        finally:
+            server.terminate()
+            server.wait()
+            server.stdout.close()
 
     def await_ping(self, place, addr, seconds=20):
         """Pings until an answer comes. From the VM to the correspondent all bridges of the chain learn from it."""

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Measures packet rate and CPU time per packet of agents beside bare relays, in turn and in one run (see run.sh)."""
+"""Measures packet rate, bulk TCP, latency and CPU time of agents beside their baselines, in turn and in one run (see
+run.sh)."""
 import argparse
 import json
 import os
 import platform
 import shutil
 import signal
-import statistics
 import sys
 import tempfile
 
 import bulk
 import lab
-from chains import AgentLab, NarrowAgentLab, RelayLab, SuperRelayLab, VxlanLab
+import latency
+import picture
+from chains import (AgentLab, IpipAgentLab, NarrowAgentLab, RelayLab, SingleAgentLab, SuperRelayLab, TrainAgentLab,
+                    VxlanLab, WayNotTaken, WholeAgentLab)
+from figures import cell, print_list, spread, spread_rounds
 
 FRAMES = {"udp64": "64-byte UDP frames", "tcp1500": "1,500-byte TCP packets"}
 DEVICES = {
@@ -21,12 +25,15 @@ DEVICES = {
     "relay2": "two bare relays",
     "pair": "pair of agents",
 }
+AGENT_LABS = {"agent": AgentLab, "narrow": NarrowAgentLab, "super": SuperRelayLab, "vxlan": VxlanLab,
+              "whole": WholeAgentLab, "train": TrainAgentLab, "single": SingleAgentLab, "ipip": IpipAgentLab}
 BASELINE = {"agent1": "relay1", "pair": "relay2"}
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run.sh", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="write all figures as JSON")
+    parser.add_argument("--svg", metavar="FILE", help="draw the ratios (FILE of --json, with .svg)")
     parser.add_argument("--seconds", type=float, default=2.0, metavar="N", help="length of one measurement (2)")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="interleaved rounds (7)")
     parser.add_argument("--flood", action="store_true", help="send without regard to what arrives")
@@ -35,19 +42,35 @@ def parse_arguments():
     arguments = parser.parse_args()
     if arguments.seconds <= 0 or arguments.rounds < 1:
         parser.error("--seconds and --rounds must be positive")
+    if arguments.json and not arguments.svg:
+        arguments.svg = os.path.splitext(arguments.json)[0] + ".svg"
     return arguments
 
 
 class Bench:
     """Takes the measurements: which lab, which processes, which window for each kind of device."""
 
-    def __init__(self, arguments, labs):
+    def __init__(self, arguments):
         self.arguments = arguments
-        self.labs = labs
+        self.labs = {}
+        self.ways_not_taken = {}  # by the kernel: what the agent says
         cpus = sorted(os.sched_getaffinity(0))
         # The generator on one core, all devices under test on another one, however many there are.
         self.generator_cpu, self.device_cpu = cpus[0], cpus[1 % len(cpus)]
         self.cpus = len(cpus)
+
+    def start_labs(self, work):
+        """All at once: those that are not being measured stand idle, and cost less than starting them every round."""
+        kinds = {"relay": RelayLab} | ({} if self.arguments.relays_only else AGENT_LABS)
+        for kind, make in kinds.items():
+            own = os.path.join(work, kind)
+            os.mkdir(own)
+            self.labs[kind] = make(f"hmb{os.getpid()}-{kind}", self.arguments.bin, own, self.device_cpu)
+            try:
+                self.labs[kind].start()
+            except WayNotTaken as reason:
+                self.ways_not_taken[kind] = str(reason)
+                self.labs.pop(kind).stop()
 
     def device_names(self):
         return [name for name in DEVICES if ("relay" in name) or "agent" in self.labs]
@@ -104,17 +127,17 @@ class Bench:
             print(f"round {number + 1} of {self.arguments.rounds} done", file=sys.stderr)
         return taken
 
-    def bulk_rounds(self):
-        """The figures of each round."""
-        taken = []
+    def chain_rounds(self):
+        """Bulk TCP and latency: the figures of each round, of both."""
+        taken = {"bulk": [], "latency": []}
+        seconds = self.arguments.seconds
         for number in range(self.arguments.rounds):
-            taken.append(bulk.measure(self.labs, self.generator_cpu, max(1, round(self.arguments.seconds))))
-            print(f"bulk round {number + 1} of {self.arguments.rounds} done", file=sys.stderr)
+            taken["bulk"].append(bulk.measure(self.labs, self.generator_cpu, max(1, round(seconds))))
+            taken["latency"].append(latency.measure(self.labs, self.generator_cpu, seconds, self.arguments.bin))
+            for chain in self.labs.values():
+                chain.check_alive()
+            print(f"bulk and latency round {number + 1} of {self.arguments.rounds} done", file=sys.stderr)
         return taken
-
-
-def spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def summarize(taken):
@@ -134,14 +157,6 @@ def summarize(taken):
     return figures
 
 
-def cell(figures, key, form):
-    """median (minimum - maximum), or nothing where the figure does not exist."""
-    if key not in figures:
-        return ""
-    values = figures[key]
-    return f"{form.format(values['median'])} ({form.format(values['min'])} - {form.format(values['max'])})"
-
-
 def print_table(figures, bench):
     arguments = bench.arguments
     print(f"\nMedian (minimum - maximum) of {arguments.rounds} round(s) of {arguments.seconds:g} s, devices in turn.\n")
@@ -158,6 +173,10 @@ def print_table(figures, bench):
                              cell(figures, key + "cpu_vs_relay", "{:.2f}"),
                              f"{figures[key + 'busy']['median']:.0%}",
                              f"{figures[key + 'lost_share']['median']:.1%}"))
+            for which in ("first", "second"):
+                own = cell(figures, f"{key}cpu_ns_per_packet_{which}", "{:,.0f}")
+                if own:
+                    print(row.format(f"    the {which} alone", "", own, "", "", "", "").rstrip())
     print_notes(figures, bench)
 
 
@@ -180,18 +199,45 @@ core {bench.generator_cpu}.""")
               + "; go by the CPU time there.")
 
 
+def print_chains(taken, bench):
+    """`taken`: the chains' figures of each round. Returns them summed up."""
+    carried, answered = (spread_rounds(taken[part]) for part in ("bulk", "latency"))
+    print_list("Bulk TCP, Mbit/s, and CPU seconds per GB", carried)
+    for kind, reason in bench.ways_not_taken.items():
+        print(f"  way_{kind}: not measured: {reason}")
+    print_list("Round trips of 64-byte UDP frames, one at a time, us", answered)
+    return carried | answered
+
+
+def print_capacity(bench):
+    said = lab.run(os.path.join(bench.arguments.bin, "capacity"), preexec_fn=lab.first_on(bench.device_cpu))
+    capacity = json.loads(said)
+    print("\nMany bindings, in one process (tests/bench/capacity.c)")
+    for key, value in capacity.items():
+        print(f"  {key:<36}{value:>10,.1f}")
+    return capacity
+
+
 def write_json(path, figures, taken, bench):
     arguments = bench.arguments
     document = {
         "machine": {"kernel": platform.release(), "cores": bench.cpus, "load": os.getloadavg()},
         "settings": {"rounds": arguments.rounds, "seconds": arguments.seconds,
                      "load": "flood" if arguments.flood else "window"},
+        "ways_not_taken": bench.ways_not_taken,
         **figures,
         "rounds": taken,
     }
     with open(path, "w", encoding="ascii") as file:
         json.dump(document, file, indent=1)
         file.write("\n")
+
+
+def write_svg(path, figures, bench):
+    arguments = bench.arguments
+    with open(path, "w", encoding="ascii") as file:
+        file.write(picture.draw(figures, f"{arguments.rounds} round(s) of {arguments.seconds:g} s, in turn; Linux "
+                                         f"{platform.release()}, {bench.cpus} core(s)"))
 
 
 def on_signal(number, _frame):
@@ -203,40 +249,28 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     work = tempfile.mkdtemp(prefix="hm-bench-")
-    labs = {}
+    bench = Bench(arguments)
     try:
-        bench = Bench(arguments, labs)
-        kinds = {"relay": RelayLab}
-        if not arguments.relays_only:
-            kinds |= {"agent": AgentLab, "narrow": NarrowAgentLab, "super": SuperRelayLab, "vxlan": VxlanLab}
-        for kind, make in kinds.items():
-            own = os.path.join(work, kind)
-            os.mkdir(own)
-            labs[kind] = make(f"hmb{os.getpid()}-{kind}", arguments.bin, own, bench.device_cpu)
-            labs[kind].start()
+        bench.start_labs(work)
         taken = bench.rounds()
         figures = summarize(taken)
         print_table(figures, bench)
-        if "agent" in labs:
-            rounds = bench.bulk_rounds()
-            carried = {key: spread([one[key] for one in rounds]) for key in rounds[0]}
-            bulk.print_table(carried)
-            figures |= carried
-        said = lab.run(os.path.join(arguments.bin, "capacity"), preexec_fn=lab.first_on(bench.device_cpu))
-        capacity = json.loads(said)
-        print("\nMany bindings, in one process (tests/bench/capacity.c)")
-        for key, value in capacity.items():
-            print(f"  {key:<22}{value:>10,.1f}")
-        figures |= capacity
+        if not arguments.relays_only:
+            chains_taken = bench.chain_rounds()
+            figures |= print_chains(chains_taken, bench)
+            taken |= chains_taken
+        figures |= print_capacity(bench)
         if arguments.json:
             write_json(arguments.json, figures, taken, bench)
+        if arguments.svg:
+            write_svg(arguments.svg, figures, bench)
     except RuntimeError as error:
         print(f"bench: {error}", file=sys.stderr)
-        for chain in labs.values():
+        for chain in bench.labs.values():
             chain.show_logs()
         return 1
     finally:
-        for chain in labs.values():
+        for chain in bench.labs.values():
             chain.stop()
         shutil.rmtree(work, ignore_errors=True)
     return 0

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Owns the check that the benchmark works: a very short run measures every device and hardly loses a frame.
-# It asserts no speed.
+# Owns the check that the benchmark works: a very short run measures every device and chain, hardly loses a frame, and
+# draws what it has measured. It asserts no speed.
 set -euo pipefail
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -9,29 +9,62 @@ if [ "$(id -u)" -ne 0 ]; then
     exit 77
 fi
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-json=$(mktemp)
-trap 'rm -f "$json"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
-"$top/tests/bench/run.sh" --seconds 0.2 --rounds 1 --json "$json"
-python3 - "$json" <<'CHECK'
+"$top/tests/bench/run.sh" --seconds 0.2 --rounds 1 --json "$work/figures.json"
+python3 - "$work/figures.json" "$work/figures.svg" <<'CHECK'
 import json
+import platform
+import re
 import sys
+import xml.etree.ElementTree
+
+WAYS_SINCE = {"whole": (6, 17), "train": (6, 2)}  # the kernel that brought what the way needs
 
 with open(sys.argv[1], encoding="ascii") as file:
     figures = json.load(file)
+
+
+def check_spread(key):
+    values = figures[key]
+    assert 0 < values["min"] <= values["median"] <= values["max"], (key, values)
+
+
 for frame in ("udp64", "tcp1500"):
     for device in ("relay1", "agent1", "relay2", "pair"):
         for figure in ("pps", "cpu_ns_per_packet"):
-            values = figures[f"{device}_{frame}_{figure}"]
-            assert 0 < values["min"] <= values["median"] <= values["max"], (device, frame, figure, values)
+            check_spread(f"{device}_{frame}_{figure}")
         lost = figures[f"{device}_{frame}_lost_share"]["max"]
         assert lost < 0.01, (device, frame, "lost share", lost)
     for device in ("agent1", "pair"):
         for ratio in ("pps_vs_relay", "cpu_vs_relay"):
-            assert figures[f"{device}_{frame}_{ratio}"]["median"] > 0, (device, frame, ratio)
-for key in ("tunnel_tcp_down", "tunnel_tcp_up", "relay_chain_tcp_down", "vxlan_tcp_up", "tcp_vs_relay", "tcp_vs_vxlan",
-            "narrow_tcp"):
-    assert figures[key]["min"] > 0, (key, figures[key])
-assert figures["bytes_per_binding"] > 0 and figures["packet_ns_1000000"] > 0, "capacity"
+            check_spread(f"{device}_{frame}_{ratio}")
+    for which in ("first", "second"):
+        check_spread(f"pair_{frame}_cpu_ns_per_packet_{which}")
+
+kernel = tuple(map(int, re.match(r"(\d+)\.(\d+)", platform.release()).groups()))
+for way in figures["ways_not_taken"]:
+    assert kernel < WAYS_SINCE.get(way, (0, 0)), (kernel, figures["ways_not_taken"])
+ways = [f"way_{way}" for way in ("whole", "train", "single", "ipip") if way not in figures["ways_not_taken"]]
+for chain in ["tunnel", "relay_chain", "vxlan", *ways]:
+    for direction in ("down", "up"):
+        check_spread(f"{chain}_tcp_{direction}")
+for chain in ["tunnel", "relay", *ways]:
+    for which in ("first", "second"):
+        check_spread(f"{chain}_cpu_s_per_gb_{which}")
+ratios = ["tcp_vs_relay", "tcp_vs_vxlan", "pps_vs_relay", "latency_p50_vs_relay", *(f"{way}_vs_relay" for way in ways)]
+for key in ["narrow_tcp", *ratios]:
+    check_spread(key)
 assert figures["narrow_vs_fitting"]["median"] > 0.3, figures["narrow_vs_fitting"]  # a black hole would carry nothing
+
+for chain in ("latency", "relay_latency"):
+    check_spread(f"{chain}_p50_us")
+    assert figures[f"{chain}_p50_us"]["median"] <= figures[f"{chain}_p99_us"]["median"], chain
+    assert figures[f"{chain}_lost"]["max"] < 10, (chain, figures[f"{chain}_lost"])  # of a thousand
+
+assert figures["bytes_per_binding"] > 0 and figures["packet_ns_1000000"] > 0, "capacity"
+
+drawn = [part.get("class") for part in xml.etree.ElementTree.parse(sys.argv[2]).iter()]
+assert drawn.count("bar") == len(ratios) and drawn.count("goal") == 4, "the picture"
 CHECK
