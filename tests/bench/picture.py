@@ -29,12 +29,12 @@ def colour(key, median):
 
 
 def draw_goal(key, x, y):
-    """A line across the bar; a triangle below it points to where the goal is reached."""
-    goal = BARS[key][1]
-    tip = -7 if key in CEILINGS else 7
+    """A line across the bar; below it a triangle that points to where the goal is reached, and the goal itself."""
+    tip, anchor = (-7, "start") if key in CEILINGS else (7, "end")
     foot = y + THICKNESS + 9
     return [f'<path class="goal" d="M{x:.1f} {y - 5}V{foot}m0 -8l{tip} 4l{-tip} 4z" stroke="#111" fill="#111" '
-            f'stroke-width="2"><title>goal: {"at most" if key in CEILINGS else "at least"} {goal}</title></path>']
+            'stroke-width="2"/>',
+            f'<text x="{x - tip / 2:.1f}" y="{foot}" font-size="11" text-anchor="{anchor}">{BARS[key][1]}</text>']
 
 
 def draw_bar(key, values, x_of, y):
@@ -56,10 +56,9 @@ def draw_bar(key, values, x_of, y):
 def draw_axis(end, x_of, bottom):
     parts = []
     for number in range(math.floor(end * 2) + 1):
-        value = number / 2
-        line = 'stroke="#b3261e" stroke-width="1.5"' if value == 1 else 'stroke="#dde1e6"'
-        parts.append(f'<path d="M{x_of(value):.1f} {TOP - 10}V{bottom}" {line}/>')
-        parts.append(f'<text x="{x_of(value):.1f}" y="{bottom + 16}" text-anchor="middle">{value:.1f}</text>')
+        x = x_of(number / 2)
+        parts.append(f'<path d="M{x:.1f} {TOP - 10}V{bottom}" stroke="#dde1e6"/>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{number / 2:.1f}</text>')
     return parts
 
 
@@ -78,9 +77,10 @@ def draw(figures, subtitle):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 50}" width="{WIDTH}" '
         f'height="{bottom + 50}" font-family="sans-serif" font-size="13">',
         '<rect width="100%" height="100%" fill="white"/>',
-        '<text x="20" y="30" font-size="18" font-weight="bold">The pair of agents, by its baselines</text>',
+        '<text x="20" y="30" font-size="18" font-weight="bold">The pair of agents, compared with its baselines</text>',
         f'<text x="20" y="50" fill="#555">{subtitle}</text>',
         *draw_axis(end, x_of, bottom), *rows,
-        f'<text x="20" y="{bottom + 40}" fill="#555">Bar: median. Whisker: minimum to maximum. Black mark: the goal, '
-        'its triangle points to where it is reached (blue; orange: missed).</text>',
+        f'<path d="M{x_of(1):.1f} {TOP - 10}V{bottom}" stroke="#b3261e" stroke-width="1.5"/>',
+        f'<text x="20" y="{bottom + 40}" fill="#555">Bar: median. Whisker: minimum to maximum. Black mark: the goal; '
+        'its triangle points to where it is reached (bar blue, else orange).</text>',
         "</svg>", ""])
