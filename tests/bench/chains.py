@@ -129,8 +129,9 @@ class AgentLab(DeviceLab):
         for own, other in (("a", "b"), ("b", "a")):
             keys["notify_key"] = secrets.token_hex(32)
             self.write(f"{own}.conf", AGENT.format(
-                own=own, other=other, work=self.work, way=self.way, tunnel=self.tunnel, lan=LAN[own], wan=WAN[own], wan_mtu=self.wan_mtu,
-                peer_wan=WAN[other], peer_home="10.1.0.0/24" if own == "b" else "10.2.0.0/24", **keys))
+                own=own, other=other, work=self.work, way=self.way, tunnel=self.tunnel,
+                lan=LAN[own], wan=WAN[own], wan_mtu=self.wan_mtu, peer_wan=WAN[other],
+                peer_home="10.1.0.0/24" if own == "b" else "10.2.0.0/24", **keys))
             self.write(f"{own}.notify", NOTIFY.format(lan=LAN[own], **keys))
             self.device(own, "hypermip", "run", "-c", self.path(f"{own}.conf"))
         for own in ("a", "b"):

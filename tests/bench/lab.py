@@ -157,7 +157,7 @@ class Lab:
     def await_ping(self, place, addr, seconds=20):
         """Pings until an answer comes. From the VM to the correspondent all bridges of the chain learn from it."""
         end = time.monotonic() + seconds
-        ping = self.inside(place, "ping", "-q", "-n", "-c", "1", "-W", "1", addr)
+        ping = self.inside(place, "ping", "-q", "-n", "-c", "1", "-W", "0.2", addr)
         while subprocess.run(ping, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode != 0:
             self.check_alive()
             if time.monotonic() > end:

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Owns the benchmark's entry: sets the machine up, builds the release, and measures what agents carry, what they add to a
-# round trip and the CPU time that they take, beside bare TAP relays and the kernel's VXLAN in the same run. It reports and
-# asserts nothing. Run as root; --help tells the options. HM_BIN_DIR names a folder of ready programs instead of the build.
+# Owns the benchmark's entry: sets the machine up, builds the release, and measures what agents carry, what they add to
+# a round trip and the CPU time that they take, beside bare TAP relays and the kernel's VXLAN in the same run. It
+# reports and asserts nothing. Run as root; --help tells the options. HM_BIN_DIR names a folder of ready programs
+# instead of the build.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
