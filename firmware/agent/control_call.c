@@ -140,9 +140,7 @@ void hm_control_calls_receive(struct hm_control_calls *calls, const struct hm_co
         return;
     }
     if (message->code == HM_CONTROL_CLOCK && call->resyncs < MAX_RESYNCS) {
-        call->peer->clock_offset_ms = hm_ntp_diff_ms(message->timestamp, calls->env->now.ntp);
-        hm_env_log(calls->env, HM_LOG_WARNING, "clock of %s is %lld ms apart", call->peer->config->name,
-                   (long long)call->peer->clock_offset_ms);
+        hm_security_note_clock(calls->env, call->peer, message->timestamp);
         if (call->resyncs++ == 0)
             transmit(call);
         return;

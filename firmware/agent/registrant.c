@@ -159,9 +159,7 @@ static void resynchronise(struct hm_registrant *registrant, struct hm_visitor *v
                           uint64_t identification)
 {
     uint64_t theirs = identification & 0xffffffff00000000u;
-    peer->clock_offset_ms = hm_ntp_diff_ms(theirs, registrant->env->now.ntp);
-    hm_env_log(registrant->env, HM_LOG_WARNING, "clock of %s is %lld ms apart", peer->config->name,
-               (long long)peer->clock_offset_ms);
+    hm_security_note_clock(registrant->env, peer, theirs);
     registrant->identification = theirs; /* an hour too fast must not keep us an hour too fast */
     visitor->registration.resynced = true;
     transmit(registrant, visitor, peer);

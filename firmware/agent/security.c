@@ -137,6 +137,14 @@ bool hm_security_is_timely(const struct hm_env *env, uint64_t ntp)
     return diff_ms >= -tolerance_ms && diff_ms <= tolerance_ms;
 }
 
+void hm_security_note_clock(struct hm_env *env, struct hm_peer *peer, uint64_t peer_ntp)
+{
+    peer->clock_offset_ms = hm_ntp_diff_ms(peer_ntp, env->now.ntp);
+    bool is_far = peer->clock_offset_ms >= 1000 || peer->clock_offset_ms <= -1000;
+    hm_env_log(env, is_far ? HM_LOG_WARNING : HM_LOG_DEBUG, "clock of %s is %lld ms apart",
+               peer->config->name, (long long)peer->clock_offset_ms);
+}
+
 void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer *peer,
                               enum hm_encapsulation kind)
 {

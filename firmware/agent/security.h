@@ -58,6 +58,8 @@ const struct hm_hypervisor_config *hm_security_hypervisor(const struct hm_securi
 
 /* Does the host belong to this agent's own subnet? */
 bool hm_security_is_own_host(const struct hm_security *security, const char *host);
+/* Notes how far the peer's clock is from ours, as its refusal told; worth a warning from a second on. */
+void hm_security_note_clock(struct hm_env *env, struct hm_peer *peer, uint64_t peer_ntp);
 /* Notes, and tells the log, by which tunnel packets go between the peer and us from now on. */
 void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer *peer,
                               enum hm_encapsulation kind);
