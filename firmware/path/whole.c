@@ -19,8 +19,9 @@
 #include <string.h>
 
 #define PACKET_MAX 65535
-#define FRAME_MAX 65535 /* a longer one is cut short, or lost (offload.md) */
-#define TRAIN_MAX 64    /* datagrams; older kernels take no more */
+#define FRAME_MAX 65535   /* a longer one is cut short, or lost (offload.md) */
+#define TRAIN_MAX 64      /* datagrams that we send as one; older kernels take no more */
+#define DATAGRAMS_MAX 128 /* that newer kernels take */
 #define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
 #define WRAPPING_LEN (HM_IPV4_LEN + HM_UDP_LEN + HM_TUNNEL_DATA_LEN)
 
@@ -269,6 +270,11 @@ static bool leave(struct hm_path *path, const struct hm_super_frame *super, stru
 {
     if (super->tcp_at != 0)
         return leave_whole(path, super, frame);
+    if (hm_super_frame_count(super) >
+        DATAGRAMS_MAX) { /* a guest's choice: it shall not make us work for long */
+        hm_env_drop(path->env, HM_DROP_OFFLOAD, "a train of %u datagrams", hm_super_frame_count(super));
+        return true;
+    }
     struct hm_ipv4 outer = super->ip[0]; /* the packets overwrite what it was read from */
     leave_train(path, &outer, frame, super->piece_len);
     return true;

@@ -430,6 +430,25 @@ static void test_a_broken_outer_checksum_is_counted_and_nothing_leaves(void **st
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_CHECKSUM), 8);
 }
 
+static void test_a_train_of_very_many_datagrams_is_refused(void **state)
+{
+    struct path_rig *f = *state;
+    static uint8_t bytes[42 + 24 * 200];
+    const struct hm_offload offload = {
+        .flags = 1, .gso_type = 5, .hdr_len = 42, .gso_size = 24, .csum_start = 34, .csum_offset = 6};
+    struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
+    struct hm_frame frame = tunnelled(&segment, 1400);
+
+    for (unsigned count = 100; count <= 200; count += 100) {
+        size_t len = 42 + 24 * (size_t)count;
+        memcpy(bytes, frame.data, len);
+        kernel_fix_ip(bytes + 14, len - 14, 0);
+        hand_in(f, bytes, len, &offload);
+        assert_int_equal(path_rig_dropped(f, HM_DROP_OFFLOAD), count > 128);
+        assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MALFORMED), 100); /* what is in them is nothing */
+    }
+}
+
 static void test_without_a_known_next_hop_a_packet_of_each_waits(void **state)
 {
     struct path_rig *f = *state;
@@ -465,6 +484,7 @@ int main(void)
         TEST(test_what_comes_for_a_visitor_that_has_stopped_is_sent_after_it),
         TEST(test_a_stranger_gets_nothing_through),
         TEST(test_a_broken_outer_checksum_is_counted_and_nothing_leaves),
+        TEST(test_a_train_of_very_many_datagrams_is_refused),
         TEST(test_without_a_known_next_hop_a_packet_of_each_waits),
         TEST(test_a_time_to_live_that_ends_here_goes_no_further),
     };
