@@ -4,7 +4,10 @@
 import contextlib
 import json
 import signal
+import socket
 import subprocess
+
+from scapy.layers.l2 import ARP, Ether
 
 import control
 import harness
@@ -18,6 +21,7 @@ SECOND_IP = "10.1.0.6"
 OTHER_MAC = "52:54:00:0a:01:77"
 ABSENT_IP = "10.1.0.99"
 STAGED, USAGE, REFUSED, UNKNOWN_VM, UNKNOWN_HOST, SILENT, BAD_KEY, CLOCKS = 0, 2, 3, 4, 5, 6, 7, 8
+GROUP = [f"10.1.0.{number}" for number in range(20, 250)]
 IMMINENT = ("imminent", "vm1", "--to", "hv-b1", "--ip", MACHINE_IP)
 
 
@@ -230,6 +234,59 @@ class Course:
         self.b.agent.set("agent", max_visitors=64)
         self.b.agent.restart()
 
+    def large_group(self):
+        """Some hundred machines in one call: staged together, taken back together, all or none."""
+        self.lab.part(f"a group of {len(GROUP)} machines in one call")
+        for side in (self.a, self.b):
+            side.agent.set("agent", max_bindings=None, max_visitors=None)
+            side.agent.restart()
+        self._introduce_group()
+        self.lab.equal("all are staged, each by its own handover",
+                       self._group_ends_with(STAGED, "imminent", *GROUP, "--to", "hv-b1"),
+                       (len(GROUP), {"prepared"}, {STAGED}))
+        self.lab.equal("at both agents", tuple(map(set, self.staged())), (set(GROUP),) * 2)
+        self.lab.equal("in both agents' records", self._group_records("prepared"), (len(GROUP),) * 2)
+        self.lab.equal("all are taken back", self._group_ends_with(STAGED, "cancel", *GROUP),
+                       (len(GROUP), {"cancelled"}, {STAGED}))
+        self.nothing_is_staged("after that")
+        self.lab.equal("in both agents' records", self._group_records("prepared"), (0, 0))
+        self.lab.becomes("no visitor is left", lambda: not self.b.agent.rows("visitors"),
+                         tell=lambda: self.b.agent.rows("visitors"))
+        self.b.agent.set("agent", max_visitors=len(GROUP) - 1)
+        self.b.agent.restart()
+        count, _, codes = self._group_ends_with(REFUSED, "imminent", *GROUP, "--to", "hv-b1")
+        self.lab.equal("with room for all but one, that one is refused", (count, codes),
+                       (len(GROUP), {STAGED, REFUSED}))
+        self.nothing_is_staged("the others were taken back")
+        self.b.agent.set("agent", max_visitors=None)
+        self.b.agent.restart()
+
+    def _introduce_group(self):
+        """Each asks for its router, so that the home agent knows where it is."""
+        sender = self.a.host.space.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self.lab.cleanup.callback(sender.close)
+        sender.bind(("eth0", 0))
+
+        def all_are_known():
+            known = {row["address"] for row in self.a.agent.rows("neighbours")}
+            for number, address in enumerate(GROUP):
+                if address not in known:
+                    mac = f"52:54:00:0a:02:{number:02x}"
+                    sender.send(bytes(Ether(dst="ff:ff:ff:ff:ff:ff", src=mac)
+                                      / ARP(hwsrc=mac, psrc=address, pdst=self.a.router)))
+            return known >= set(GROUP)
+
+        self.lab.need("the home agent knows them all", all_are_known)
+
+    def _group_ends_with(self, expected, *words):
+        """How many machines were told of, in which states they are then, and with which codes each ended."""
+        code, said = self.a.notifier.tell(*words)
+        self.lab.claim(f"{words[0]}: {expected}", code == expected, [one for one in said if one["code"]][:3])
+        return len(said), {one["state"] for one in said}, {one["code"] for one in said}
+
+    def _group_records(self, state):
+        return tuple(sum(row["state"] == state for row in side.agent.rows("handovers")) for side in (self.a, self.b))
+
     def _both_are_known(self):
         """Agents learn from what they hear: the machine is made to ask for something from each address."""
         for address in (MACHINE_IP, SECOND_IP):
@@ -382,6 +439,7 @@ def course(lab):
     one.told_of_the_landing()
     one.repetitions()
     one.all_or_none()
+    one.large_group()
     one.kernel_address()
     one.expiry()
 
