@@ -11,8 +11,6 @@
 #include "firmware/agent/waiting.h"
 #include "firmware/link/output.h"
 
-#define MAX_NOTICES 64
-#define MAX_PENDINGS 128
 #define WATCH_KNOWN_MS 30000 /* how often to ask for the home router */
 #define WATCH_UNKNOWN_MS 1000
 #define ANNOUNCEMENTS 2
@@ -174,6 +172,12 @@ static void connect_modules(struct hm_agent *agent)
     agent->store.send_to_kernel = send_to_kernel;
 }
 
+/* Each open request may wait for another agent, and so may each handover of which nobody asks any more. */
+static size_t max_pendings(const struct hm_env *env)
+{
+    return HM_CONTROL_SLOTS + (size_t)env->config->max_handovers;
+}
+
 static int init_modules(struct hm_agent *agent)
 {
     struct hm_env *env = agent->env;
@@ -197,9 +201,9 @@ static int init_modules(struct hm_agent *agent)
     if (err == HM_OK)
         err = hm_control_calls_init(&agent->calls, env, &agent->security);
     if (err == HM_OK)
-        err = hm_slab_init(&agent->pendings, hm_source_pending_len(), MAX_PENDINGS);
+        err = hm_slab_init(&agent->pendings, hm_source_pending_len(), max_pendings(env));
     if (err == HM_OK)
-        err = hm_slab_init(&agent->notices, hm_notice_len(), MAX_NOTICES);
+        err = hm_slab_init(&agent->notices, hm_notice_len(), HM_CONTROL_SLOTS);
     return err;
 }
 

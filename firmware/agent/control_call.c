@@ -7,7 +7,8 @@
  */
 #include "firmware/agent/control_call.h"
 
-#define CALLS 192
+#define MIN_CALLS 256
+#define MAX_CALLS 1280 /* a thousand handovers may end at once, and each tells another agent */
 #define FIRST_REPEAT_MS 100
 #define MAX_REPEAT_MS 1000
 #define MAX_RESYNCS 3
@@ -29,7 +30,8 @@ struct hm_control_call {
 int hm_control_calls_init(struct hm_control_calls *calls, struct hm_env *env, struct hm_security *security)
 {
     *calls = (struct hm_control_calls){.env = env, .security = security};
-    return hm_slab_init(&calls->slab, sizeof(struct hm_control_call), CALLS);
+    size_t count = MIN_CALLS + (size_t)env->config->max_handovers;
+    return hm_slab_init(&calls->slab, sizeof(struct hm_control_call), count < MAX_CALLS ? count : MAX_CALLS);
 }
 
 void hm_control_calls_fini(struct hm_control_calls *calls)

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLOTS 256
 #define MAX_OPEN 96 /* of one sender: others must still be heard */
 #define HINTS_PER_S 5
 
@@ -33,7 +32,7 @@ int hm_control_server_init(struct hm_control_server *server, struct hm_env *env,
 {
     *server = (struct hm_control_server){.env = env, .security = security};
     size_t senders = env->config->hypervisor_count + env->config->peer_count + 1;
-    server->slots = calloc(SLOTS, sizeof(*server->slots));
+    server->slots = calloc(HM_CONTROL_SLOTS, sizeof(*server->slots));
     server->forgotten = calloc(senders, sizeof(*server->forgotten));
     if (server->slots == NULL || server->forgotten == NULL) {
         hm_control_server_fini(server);
@@ -155,7 +154,7 @@ static void refuse_clock(struct hm_control_server *server, const struct hm_contr
 static struct hm_control_slot *find_slot(struct hm_control_server *server,
                                          const struct hm_control_request *request)
 {
-    for (unsigned i = 0; i < SLOTS; i++) {
+    for (unsigned i = 0; i < HM_CONTROL_SLOTS; i++) {
         struct hm_control_slot *slot = &server->slots[i];
         if (slot->state != SLOT_FREE && slot->request.message.request_id == request->message.request_id &&
             slot->request.message.key_id == request->message.key_id)
@@ -167,7 +166,7 @@ static struct hm_control_slot *find_slot(struct hm_control_server *server,
 static bool has_too_many_open(const struct hm_control_server *server, uint32_t key_id)
 {
     unsigned open = 0;
-    for (unsigned i = 0; i < SLOTS; i++)
+    for (unsigned i = 0; i < HM_CONTROL_SLOTS; i++)
         open += server->slots[i].state == SLOT_OPEN && server->slots[i].request.message.key_id == key_id;
     return open >= MAX_OPEN;
 }
@@ -175,7 +174,7 @@ static bool has_too_many_open(const struct hm_control_server *server, uint32_t k
 static struct hm_control_slot *take_slot(struct hm_control_server *server)
 {
     struct hm_control_slot *oldest = NULL;
-    for (unsigned i = 0; i < SLOTS; i++) {
+    for (unsigned i = 0; i < HM_CONTROL_SLOTS; i++) {
         struct hm_control_slot *slot = &server->slots[i];
         if (slot->state == SLOT_FREE)
             return slot;
@@ -293,6 +292,12 @@ void hm_control_defer(struct hm_control_server *server, struct hm_control_reques
     (void)server;
     assert(slot->state == SLOT_OPEN);
     slot->state = SLOT_FREE;
+}
+
+void hm_control_defer_full(struct hm_control_server *server, struct hm_control_request *request)
+{
+    hm_env_drop(server->env, HM_DROP_CONTROL_FULL, "%s", sender_name(request));
+    hm_control_defer(server, request);
 }
 
 void hm_control_answer_text(struct hm_control_server *server, struct hm_control_request *request,

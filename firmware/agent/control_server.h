@@ -11,6 +11,8 @@
 #include "firmware/agent/security.h"
 #include "firmware/wire/control.h"
 
+#define HM_CONTROL_SLOTS 256 /* requests that are open or remembered */
+
 /* Where a request came from, and so where its answer goes: lwIP's side or a kernel address. */
 struct hm_control_from {
     bool kernel;
@@ -55,6 +57,8 @@ void hm_control_answer(struct hm_control_server *server, struct hm_control_reque
                        struct hm_control_message *answer);
 /* Leaves it unanswered, as if it had not come: its sender repeats it. The request is gone after that. */
 void hm_control_defer(struct hm_control_server *server, struct hm_control_request *request);
+/* The same, counted, because there is no memory for it just now. */
+void hm_control_defer_full(struct hm_control_server *server, struct hm_control_request *request);
 /* Answers with a code and a text. */
 void hm_control_answer_text(struct hm_control_server *server, struct hm_control_request *request,
                             enum hm_control_code code, const char *format, ...)

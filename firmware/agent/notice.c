@@ -251,7 +251,7 @@ static void begin(struct hm_agent *agent, struct hm_control_request *request)
     const struct hm_control_message *message = &request->message;
     struct hm_notice *notice = hm_slab_take(&agent->notices);
     if (notice == NULL) {
-        refuse(agent, request, HM_CONTROL_REFUSED, "too many notices at once");
+        hm_control_defer_full(&agent->server, request);
         return;
     }
     uint64_t now_ms = hm_env_ms(agent->env);

@@ -264,10 +264,13 @@ void hm_source_prepare(struct hm_agent *agent, const struct hm_source_plan *plan
     struct hm_handover *handover = pending == NULL || plan->dry_run
                                        ? NULL
                                        : add_handover(agent, plan, message.handover_id, message.epoch);
-    if (pending == NULL || (handover == NULL && !plan->dry_run)) {
-        if (pending != NULL)
-            give_pending(pending);
-        answer(agent, request, HM_CONTROL_REFUSED, 0, "", "too many handovers at once");
+    if (pending == NULL) {
+        hm_control_defer_full(&agent->server, request);
+        return;
+    }
+    if (handover == NULL && !plan->dry_run) {
+        give_pending(pending);
+        answer(agent, request, HM_CONTROL_REFUSED, 0, "", "too many handovers at once: max_handovers");
         return;
     }
     pending->dry_run = plan->dry_run;

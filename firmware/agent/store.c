@@ -7,7 +7,7 @@
 
 #include "firmware/agent/agent.h"
 
-#define MAX_HELD 512
+#define MAX_HELD 2048 /* a thousand nodes may land at once, and more answers may wait */
 
 /* A message that waits. */
 struct hm_held {

@@ -148,10 +148,10 @@ static void test_a_full_queue_drops_and_counts(void **state)
 {
     struct fixture *f = *state;
 
-    for (unsigned i = 0; i < 600; i++)
+    for (unsigned i = 0; i < 2100; i++)
         assert_int_equal(HOME_ASK(&f->home, .lifetime_s = 60), -1);
     assert_int_equal(f->commits, 1);
-    assert_int_equal(home_counter(&f->home, "drop-store-full"), 600 - 512);
+    assert_int_equal(home_counter(&f->home, "drop-store-full"), 2100 - 2048);
 }
 
 static void test_a_restart_has_what_was_stored(void **state)
