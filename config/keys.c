@@ -45,7 +45,8 @@ static const struct hm_key_spec AGENT_KEYS[] = {
     {.key = "max_visitors", .type = HM_VALUE_NUMBER, AT(max_visitors), .min = 1, .max = 4194304, .fallback = "1024",
      .help = "How many visiting VMs the foreign agent can hold; one more is refused."},
     {.key = "max_handovers", .type = HM_VALUE_NUMBER, AT(max_handovers), .min = 1, .max = 65536, .fallback = "1024",
-     .help = "How many handovers are kept, running and ended; the oldest ended one makes room."},
+     .help = "How many handovers are kept, running and ended; the oldest ended one makes room. A VM that is staged needs "
+             "one, and while all are running one more is refused."},
     {.key = "max_neighbours", .type = HM_VALUE_NUMBER, AT(max_neighbours), .min = 16, .max = 4194304,
      .fallback = "4096", .help = "How many (MAC, address) pairs of the subnet are remembered."},
     {.key = "icmp_errors_per_s", .type = HM_VALUE_NUMBER, AT(icmp_errors_per_s), .min = 1, .max = 1000000,

@@ -40,11 +40,23 @@ void hm_control_calls_fini(struct hm_control_calls *calls)
     calls->first = NULL;
 }
 
+/* Its clock as far as we know it, and newer than the last: a burst shares one look at the clock, and what is
+ * not newer than what the peer has forgotten is refused. */
+static uint64_t next_stamp(const struct hm_env *env, struct hm_peer *peer)
+{
+    uint64_t ntp = hm_ntp_add_ms(env->now.ntp, peer->clock_offset_ms);
+    uint64_t ahead = peer->newest_stamp - ntp;
+    if (ahead < (UINT64_C(1) << 32)) /* else a clock was set back, which the peer will tell */
+        ntp = peer->newest_stamp + 1;
+    peer->newest_stamp = ntp;
+    return ntp;
+}
+
 static void transmit(struct hm_control_call *call)
 {
     uint8_t bytes[HM_CONTROL_MAX_LEN];
     struct hm_control_calls *calls = call->owner;
-    call->message.timestamp = hm_ntp_add_ms(calls->env->now.ntp, call->peer->clock_offset_ms);
+    call->message.timestamp = next_stamp(calls->env, call->peer);
     size_t len = hm_control_encode(&call->message, &call->peer->control_key, bytes);
     assert(len > 0);
     calls->send(calls->arg, call->peer->config->addr, call->by_tunnel, bytes, len);

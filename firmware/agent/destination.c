@@ -242,7 +242,7 @@ void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *r
         hm_handover_add(&agent->handovers, message->handover_id, message->epoch, HM_ROLE_DESTINATION);
     if (handover == NULL) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED,
-                               "too many handovers at once: max_handovers");
+                               "too many handovers at once (max_handovers)");
         return;
     }
     snprintf(handover->vm, sizeof(handover->vm), "%s", message->vm);

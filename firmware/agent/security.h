@@ -23,6 +23,7 @@ struct hm_peer {
     unsigned association_count;
     struct hm_key control_key;
     int64_t clock_offset_ms;      /* its clock minus ours, as its refusals told; 0 at the start */
+    uint64_t newest_stamp;        /* time stamp of our last request on the control channel; 0: none yet */
     enum hm_encapsulation tunnel; /* as agreed in the last registration between us; IP-in-IP before any */
     bool declines_udp;            /* it refuses registrations that ask for a UDP tunnel */
 };

@@ -270,7 +270,7 @@ void hm_source_prepare(struct hm_agent *agent, const struct hm_source_plan *plan
     }
     if (handover == NULL && !plan->dry_run) {
         give_pending(pending);
-        answer(agent, request, HM_CONTROL_REFUSED, 0, "", "too many handovers at once: max_handovers");
+        answer(agent, request, HM_CONTROL_REFUSED, 0, "", "too many handovers at once (max_handovers)");
         return;
     }
     pending->dry_run = plan->dry_run;

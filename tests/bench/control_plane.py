@@ -174,9 +174,12 @@ def count_staged(chain):
             having("a", "handovers", ("preparing", "prepared")), having("b", "handovers", ("preparing", "prepared")))
 
 
-def require(what, found, expected):
-    if found != expected:
-        raise RuntimeError(f"{what}: {found}, not {expected}")
+def require(what, look, expected, seconds=10):
+    """Looks until it is so: what an agent tells another may still be under way."""
+    end = time.monotonic() + seconds
+    while (found := look()) != expected:
+        if time.monotonic() > end:
+            raise RuntimeError(f"{what}: {found}, not {expected}")
 
 
 def staging(chain):
@@ -186,10 +189,10 @@ def staging(chain):
     introduce(chain, vms)
     addrs = [addr for _, addr in vms]
     figures = {"staging_1000_ms": chain.notify("a", "imminent", *addrs, "--to", "hv-b", "--wait", str(WAIT_S))}
-    require("staged at both agents", count_staged(chain), (STAGED_VMS,) * 4)
+    require("staged at both agents", lambda: count_staged(chain), (STAGED_VMS,) * 4, seconds=0)
     figures["cancelling_1000_ms"] = chain.notify("a", "cancel", *addrs, "--wait", str(WAIT_S))
-    require("staged after the cancel", count_staged(chain), (0,) * 4)
-    require("visitors after the cancel", chain.rows("b", "visitors"), [])
+    require("staged after the cancel", lambda: count_staged(chain), (0,) * 4)
+    require("visitors after the cancel", lambda: chain.rows("b", "visitors"), [])
     return figures
 
 

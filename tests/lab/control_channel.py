@@ -245,7 +245,7 @@ class Course:
         for number, host in enumerate(hosts):
             self.a.agent.set(f"hypervisor hv-host{number}", **host.section(WIDE))
         self._set_subnet_a(WIDE)
-        self._introduce_group()
+        self.lab.need("the home agent knows them all", self._all_are_known)
         self.lab.equal("all are staged, each by its own handover",
                        self._group_ends_with(STAGED, "imminent", *GROUP, "--to", "hv-b1"),
                        (len(GROUP), {"prepared"}, {STAGED}))
@@ -256,6 +256,9 @@ class Course:
         self.nothing_is_staged("after that")
         self.lab.equal("in both agents' records", self._group_records("prepared"), (0, 0))
         self._hosts_at_once(hosts)
+        self._all_land("b", self.a, self.b)
+        self._all_land("a", self.b, self.a)
+        self.lab.becomes("all are home", lambda: not self.b.agent.rows("visitors"), tell=self.staged)
         self.lab.becomes("no visitor is left", lambda: not self.b.agent.rows("visitors"),
                          tell=lambda: self.b.agent.rows("visitors"))
         self.b.agent.set("agent", max_visitors=len(GROUP) - 1)
@@ -283,31 +286,47 @@ class Course:
         length = prefix.split("/")[1]
         self.a.agent.set("interface lan", address=f"{self.a.subnet.agent}/{length}")
         self.a.agent.set("home", prefix=prefix)
-        self.a.agent.set(f"hypervisor {self.a.subnet.host}", allow=f"{prefix}, {self.b.subnet.prefix}")
         self.b.agent.set("peer agent-a", home=prefix)
         for side in (self.a, self.b):
+            side.agent.set(f"hypervisor {side.subnet.host}", allow=f"{prefix}, {self.b.subnet.prefix}")
             side.agent.set("agent", max_bindings=None, max_visitors=None)
             side.agent.restart()
 
-    def _introduce_group(self):
+    def _all_are_known(self):
         """Each asks for its router, so that the home agent knows where it is."""
-        sender = frame_socket(self.a.host.space, "eth0")
-        self.lab.cleanup.callback(sender.close)
+        self._all_speak(self.a)
+        return {row["address"] for row in self.a.agent.rows("neighbours")} >= set(GROUP)
 
-        def all_are_known():
-            known = {row["address"] for row in self.a.agent.rows("neighbours")}
-            for number, address in enumerate(GROUP):
-                if address not in known:
-                    mac = f"52:54:00:0b:{number // 256:02x}:{number % 256:02x}"
-                    sender.send(bytes(Ether(dst="ff:ff:ff:ff:ff:ff", src=mac)
-                                      / ARP(hwsrc=mac, psrc=address, pdst=self.a.router)))
-            return known >= set(GROUP)
+    def _all_speak(self, side):
+        frames = []
+        for number, address in enumerate(GROUP):
+            mac = f"52:54:00:0b:{number // 256:02x}:{number % 256:02x}"
+            frames.append(bytes(Ether(dst="ff:ff:ff:ff:ff:ff", src=mac)
+                                / ARP(hwsrc=mac, psrc=address, pdst=self.a.router)))
+        with frame_socket(side.host.space, "eth0") as sender:
+            for frame in frames:
+                sender.send(frame)
 
-        self.lab.need("the home agent knows them all", all_are_known)
+    def _all_land(self, letter, source, destination):
+        """All at once: more messages between the agents than the control channel remembers."""
+        refused = self._refused_stamps()
+        self.lab.equal(f"all are staged for subnet {letter}",
+                       self._group_ends_with(STAGED, "imminent", *GROUP, "--to", destination.subnet.host,
+                                             notifier=source.notifier), (len(GROUP), {"prepared"}, {STAGED}))
+        self._all_speak(destination)
+        self.lab.becomes(f"all land in subnet {letter}, and both agents know",
+                         lambda: self._newest_states() == {"done"}, tell=self._newest_states)
+        self.lab.equal("no message's time stamp was refused", self._refused_stamps(), refused)
 
-    def _group_ends_with(self, expected, *words):
+    def _newest_states(self):
+        return {row["state"] for side in (self.a, self.b) for row in side.agent.rows("handovers")[:len(GROUP)]}
+
+    def _refused_stamps(self):
+        return [side.agent.counter("drop-control-clock") for side in (self.a, self.b)]
+
+    def _group_ends_with(self, expected, *words, notifier=None):
         """How many machines were told of, in which states they are then, and with which codes each ended."""
-        code, said = self.a.notifier.tell(*words)
+        code, said = (notifier or self.a.notifier).tell(*words)
         self.lab.claim(f"{words[0]}: {expected}", code == expected, [one for one in said if one["code"]][:3])
         return len(said), {one["state"] for one in said}, {one["code"] for one in said}
 
