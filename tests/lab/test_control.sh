@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What hypervisor hosts tell the agents by notify-migrate, and what becomes of it: every exit code, names, allow-lists,
-# all or none, some hundred machines at once, cancel, expiry, repetition, clocks, an agent that listens on an address of the kernel.
+# all or none, some hundred machines at once, cancel, expiry, repetition, clocks, an agent that listens on an address of
+# the kernel.
 #
 #   correspondent c          router r                subnet a: bridge br0
 #     10.9.0.10 eth0 ------- to-cn 10.9.0.1            |-- the kernel 10.1.0.3: notify-migrate; kernel_address
