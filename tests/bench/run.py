@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 import bulk
+import control_plane
 import lab
 import latency
 import picture
@@ -260,6 +261,9 @@ def main():
             figures |= print_chains(chains_taken, bench)
             taken |= chains_taken
         figures |= print_capacity(bench)
+        plane = control_plane.measure(arguments.bin, bench.device_cpu)
+        control_plane.print_table(plane)
+        figures |= plane
         if arguments.json:
             write_json(arguments.json, figures, taken, bench)
         if arguments.svg:

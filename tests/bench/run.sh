@@ -21,7 +21,7 @@ if [ -z "$bin" ]; then
     cd "$top"
     bin=$top/build/release/bin
     [ -f build/release/build.ninja ] || cmake --preset release >&2
-    cmake --build --preset release --target hypermip notify-migrate relay blast round-trip capacity >&2
+    cmake --build --preset release --target hypermip notify-migrate relay blast round-trip capacity registering registrar >&2
     cd "$OLDPWD"
 fi
 exec env PYTHONDONTWRITEBYTECODE=1 python3 "$top/tests/bench/run.py" --bin "$bin" "$@"

@@ -63,6 +63,8 @@ for chain in ("latency", "relay_latency"):
     assert figures[f"{chain}_p50_us"]["median"] <= figures[f"{chain}_p99_us"]["median"], chain
     assert figures[f"{chain}_lost"]["max"] < 10, (chain, figures[f"{chain}_lost"])  # of a thousand
 
+for key in ("registrations_per_s", "wire_stored_registrations_per_s", "wire_unstored_registrations_per_s", "staging_1000_ms"):
+    assert figures[key] > 0, key
 assert figures["bytes_per_binding"] > 0 and figures["packet_ns_1000000"] > 0, "capacity"
 
 drawn = [part.get("class") for part in xml.etree.ElementTree.parse(sys.argv[2]).iter()]
