@@ -326,8 +326,9 @@ static void grant_tunnel(struct hm_home *home, struct hm_peer *peer,
             (struct hm_udp_tunnel_reply){.is_given = true,
                                          .code = is_udp ? HM_UDP_TUNNEL_AGREED : HM_UDP_TUNNEL_DECLINED,
                                          .flags = is_udp ? HM_UDP_TUNNEL_FORCED : 0};
-    if (peer != NULL && request->care_of_addr == peer->config->addr)
-        hm_security_agree_tunnel(home->security, peer, kind);
+    bool is_by_agent = request->ext.has_pmip_method || (is_udp && !hm_home_is_tunnel_by_node(request));
+    if (peer != NULL && is_by_agent && request->care_of_addr == peer->config->addr)
+        hm_security_grant_tunnel(home->security, peer, kind);
 }
 
 /* What is diverted waits at one place, and the next cannot be prepared before the landing there is

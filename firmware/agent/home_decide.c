@@ -54,23 +54,40 @@ static enum hm_reply_code check_node(const struct hm_home *home,
     return hm_env_is_own_addr(home->env, request->care_of_addr) ? HM_CODE_HA_PROHIBITED : HM_CODE_ACCEPTED;
 }
 
+bool hm_home_is_tunnel_by_node(const struct hm_registration_request *request)
+{
+    const struct hm_auth_ext *node = &request->ext.mn_ha;
+    return request->ext.udp_request.is_given && node->present &&
+           request->ext.udp_request.end <= node->covered_len;
+}
+
+/* RFC 3519 section 4.6.1: the node's own extension is about its own tunnel (D), the agent's about the
+ * agent's. */
+static bool is_by_wrong_one(const struct hm_registration_request *request)
+{
+    return hm_home_is_tunnel_by_node(request) != ((request->flags & HM_RRQ_D) != 0);
+}
+
 enum hm_reply_code hm_home_decide_tunnel(const struct hm_peer *peer,
                                          const struct hm_registration_request *request,
                                          enum hm_encapsulation *kind)
 {
     const struct hm_udp_tunnel_request *udp = &request->ext.udp_request;
-    *kind = request->flags & HM_RRQ_G ? HM_ENCAPSULATION_GRE : HM_ENCAPSULATION_IPIP;
-    if ((request->flags & HM_RRQ_M) || ((request->flags & HM_RRQ_G) && peer == NULL))
+    bool is_gre = (request->flags & HM_RRQ_G) != 0,
+         is_by_proxy = request->ext.has_pmip_method && peer != NULL;
+    *kind = is_gre ? HM_ENCAPSULATION_GRE : HM_ENCAPSULATION_IPIP;
+    /* A tunnel's kind is agreed with the agent for all of its visitors: one of them does not choose it. */
+    if ((request->flags & HM_RRQ_M) || (is_gre && !is_by_proxy))
         return HM_CODE_HA_ENCAPSULATION;
     if (!udp->is_given)
         return HM_CODE_ACCEPTED;
-    if (udp->has_reserved)
+    if (udp->has_reserved || is_by_wrong_one(request))
         return HM_CODE_HA_MALFORMED;
-    if (udp->encapsulation != HM_IP_PROTO_IPIP && (udp->encapsulation != 0 || (request->flags & HM_RRQ_G)))
+    if (udp->encapsulation != HM_IP_PROTO_IPIP && (udp->encapsulation != 0 || is_gre))
         return HM_CODE_HA_UDP_UNAVAILABLE;
     if (!(udp->flags & HM_UDP_TUNNEL_FORCED)) /* there is no translation between agents: declined */
         return HM_CODE_ACCEPTED;
-    if (peer == NULL || peer->config->tunnel != HM_ENCAPSULATION_UDP)
+    if (peer == NULL || peer->config->tunnel != HM_ENCAPSULATION_UDP || hm_home_is_tunnel_by_node(request))
         return HM_CODE_HA_PROHIBITED;
     *kind = HM_ENCAPSULATION_UDP;
     return HM_CODE_ACCEPTED;

@@ -35,6 +35,9 @@ uint64_t hm_home_clock_to_tell(const struct hm_home *home, const struct hm_home_
 /* verify: no identification older than this is taken for a node of which nothing is known. */
 uint64_t hm_home_oldest_fresh(const struct hm_home *home);
 
+/* decide: does the node itself ask for a UDP tunnel, and not the agent? */
+bool hm_home_is_tunnel_by_node(const struct hm_registration_request *request);
+
 /* decide: HM_CODE_ACCEPTED, and which tunnel is granted; else why the registration is refused for its sake
  * (RFC 3519 section 4.6.1, RFC 5944 section 3.8.3.2). */
 enum hm_reply_code hm_home_decide_tunnel(const struct hm_peer *peer,

@@ -175,7 +175,8 @@ static void write_authenticators(const struct hm_home *home, struct hm_writer *w
                                  const struct hm_registration_request *request,
                                  const struct hm_home_proof *proof, const struct hm_registration_reply *reply)
 {
-    if (reply->ext.udp_reply.is_given)
+    bool is_by_node = hm_home_is_tunnel_by_node(request);
+    if (reply->ext.udp_reply.is_given && is_by_node)
         hm_extension_write_udp_reply(writer, &reply->ext.udp_reply);
     if (proof->mobile != NULL) {
         const struct hm_association *node = &proof->mobile->association;
@@ -187,6 +188,8 @@ static void write_authenticators(const struct hm_home *home, struct hm_writer *w
     }
     if (proof->mobile != NULL && (proof->peer == NULL || request->lifetime_s == 0))
         return;
+    if (reply->ext.udp_reply.is_given && !is_by_node)
+        hm_extension_write_udp_reply(writer, &reply->ext.udp_reply);
     if (home->revocations != NULL &&
         request->ext.has_revocation) /* RFC 3543 section 3.2: only to who asked */
         hm_extension_write_revocation(writer, 0, hm_revocations_time(home->revocations));

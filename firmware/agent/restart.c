@@ -154,8 +154,9 @@ static void restore_nodes_at(struct hm_agent *agent, uint32_t care_of_addr)
 
 void hm_restart_told(struct hm_agent *agent, struct hm_control_request *request)
 {
-    const struct hm_peer *peer = request->peer;
+    struct hm_peer *peer = request->peer;
     uint32_t peer_addr = peer->config->addr;
+    peer->declines_udp = false; /* its configuration may be another one */
     hm_env_log(agent->env, HM_LOG_INFO, "agent %s began", peer->config->name);
     hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "noted");
     register_nodes_of(agent, peer_addr);

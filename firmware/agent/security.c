@@ -145,12 +145,30 @@ void hm_security_note_clock(struct hm_env *env, struct hm_peer *peer, uint64_t p
                peer->config->name, (long long)peer->clock_offset_ms);
 }
 
-void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer *peer,
-                              enum hm_encapsulation kind)
+static void choose_tunnel(const struct hm_security *security, struct hm_peer *peer)
 {
+    static const unsigned RANKS[HM_ENCAPSULATION_COUNT] = {
+        [HM_ENCAPSULATION_IPIP] = 0, [HM_ENCAPSULATION_GRE] = 1, [HM_ENCAPSULATION_UDP] = 2};
+    enum hm_encapsulation kind = RANKS[peer->asked] > RANKS[peer->granted] ? peer->asked : peer->granted;
     if (peer->tunnel == kind)
         return;
     hm_env_log(security->env, HM_LOG_INFO, "tunnel with %s: %s -> %s (agreed in registration)",
                peer->config->name, hm_encapsulation_name(peer->tunnel), hm_encapsulation_name(kind));
     peer->tunnel = kind;
+}
+
+void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer *peer,
+                              enum hm_encapsulation kind)
+{
+    peer->asked = kind;
+    choose_tunnel(security, peer);
+}
+
+void hm_security_grant_tunnel(const struct hm_security *security, struct hm_peer *peer,
+                              enum hm_encapsulation kind)
+{
+    peer->granted = kind;
+    if (kind == HM_ENCAPSULATION_UDP)
+        peer->declines_udp = false;
+    choose_tunnel(security, peer);
 }

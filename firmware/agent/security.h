@@ -22,10 +22,12 @@ struct hm_peer {
     struct hm_association associations[HM_MAX_ASSOCIATIONS]; /* [0]: what we send with */
     unsigned association_count;
     struct hm_key control_key;
-    int64_t clock_offset_ms;      /* its clock minus ours, as its refusals told; 0 at the start */
-    uint64_t newest_stamp;        /* time stamp of our last request on the control channel; 0: none yet */
-    enum hm_encapsulation tunnel; /* as agreed in the last registration between us; IP-in-IP before any */
-    bool declines_udp;            /* it refuses registrations that ask for a UDP tunnel */
+    int64_t clock_offset_ms;       /* its clock minus ours, as its refusals told; 0 at the start */
+    uint64_t newest_stamp;         /* time stamp of our last request on the control channel; 0: none yet */
+    enum hm_encapsulation tunnel;  /* how packets are wrapped for it: the better of the next two */
+    enum hm_encapsulation asked;   /* what it has granted when we registered a visitor last, */
+    enum hm_encapsulation granted; /* and what we have granted it; IP-in-IP before any */
+    bool declines_udp;             /* it refuses registrations that ask for a UDP tunnel */
 };
 
 struct hm_mobile {
@@ -61,7 +63,10 @@ const struct hm_hypervisor_config *hm_security_hypervisor(const struct hm_securi
 bool hm_security_is_own_host(const struct hm_security *security, const char *host);
 /* Notes how far the peer's clock is from ours, as its refusal told; worth a warning from a second on. */
 void hm_security_note_clock(struct hm_env *env, struct hm_peer *peer, uint64_t peer_ntp);
-/* Notes, and tells the log, by which tunnel packets go between the peer and us from now on. */
+/* Both note, and tell the log, how packets are wrapped for the peer from now on: it takes what it has asked
+ * for or granted, in whichever role. */
+void hm_security_grant_tunnel(const struct hm_security *security, struct hm_peer *peer,
+                              enum hm_encapsulation kind);
 void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer *peer,
                               enum hm_encapsulation kind);
 

@@ -352,11 +352,23 @@ static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
     entry->queue[entry->queued++] = slot;
 }
 
+/* It was not heard for long, nor asked for a moment ago. */
+static bool is_doubtful(const struct hm_neighbours *neighbours, const struct hm_neighbour *entry)
+{
+    uint64_t now_ms = hm_env_ms(neighbours->env);
+    return now_ms - entry->confirmed_ms >= CONFIRM_MS && now_ms - entry->asked_ms >= ASK_INTERVAL_MS;
+}
+
+bool hm_neighbour_is_sure(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
+{
+    const struct hm_neighbour *entry = find(neighbours, link, addr);
+    return entry != NULL && entry->has_mac && (entry->asked < MAX_ASKED || !is_doubtful(neighbours, entry));
+}
+
 /* A MAC in use that was not heard for long: ask, and forget it when it stays silent. */
 static void confirm(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
 {
-    uint64_t now_ms = hm_env_ms(neighbours->env);
-    if (now_ms - entry->confirmed_ms < CONFIRM_MS || now_ms - entry->asked_ms < ASK_INTERVAL_MS)
+    if (!is_doubtful(neighbours, entry))
         return;
     if (entry->asked >= MAX_ASKED) {
         hm_table_remove(&neighbours->by_mac, &entry->by_mac);

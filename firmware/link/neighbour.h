@@ -64,6 +64,10 @@ void hm_neighbour_learn(struct hm_neighbours *neighbours, unsigned link, uint32_
 /* The entry with a known MAC, or NULL. */
 struct hm_neighbour *hm_neighbour_lookup(struct hm_neighbours *neighbours, unsigned link, uint32_t addr);
 
+/* Is its MAC known, and will it still be when the next packet is sent? What is sent then does not have to
+ * wait. */
+bool hm_neighbour_is_sure(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr);
+
 /* Addresses heard from a MAC on a link within max_age_ms: fills in at most `max`, gives how many. */
 unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac,
                                uint64_t max_age_ms, uint32_t *addrs, unsigned max);

@@ -89,6 +89,7 @@ void hm_path_fit(struct hm_path *path, struct hm_visitor *visitor, uint16_t mtu,
 {
     struct cutting cutting = {.whole = frame, .mtu = mtu};
     char text[HM_IP_TEXT_LEN];
+    assert(mtu >= HM_IPV4_HEADER_MAX_LEN + 8); /* RFC 791: a module must be able to pass on 68 bytes */
     if (hm_ipv4_decode(frame->data, frame->len, &cutting.ip) != HM_OK)
         return;
     if (cutting.ip.fragment & HM_IPV4_DF) {

@@ -11,10 +11,6 @@
 #include "firmware/path/super_frame.h"
 #include "firmware/wire/udp.h"
 
-#define PIECES_MAX \
-    1400 /* 64 KB in pieces of 48 bytes, the least that a segment has (RFC 9293 section 3.7.1) */
-#define FRAME_MAX 65535
-
 /* Into which tunnel would it go? 0: into none. */
 static uint32_t tunnel_to(const struct hm_path *path, const struct hm_super_frame *super)
 {
@@ -34,7 +30,7 @@ static size_t piece_len(struct hm_path *path, const struct hm_super_frame *super
     size_t headers_len = super->headers_len - HM_ETHERNET_LEN, room;
     /* Without DF the identifications count: more pieces than the sender has reckoned with would use some
      * twice. And only a stream can be cut anywhere. */
-    bool is_free = super->tcp_at != 0 && super->ip_count == 1 && (super->ip[0].fragment & HM_IPV4_DF) != 0;
+    bool is_free = super->is_tcp && super->ip_count == 1 && (super->ip[0].fragment & HM_IPV4_DF) != 0;
     uint32_t remote_addr = is_free ? tunnel_to(path, super) : 0;
     struct hm_tunnel_state *tunnel =
         remote_addr != 0 ? hm_tunnel_state_use(&path->tunnels, remote_addr) : NULL;
@@ -43,13 +39,6 @@ static size_t piece_len(struct hm_path *path, const struct hm_super_frame *super
     room = hm_tunnel_state_room(&path->tunnels, tunnel);
     return room > headers_len && room - headers_len < super->piece_len ? room - headers_len
                                                                        : super->piece_len;
-}
-
-/* A guest chooses gso_size: it shall not make us work for long, nor a piece that is no packet. */
-static bool may_be_cut(const struct hm_super_frame *super)
-{
-    size_t longest = super->piece_len < super->payload_len ? super->piece_len : super->payload_len;
-    return hm_super_frame_count(super) <= PIECES_MAX && super->headers_len + longest <= FRAME_MAX;
 }
 
 static void cut(struct hm_path *path, unsigned link, const struct hm_super_frame *super,
@@ -87,7 +76,7 @@ void hm_path_plain(struct hm_path *path, unsigned link, struct hm_frame *frame,
     bool is_begun = (frame->offload.flags & HM_OFFLOAD_NEEDS_CSUM) != 0;
     if (is_super && hm_super_frame_read(frame, &super)) {
         super.piece_len = piece_len(path, &super);
-        if (may_be_cut(&super)) {
+        if (hm_super_frame_is_sane(&super)) {
             hm_env_count(path->env, HM_COUNT_SUPER_FRAMES);
             cut(path, link, &super, input);
             return;

@@ -12,9 +12,10 @@
 struct hm_super_frame {
     const uint8_t *bytes; /* borrowed from the frame */
     /* Offsets of the headers, from `bytes` on. */
-    size_t ip_at[2]; /* the outer one first */
-    size_t udp_at;   /* behind the outer IP header; 0: none */
-    size_t tcp_at;   /* behind the inner IP header; 0: none, a train */
+    size_t ip_at[2];      /* the outer one first */
+    size_t tunnel_udp_at; /* behind the outer one of two IP headers; 0: there is one alone */
+    size_t transport_at;  /* behind the inner one */
+    bool is_tcp;          /* else a train of UDP datagrams */
     unsigned ip_count;
     struct hm_ipv4 ip[2];
     struct hm_tcp tcp;
@@ -31,6 +32,10 @@ static inline const struct hm_ipv4 *hm_super_frame_inner(const struct hm_super_f
 {
     return &super->ip[super->ip_count - 1];
 }
+
+/* A guest chooses the length of the pieces: it shall not make us work for long, nor a piece that is no
+ * packet. */
+bool hm_super_frame_is_sane(const struct hm_super_frame *super);
 
 /* How many pieces it has. */
 unsigned hm_super_frame_count(const struct hm_super_frame *super);

@@ -71,12 +71,21 @@ struct hm_tunnel_state *hm_tunnel_state_use(struct hm_tunnel_states *states, uin
     return state;
 }
 
+/* The least that is believed of its path MTU, and used: how packets are wrapped may have changed since it was
+ * told. */
+static uint16_t min_mtu(const struct hm_tunnel_state *state)
+{
+    return (uint16_t)(MIN_INNER_MTU + hm_encapsulation_len(hm_tunnel_state_kind(state)));
+}
+
 uint16_t hm_tunnel_state_mtu(const struct hm_tunnel_states *states, struct hm_tunnel_state *state)
 {
     uint16_t mtu = states->env->config->links[state->route.link].mtu;
     if (state->path_mtu != 0 && hm_env_ms(states->env) - state->lowered_ms >= GROW_MS)
         state->path_mtu = 0;
-    return state->path_mtu != 0 && state->path_mtu < mtu ? state->path_mtu : mtu;
+    if (state->path_mtu == 0 || state->path_mtu >= mtu)
+        return mtu;
+    return state->path_mtu > min_mtu(state) ? state->path_mtu : min_mtu(state);
 }
 
 enum hm_encapsulation hm_tunnel_state_kind(const struct hm_tunnel_state *state)
@@ -105,7 +114,7 @@ bool hm_tunnel_state_lower(struct hm_tunnel_states *states, struct hm_tunnel_sta
     char text[HM_IP_TEXT_LEN];
     if (told_mtu >= sent_len)
         return false;
-    uint16_t min = (uint16_t)(MIN_INNER_MTU + hm_encapsulation_len(hm_tunnel_state_kind(state)));
+    uint16_t min = min_mtu(state);
     uint16_t mtu = told_mtu != 0 ? told_mtu : plateau_below(sent_len, min);
     if (mtu < min)
         mtu = min;

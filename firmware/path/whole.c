@@ -57,7 +57,7 @@ static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_
            0; /* else the identifications count, and there would be more */
 }
 
-/* What the outer packets have in common. */
+/* Of what has been wrapped once, and stands for `count` packets. */
 static void note_sent(struct hm_path *path, struct hm_tunnel_state *tunnel,
                       const struct hm_super_frame *super, unsigned count)
 {
@@ -81,14 +81,14 @@ static void send_whole(struct hm_path *path, struct hm_tunnel_state *tunnel,
 {
     struct hm_ipv4 outer;
     uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
-    note_sent(path, tunnel, super, hm_super_frame_count(super));
     hm_path_wrap(path, tunnel, &super->ip[0], frame, &outer);
+    note_sent(path, tunnel, super, hm_super_frame_count(super));
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM | HM_OFFLOAD_TUNNEL_CSUM,
         .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | HM_OFFLOAD_GSO_TUNNEL | ecn),
         .hdr_len = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->headers_len),
         .gso_size = (uint16_t)super->piece_len,
-        .csum_start = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->tcp_at),
+        .csum_start = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->transport_at),
         .csum_offset = HM_TCP_CHECKSUM_AT,
         .outer_transport_at = UDP_AT,
         .inner_network_at = HM_ETHERNET_LEN + WRAPPING_LEN,
@@ -109,8 +109,8 @@ static void send_train(struct hm_path *path, struct hm_tunnel_state *tunnel,
         }
         train.len += hm_super_frame_write_piece(super, first + i, train.data + train.len);
     }
-    note_sent(path, tunnel, super, count);
     hm_path_wrap(path, tunnel, &super->ip[0], &train, &outer);
+    note_sent(path, tunnel, super, count);
     train.offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM, .csum_start = UDP_AT, .csum_offset = HM_UDP_CHECKSUM_AT};
     if (count > 1) {
@@ -147,7 +147,7 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     bool is_whole = path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE;
     if (tunnel == NULL || hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || !fit(path, tunnel, super) ||
         (is_whole && frame->len - HM_ETHERNET_LEN + WRAPPING_LEN > PACKET_MAX - HM_ETHERNET_LEN) ||
-        hm_neighbour_lookup(path->neighbours, tunnel->route.link, tunnel->route.next_hop) == NULL)
+        !hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop))
         return false;
     if (!hm_path_admit_addresses(path, ip) ||
         (whose.absent != NULL && !hm_path_admit_source(path, link, ethernet, ip)))
@@ -167,10 +167,14 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
 
 /* --- out ---------------------------------------------------------------------------------------------- */
 
-/* Is it a data message, or a train of them, from an agent to us? frame->data is the Ethernet header. */
+/* Is it a data message, or a train of them, from an agent to us? What a visitor sends is not, whatever it
+ * says. frame->data is the Ethernet header. */
 static bool is_for_us(const struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                       const struct hm_ipv4 *ip, const struct hm_frame *frame)
 {
+    struct hm_whose whose = hm_path_whose(path, link, ethernet, ip);
+    if (whose.visitor != NULL || whose.unaddressed != NULL)
+        return false;
     return ip->header_len == HM_IPV4_LEN && ip->protocol == HM_IP_PROTO_UDP && !hm_ipv4_is_fragment(ip) &&
            hm_mac_equal(&ethernet->dst, &path->env->config->links[link].mac) &&
            hm_env_is_own_addr(path->env, ip->dst) &&
@@ -219,7 +223,7 @@ static bool is_of_absent(const struct hm_path *path, uint32_t outer_src, const s
            hm_visitor_by_home(&path->agent->foreign.visitors, outer_src, inner->dst) == NULL &&
            !hm_env_is_own_addr(path->env, inner->dst) &&
            hm_route_find(path->env->config, inner->dst, &route) &&
-           hm_neighbour_lookup(path->neighbours, route.link, route.next_hop) != NULL;
+           hm_neighbour_is_sure(path->neighbours, route.link, route.next_hop);
 }
 
 static unsigned mtu_towards(const struct hm_path *path, const struct hm_visitor *visitor, uint32_t dst)
@@ -242,15 +246,13 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
         super->headers_len - inner_at + super->piece_len > mtu_towards(path, visitor, inner->dst) ||
         (visitor == NULL && !is_of_absent(path, outer->src, inner)))
         return false;
+    if (!hm_path_combine_ecn(frame->data + inner_at, inner, outer))
+        return false; /* and nothing was changed: each of its packets is dropped */
     if (!hm_path_admit_addresses(path, inner))
         return true;
     hm_env_count(path->env, HM_COUNT_WHOLE);
     hm_env_count_many(path->env, HM_COUNT_TUNNEL_IN, hm_super_frame_count(super));
     hm_frame_pull(frame, inner_at);
-    if (!hm_path_combine_ecn(frame->data, inner, outer)) {
-        hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "congestion mark on a flow without ECN");
-        return true;
-    }
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM,
         .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | ecn),
@@ -268,8 +270,10 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
 
 static bool leave(struct hm_path *path, const struct hm_super_frame *super, struct hm_frame *frame)
 {
-    if (super->tcp_at != 0)
+    if (super->is_tcp && super->ip_count == 2)
         return leave_whole(path, super, frame);
+    if (super->ip_count == 2)
+        return false;
     if (hm_super_frame_count(super) >
         DATAGRAMS_MAX) { /* a guest's choice: it shall not make us work for long */
         hm_env_drop(path->env, HM_DROP_OFFLOAD, "a train of %u datagrams", hm_super_frame_count(super));
@@ -290,7 +294,9 @@ static bool leave_single(struct hm_path *path, unsigned link, const struct hm_fr
         ethernet.type != HM_ETHERTYPE_IPV4 ||
         hm_ipv4_decode(frame->data + HM_ETHERNET_LEN, frame->len - HM_ETHERNET_LEN, &outer) != HM_OK ||
         !hm_ipv4_checksum_is_right(frame->data + HM_ETHERNET_LEN, outer.header_len) ||
-        !is_for_us(path, link, &ethernet, &outer, frame))
+        (size_t)HM_ETHERNET_LEN + outer.total_len > frame->len ||
+        !is_for_us(path, link, &ethernet, &outer, frame) ||
+        !hm_udp_has_len(frame->data + UDP_AT, (size_t)outer.total_len - HM_IPV4_LEN))
         return false;
     hm_agent_presence(path->agent, link, &ethernet.src);
     leave_train(path, &outer, frame, PACKET_MAX);
@@ -303,12 +309,12 @@ bool hm_path_whole(struct hm_path *path, unsigned link, struct hm_frame *frame)
     struct hm_ethernet ethernet;
     if (frame->offload.gso_type == HM_OFFLOAD_GSO_NONE)
         return (frame->offload.flags & HM_OFFLOAD_NEEDS_CSUM) != 0 && leave_single(path, link, frame);
-    if (!hm_super_frame_read(frame, &super) ||
-        hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK)
+    if (!hm_super_frame_read(frame, &super) || !hm_super_frame_is_sane(&super) ||
+        hm_super_frame_count(&super) < 2 || hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK)
         return false;
     hm_agent_presence(path->agent, link, &ethernet.src);
     if (is_for_us(path, link, &ethernet, &super.ip[0], frame))
         return leave(path, &super, frame);
-    return path->env->tunnel_way != HM_TUNNEL_WAY_SINGLE && super.tcp_at != 0 && super.ip_count == 1 &&
+    return path->env->tunnel_way != HM_TUNNEL_WAY_SINGLE && super.is_tcp && super.ip_count == 1 &&
            enter(path, link, &ethernet, &super, frame);
 }

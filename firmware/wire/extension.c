@@ -200,6 +200,7 @@ static int read_udp_request(struct found *found, struct hm_extensions *out)
     if (hm_read_u8(&found->value) != 0) /* an unknown sub-type of a type that may be skipped */
         return HM_OK;
     request->is_given = true;
+    request->end = found->end;
     hm_read_skip(&found->value, 1);
     request->flags = hm_read_u8(&found->value);
     request->encapsulation = hm_read_u8(&found->value);

@@ -42,6 +42,7 @@ struct hm_udp_tunnel_request {
     bool has_reserved; /* the third reserved field, that must be 0, is not */
     uint8_t flags;
     uint8_t encapsulation; /* protocol number of what is inside; 0: as the request's flags say */
+    size_t end;            /* bytes of the message up to its end: whose authenticators cover it */
 };
 
 struct hm_udp_tunnel_reply {

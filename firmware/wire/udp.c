@@ -10,6 +10,11 @@ static void set_u16(uint8_t *bytes, uint16_t value)
     bytes[1] = (uint8_t)value;
 }
 
+bool hm_udp_has_len(const uint8_t *bytes, size_t len)
+{
+    return ((size_t)bytes[4] << 8 | bytes[5]) == len;
+}
+
 void hm_udp_finish_sum(uint8_t *bytes, size_t len)
 {
     uint16_t sum = (uint16_t)~hm_checksum_add(0, bytes, len);

@@ -3,12 +3,15 @@
 #ifndef HM_WIRE_UDP_H
 #define HM_WIRE_UDP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define HM_UDP_LEN 8
 #define HM_UDP_CHECKSUM_AT 6
 
+/* Does the header say this length? Of a header that is there. */
+bool hm_udp_has_len(const uint8_t *bytes, size_t len);
 /* Sets length and checksum of the datagram of len bytes, header and all, between these addresses (host
  * order). */
 void hm_udp_set_extent(uint8_t *bytes, size_t len, uint32_t src, uint32_t dst);

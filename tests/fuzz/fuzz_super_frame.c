@@ -17,8 +17,9 @@ static void check_piece(const struct hm_super_frame *super, const uint8_t *piece
     FUZZ_CHECK(hm_ipv4_decode(piece + ip_at, len - ip_at, &ip) == HM_OK);
     FUZZ_CHECK(hm_ipv4_checksum_is_right(piece + ip_at, ip.header_len));
     FUZZ_CHECK(ip_at + ip.total_len == len);
-    if (super->tcp_at != 0)
-        FUZZ_CHECK(hm_tcp_checksum_is_right(piece + super->tcp_at, len - super->tcp_at, ip.src, ip.dst));
+    if (super->is_tcp)
+        FUZZ_CHECK(
+            hm_tcp_checksum_is_right(piece + super->transport_at, len - super->transport_at, ip.src, ip.dst));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

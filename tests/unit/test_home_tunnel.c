@@ -123,6 +123,31 @@ static void test_u6_a_node_that_asks_for_itself_gets_none(void **state)
     assert_int_equal(home_ask_for(f, &ask, NULL), 129);
 }
 
+static void test_u6_a_node_does_not_choose_the_tunnel_of_the_agent_that_relays_it(void **state)
+{
+    struct home_rig *f = *state;
+
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .node = true, .udp = FORCED), 134);
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .node = true, .flags = HM_RRQ_G), 139);
+    assert_string_equal(tunnel(f, "b"), "ipip");
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .udp = FORCED), 0);
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .node = true), 0); /* that one asks for nothing */
+    assert_string_equal(tunnel(f, "b"), "udp");
+}
+
+static void test_u5_an_agent_that_relays_a_node_asks_for_its_own_tunnel(void **state)
+{
+    struct home_rig *f = *state;
+    struct home_reply reply;
+    struct home_ask ask = {.lifetime_s = 300, .node = true, .udp = FORCED, .udp_is_agents = true};
+
+    assert_int_equal(home_ask_for(f, &ask, &reply), 0);
+    assert_int_equal(reply.reply.ext.udp_reply.code, HM_UDP_TUNNEL_AGREED);
+    assert_string_equal(tunnel(f, "b"), "udp");
+    ask.flags = HM_RRQ_D;
+    assert_int_equal(home_ask_for(f, &ask, &reply), 134);
+}
+
 static void test_a_forged_request_changes_no_tunnel(void **state)
 {
     struct home_rig *f = *state;
@@ -140,6 +165,8 @@ int main(void)
         TEST(test_a_registration_without_it_goes_back_to_ip_in_ip),
         TEST(test_u6_refusals_have_their_codes_and_change_nothing),
         TEST(test_u6_a_node_that_asks_for_itself_gets_none),
+        TEST(test_u6_a_node_does_not_choose_the_tunnel_of_the_agent_that_relays_it),
+        TEST(test_u5_an_agent_that_relays_a_node_asks_for_its_own_tunnel),
         TEST(test_a_forged_request_changes_no_tunnel),
     };
 

@@ -100,6 +100,39 @@ static void test_t6_the_soft_state_is_bounded(void **state)
     assert_null(hm_tunnel_state_find(&states, 0));
 }
 
+/* What was told of a tunnel of one kind counts for it when it is of a wider one: every packet fits in pieces.
+ */
+static void test_i9_a_path_mtu_of_another_kind_of_tunnel_leaves_room_for_any_packet(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_peer *peer = hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B);
+    uint8_t outer[2048], bytes[HM_ETHERNET_LEN + 200];
+    struct hm_ethernet ethernet = {.dst = RIG_VM_MAC, .src = RIG_ROUTER_MAC, .type = HM_ETHERTYPE_IPV4};
+    size_t len = icmp_rig_send_and_keep(f, 1470, HM_IPV4_DF, outer);
+
+    icmp_rig_too_big(f, outer, len, 68);
+    for (enum hm_encapsulation kind = 0; kind < HM_ENCAPSULATION_COUNT; kind++) {
+        hm_security_agree_tunnel(&f->agent.security, peer, kind);
+        assert_int_equal(
+            hm_tunnel_state_room(&f->path.tunnels, hm_tunnel_state_find(&f->path.tunnels, RIG_PEER_B)), 68);
+        for (size_t header_len = HM_IPV4_LEN; header_len <= HM_IPV4_HEADER_MAX_LEN; header_len += 4) {
+            struct hm_ipv4 ip = {.ttl = 64,
+                                 .protocol = HM_IP_PROTO_UDP,
+                                 .src = RIG_FAR,
+                                 .dst = RIG_VM,
+                                 .total_len = (uint16_t)(header_len + 60)};
+            memset(bytes, 1, sizeof(bytes)); /* options: no operation */
+            hm_ethernet_encode(bytes, &ethernet);
+            hm_ipv4_encode(bytes + HM_ETHERNET_LEN, &ip);
+            bytes[HM_ETHERNET_LEN] = (uint8_t)(0x40 | header_len / 4);
+            hm_ipv4_set_extent(bytes + HM_ETHERNET_LEN, header_len, (uint16_t)(header_len + 60), 0);
+            rig_forget_frames(&f->rig);
+            path_rig_frame(f, 0, bytes, HM_ETHERNET_LEN + header_len + 60);
+            assert_true(f->rig.frame_count > 1 && f->rig.frame_count <= 8);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +140,7 @@ int main(void)
         TEST(test_an_error_about_an_unused_tunnel_is_forged),
         TEST(test_every_cut_of_an_error_is_survived),
         TEST(test_t6_the_soft_state_is_bounded),
+        TEST(test_i9_a_path_mtu_of_another_kind_of_tunnel_leaves_room_for_any_packet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

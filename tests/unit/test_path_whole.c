@@ -174,7 +174,8 @@ static void check_in(uint32_t src, uint32_t dst, const struct hm_mac *to, const 
                 expect_same(&kernel, &twin);
             assert_true(way != HM_TUNNEL_WAY_WHOLE || kernel.writes == 1 || kernel.count == 1);
             assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_OUT], kernel.count);
-            assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE], way != HM_TUNNEL_WAY_SINGLE);
+            assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE],
+                             way != HM_TUNNEL_WAY_SINGLE && segment.payload_len > gso_size);
             teardown(&state);
         }
     }
@@ -430,6 +431,154 @@ static void test_a_broken_outer_checksum_is_counted_and_nothing_leaves(void **st
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_CHECKSUM), 8);
 }
 
+static void test_a_visitor_cannot_speak_as_another_agent(void **state)
+{
+    struct path_rig *f = *state;
+    struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
+    const struct hm_offload begun = {.flags = 1, .csum_start = 34, .csum_offset = 6};
+    uint8_t bytes[2048];
+
+    struct hm_frame frame = tunnelled(&segment, 1400); /* a super-frame */
+    memcpy(frame.data + 6, RIG_GUEST_MAC.b, 6);
+    kernel.count = 0;
+    input(f, &frame);
+    finish(f);
+    assert_int_equal(kernel.count, 0);
+    segment.payload_len = 100; /* one datagram, begun */
+    frame = tunnelled(&segment, 1400);
+    memcpy(frame.data + 6, RIG_GUEST_MAC.b, 6);
+    memcpy(bytes, frame.data, frame.len);
+    kernel_fix_transport(bytes + 46, bytes + 66, frame.len - 66, 6);
+    hand_in(f, bytes, frame.len, &begun);
+    finish(f);
+    assert_int_equal(kernel.count, 0);
+}
+
+static void test_outer_identifications_are_not_used_twice(void **state)
+{
+    static unsigned seen[65536];
+
+    (void)state;
+    for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
+        void *own;
+        setup_way(&own, way);
+        memset(seen, 0, sizeof(seen));
+        for (unsigned i = 0; i < 4; i++) {
+            struct segment_rig segment = long_segment(RIG_FAR, RIG_VM);
+            segment.fragment = 0;
+            segment.payload_len = i % 2 ? 3000 : 40000;
+            struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1400, 0);
+            input(own, &frame);
+        }
+        finish(own);
+        for (unsigned i = 0; i < kernel.count; i++)
+            assert_int_equal(seen[kernel_u16(kernel.frames[i].bytes + 18)]++, 0);
+        teardown(&own);
+    }
+}
+
+static int take_none(void *ctx, unsigned link, struct hm_frame *frame)
+{
+    (void)ctx;
+    (void)link;
+    fail_msg("%zu bytes were sent", frame->len);
+    return 0;
+}
+
+/* A guest's choice of gso_size: it shall not make work of one frame for everybody behind it. */
+static void test_segments_of_one_byte_go_no_way(void **state)
+{
+    struct path_rig *f = *state;
+    struct segment_rig up = long_segment(RIG_GUEST, RIG_FAR), out = long_segment(RIG_FAR, RIG_GUEST);
+
+    f->rig.port.send_frame = take_none;
+    up.payload_len = out.payload_len = 64000;
+    for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
+        f->env.tunnel_way = way;
+        struct hm_frame frame = super_frame(&up, &RIG_AGENT_MAC, &RIG_GUEST_MAC, 1, 0);
+        input(f, &frame);
+    }
+    struct hm_frame frame = tunnelled(&out, 1);
+    input(f, &frame);
+}
+
+/* A visitor's own tunnel, with a train of datagrams within: what its kernel would have cut. */
+static void test_a_train_within_a_visitors_own_tunnel_is_cut_in_both_its_layers(void **state)
+{
+    struct path_rig *f = *state;
+    static struct kernel_rig expected;
+    struct hm_ethernet ethernet = {.dst = RIG_AGENT_MAC, .src = RIG_GUEST_MAC, .type = HM_ETHERTYPE_IPV4};
+    const size_t inner_at = 14 + 20 + 8 + 8 + 14, payload_len = 5000, len = inner_at + 28 + payload_len;
+    struct hm_ipv4 inner = {
+        .total_len = (uint16_t)(len - inner_at), .ttl = 64, .protocol = 17, .src = 1, .dst = 2};
+    struct hm_ipv4 outer = {
+        .total_len = (uint16_t)(len - 14), .ttl = 64, .protocol = 17, .src = RIG_GUEST, .dst = RIG_FAR};
+    struct hm_frame frame;
+
+    hm_frame_init(&frame, memory, sizeof(memory), len);
+    memset(frame.data, 0x3c, len);
+    hm_ethernet_encode(frame.data, &ethernet);
+    hm_ipv4_encode(frame.data + 14, &outer);
+    hm_ipv4_encode(frame.data + inner_at, &inner);
+    kernel_set_u16(frame.data + 38, len - 34);
+    kernel_set_u16(frame.data + 40, kernel_pseudo(frame.data + 14, 17, len - 34));
+    kernel_set_u16(frame.data + inner_at + 24, len - inner_at - 20);
+    kernel_set_u16(frame.data + inner_at + 26, kernel_pseudo(frame.data + inner_at, 17, len - inner_at - 20));
+    frame.offload = (struct hm_offload){.flags = 9,
+                                        .gso_type = 0x25,
+                                        .hdr_len = (uint16_t)(inner_at + 28),
+                                        .gso_size = 1300,
+                                        .csum_start = (uint16_t)(inner_at + 20),
+                                        .csum_offset = 6,
+                                        .outer_transport_at = 34,
+                                        .inner_network_at = (uint16_t)inner_at};
+    expected.count = kernel.count = 0;
+    kernel_take(&expected, 0, &frame);
+    input(f, &frame);
+    finish(f);
+    assert_int_equal(kernel.count, expected.count);
+    for (unsigned i = 0; i < kernel.count; i++) {
+        struct kernel_frame *want = &expected.frames[i], *got = &kernel.frames[i];
+        want->bytes[14 + 8]--; /* the tunnel is a hop */
+        kernel_fix_ip(want->bytes + 14, want->len - 14, 0);
+        assert_int_equal(got->len, want->len + OVERHEAD);
+        assert_memory_equal(got->bytes + 14 + OVERHEAD, want->bytes + 14, want->len - 14);
+    }
+}
+
+static void test_a_congestion_mark_on_a_flow_without_ecn_is_counted_for_each_packet(void **state)
+{
+    struct path_rig *f = *state;
+    struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
+    struct hm_frame frame = tunnelled(&segment, 1400);
+
+    frame.data[HM_ETHERNET_LEN + 1] = 0x2b;
+    kernel_fix_ip(frame.data + HM_ETHERNET_LEN, frame.len - HM_ETHERNET_LEN, 0);
+    kernel.count = 0;
+    input(f, &frame);
+    finish(f);
+    assert_int_equal(kernel.count, 0);
+    assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MALFORMED), 8);
+    assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_IN], 0);
+}
+
+static void test_a_next_hop_that_is_about_to_be_forgotten_gets_packets_that_can_wait(void **state)
+{
+    struct path_rig *f = *state;
+
+    for (unsigned i = 0; i < 4; i++) { /* it is in use, and silent */
+        rig_pass_us(&f->rig, 31000000);
+        go_down(f);
+    }
+    uint64_t before = whole(f);
+    assert_true(before > 0);
+    rig_pass_us(&f->rig, 2000000);
+    go_down(f);
+    assert_int_equal(whole(f), before);
+    hm_neighbour_learn(&f->neighbours, 0, RIG_ROUTER, &RIG_ROUTER_MAC);
+    assert_true(kernel.count > 1); /* what waited is sent */
+}
+
 static void test_a_train_of_very_many_datagrams_is_refused(void **state)
 {
     struct path_rig *f = *state;
@@ -484,6 +633,12 @@ int main(void)
         TEST(test_what_comes_for_a_visitor_that_has_stopped_is_sent_after_it),
         TEST(test_a_stranger_gets_nothing_through),
         TEST(test_a_broken_outer_checksum_is_counted_and_nothing_leaves),
+        TEST(test_a_visitor_cannot_speak_as_another_agent),
+        cmocka_unit_test(test_outer_identifications_are_not_used_twice),
+        TEST(test_segments_of_one_byte_go_no_way),
+        TEST(test_a_train_within_a_visitors_own_tunnel_is_cut_in_both_its_layers),
+        TEST(test_a_congestion_mark_on_a_flow_without_ecn_is_counted_for_each_packet),
+        TEST(test_a_next_hop_that_is_about_to_be_forgotten_gets_packets_that_can_wait),
         TEST(test_a_train_of_very_many_datagrams_is_refused),
         TEST(test_without_a_known_next_hop_a_packet_of_each_waits),
         TEST(test_a_time_to_live_that_ends_here_goes_no_further),

@@ -52,6 +52,7 @@ struct home_ask {
     uint8_t extra; /* type of one more extension, with a value of 4 bytes */
     struct hm_udp_tunnel_request udp;
     bool udp_is_last;              /* behind all authenticators */
+    bool udp_is_agents;            /* behind the node's authenticator */
     uint32_t from;                 /* 0: the peer's */
     uint32_t to;                   /* 0: the agent's */
     uint16_t port;                 /* 0: 434 */
@@ -159,7 +160,7 @@ static inline void home_write_extensions(const struct home_rig *f, const struct 
         hm_extension_write_hold(writer, ask->hold, 1);
     if (ask->extra != 0)
         hm_write_bytes(writer, (const uint8_t[]){ask->extra, 4, 1, 2, 3, 4}, 6);
-    if (ask->udp.is_given && !ask->udp_is_last)
+    if (ask->udp.is_given && !ask->udp_is_last && !ask->udp_is_agents)
         home_write_udp(ask, writer);
     if (ask->node) {
         hm_extension_write_auth(writer, HM_EXT_MN_HA_AUTH, ask->node_spi != 0 ? ask->node_spi : own->spi,
@@ -167,6 +168,8 @@ static inline void home_write_extensions(const struct home_rig *f, const struct 
         if (ask->spoil_node)
             writer->bytes[writer->len - 1] ^= 1;
     }
+    if (ask->udp.is_given && ask->udp_is_agents)
+        home_write_udp(ask, writer);
     if (ask->no_agent)
         return;
     hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, ask->spi != 0 ? ask->spi : peer->spi,
