@@ -104,24 +104,26 @@ static void write_care_of(const struct hm_report_sink *sink, const struct hm_bin
         return;
     }
     len = snprintf(list, sizeof(list), "%s", hm_ip_text(binding->care_of_addr, text));
-    for (unsigned i = 0; i < HM_MAX_SIMULTANEOUS - 1; i++)
-        if (binding->copies[i].addr != 0)
+    for (unsigned i = 0; i < HM_MAX_COPIES; i++)
+        if (hm_binding_motion(binding)->copies[i].addr != 0)
             len += snprintf(list + len, sizeof(list) - (size_t)len, ", %s",
-                            hm_ip_text(binding->copies[i].addr, text));
+                            hm_ip_text(hm_binding_motion(binding)->copies[i].addr, text));
     sink->text(sink->ctx, "care_of", list);
 }
 
 static void write_binding(const struct hm_report_source *source, const struct hm_binding *binding,
                           const struct hm_report_sink *sink)
 {
+    const struct hm_motion *motion = hm_binding_motion(binding);
+    char vm[HM_NAME_LEN];
     sink->begin_row(sink->ctx);
-    sink->text(sink->ctx, "vm", binding->vm[0] == '\0' ? NULL : binding->vm);
+    sink->text(sink->ctx, "vm", binding->vm == 0 ? NULL : hm_binding_vm(binding, vm));
     write_addr(sink, "home_address", binding->home_addr);
     write_mac(sink, "mac", &binding->mac);
     sink->text(sink->ctx, "state", hm_binding_state_name(binding->state));
     write_care_of(sink, binding);
-    write_addr(sink, "staged_care_of", binding->staged_care_of_addr);
-    write_left(source, sink, binding->state == HM_BINDING_STAGED ? &binding->staged : &binding->lifetime);
+    write_addr(sink, "staged_care_of", motion->staged_care_of_addr);
+    write_left(source, sink, binding->state == HM_BINDING_STAGED ? &motion->staged : &binding->lifetime);
     sink->end_row(sink->ctx);
 }
 

@@ -29,9 +29,10 @@ static const char *refusal_of_mac(const struct hm_agent *agent, const struct hm_
         if (visitor->state != HM_VISITOR_LEAVING && strcmp(visitor->vm, message->vm) != 0 &&
             !has_node(message, visitor->node.home_agent, visitor->node.home_addr))
             return "another VM here has its MAC";
+    char vm[HM_NAME_LEN];
     const struct hm_binding *binding = hm_binding_of_mac(&agent->home.bindings, mac, NULL);
     for (; binding != NULL; binding = hm_binding_of_mac(&agent->home.bindings, mac, binding))
-        if (hm_binding_is_absent(binding) && strcmp(binding->vm, message->vm) != 0 &&
+        if (hm_binding_is_absent(binding) && strcmp(hm_binding_vm(binding, vm), message->vm) != 0 &&
             !has_node(message, agent->env->agent_addr, binding->home_addr))
             return "another VM of this home has its MAC";
     return NULL;

@@ -344,13 +344,14 @@ static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
 /* The handover that brings the node home, or that it has not left by. */
 static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
 {
+    const struct hm_motion *motion = hm_binding_motion(binding);
     struct hm_handover *handover = NULL;
-    if (is_rolled_back(binding->delivery)) {
-        hm_rollback_seen(agent, binding->delivery->of);
+    if (is_rolled_back(motion->delivery)) {
+        hm_rollback_seen(agent, motion->delivery->of);
         return;
     }
-    if (binding->staged_care_of_addr == agent->env->agent_addr)
-        handover = hm_handover_lookup(&agent->handovers, binding->staged_handover_id, HM_ROLE_DESTINATION);
+    if (motion->staged_care_of_addr == agent->env->agent_addr)
+        handover = hm_handover_lookup(&agent->handovers, motion->staged_handover_id, HM_ROLE_DESTINATION);
     else if (binding->state == HM_BINDING_HOME && binding->handover_id != 0)
         handover = hm_handover_lookup(&agent->handovers, binding->handover_id, HM_ROLE_DESTINATION);
     if (handover != NULL)
@@ -358,7 +359,7 @@ static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
     else if (hm_binding_is_absent(binding)) {
         hm_home_seen_again(&agent->home, binding);
         if (binding->state == HM_BINDING_DIVERTED && binding->care_of_addr == 0)
-            hm_rollback_runs_again(agent, binding->staged_handover_id);
+            hm_rollback_runs_again(agent, hm_binding_motion(binding)->staged_handover_id);
     }
 }
 

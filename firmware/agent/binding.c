@@ -45,11 +45,16 @@ static uint64_t mac_hash(const struct hm_bindings *bindings, const struct hm_mac
 int hm_bindings_init(struct hm_bindings *bindings, struct hm_env *env)
 {
     *bindings = (struct hm_bindings){.env = env};
-    int err = hm_slab_init(&bindings->slab, sizeof(struct hm_binding), env->config->max_bindings);
+    size_t count = env->config->max_bindings;
+    int err = hm_slab_init(&bindings->slab, sizeof(struct hm_binding), count);
     if (err == HM_OK)
-        err = hm_table_init(&bindings->by_addr, env->config->max_bindings);
+        err = hm_slab_init(&bindings->motions, sizeof(struct hm_motion), count);
     if (err == HM_OK)
-        err = hm_table_init(&bindings->by_mac, env->config->max_bindings);
+        err = hm_texts_init(&bindings->vms, count, HM_NAME_LEN);
+    if (err == HM_OK)
+        err = hm_table_init(&bindings->by_addr, &bindings->slab, offsetof(struct hm_binding, by_addr));
+    if (err == HM_OK)
+        err = hm_table_init(&bindings->by_mac, &bindings->slab, offsetof(struct hm_binding, by_mac));
     if (err != HM_OK)
         hm_bindings_fini(bindings);
     return err;
@@ -59,13 +64,16 @@ void hm_bindings_fini(struct hm_bindings *bindings)
 {
     hm_table_fini(&bindings->by_addr);
     hm_table_fini(&bindings->by_mac);
+    hm_texts_fini(&bindings->vms);
+    hm_slab_fini(&bindings->motions);
     hm_slab_fini(&bindings->slab);
 }
 
 struct hm_binding *hm_binding_lookup(const struct hm_bindings *bindings, uint32_t home_addr)
 {
-    struct hm_table_node *node = hm_table_first(&bindings->by_addr, addr_hash(bindings, home_addr));
-    for (; node != NULL; node = hm_table_next(node)) {
+    uint64_t hash = addr_hash(bindings, home_addr);
+    struct hm_table_node *node = hm_table_first(&bindings->by_addr, hash);
+    for (; node != NULL; node = hm_table_next(&bindings->by_addr, node, hash)) {
         struct hm_binding *binding = HM_CONTAINER_OF(node, struct hm_binding, by_addr);
         if (binding->home_addr == home_addr)
             return binding;
@@ -76,9 +84,11 @@ struct hm_binding *hm_binding_lookup(const struct hm_bindings *bindings, uint32_
 struct hm_binding *hm_binding_of_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
                                      const struct hm_binding *after)
 {
-    struct hm_table_node *node = after != NULL ? hm_table_next(&after->by_mac)
-                                               : hm_table_first(&bindings->by_mac, mac_hash(bindings, mac));
-    for (; node != NULL; node = hm_table_next(node)) {
+    const struct hm_table *table = &bindings->by_mac;
+    uint64_t hash = mac_hash(bindings, mac);
+    struct hm_table_node *node =
+        after != NULL ? hm_table_next(table, &after->by_mac, hash) : hm_table_first(table, hash);
+    for (; node != NULL; node = hm_table_next(table, node, hash)) {
         struct hm_binding *binding = HM_CONTAINER_OF(node, struct hm_binding, by_mac);
         if (hm_mac_equal(&binding->mac, mac))
             return binding;
@@ -92,12 +102,6 @@ static void fire_lifetime(void *arg)
     binding->owner->on_lifetime(binding->owner->arg, binding);
 }
 
-static void fire_staged(void *arg)
-{
-    struct hm_binding *binding = arg;
-    binding->owner->on_staged(binding->owner->arg, binding);
-}
-
 struct hm_binding *hm_binding_add(struct hm_bindings *bindings, uint32_t home_addr, const struct hm_mac *mac)
 {
     struct hm_binding *binding = hm_slab_take(&bindings->slab);
@@ -107,10 +111,8 @@ struct hm_binding *hm_binding_add(struct hm_bindings *bindings, uint32_t home_ad
     binding->home_addr = home_addr;
     binding->mac = *mac;
     hm_timer_init(&binding->lifetime, fire_lifetime, binding);
-    hm_timer_init(&binding->staged, fire_staged, binding);
-    hm_binding_init_copies(binding);
     hm_takeover_init(&binding->takeover, bindings->env);
-    hm_stored_init(&binding->stored, bindings->env, HM_RECORD_BINDING);
+    hm_stored_init(&binding->stored, HM_RECORD_BINDING);
     hm_table_add(&bindings->by_addr, &binding->by_addr, addr_hash(bindings, home_addr));
     hm_table_add(&bindings->by_mac, &binding->by_mac, mac_hash(bindings, mac));
     return binding;
@@ -120,14 +122,14 @@ void hm_binding_remove(struct hm_binding *binding)
 {
     struct hm_bindings *bindings = binding->owner;
     hm_timer_cancel(&bindings->env->wheel, &binding->lifetime);
-    hm_timer_cancel(&bindings->env->wheel, &binding->staged);
-    hm_binding_drop_copies(binding);
-    if (binding->upward != NULL)
-        hm_delivery_remove(binding->upward);
+    if (hm_binding_motion(binding)->upward != NULL)
+        hm_delivery_remove(hm_binding_motion(binding)->upward);
     hm_stored_remove(&binding->stored);
+    hm_motion_end(binding);
+    hm_binding_set_vm(binding, "");
     hm_takeover_fini(&binding->takeover);
-    hm_table_remove(&bindings->by_addr, &binding->by_addr);
-    hm_table_remove(&bindings->by_mac, &binding->by_mac);
+    hm_table_remove(&bindings->by_addr, &binding->by_addr, addr_hash(bindings, binding->home_addr));
+    hm_table_remove(&bindings->by_mac, &binding->by_mac, mac_hash(bindings, &binding->mac));
     hm_slab_give(&bindings->slab, binding);
 }
 
@@ -136,31 +138,31 @@ void hm_binding_set_mac(struct hm_binding *binding, const struct hm_mac *mac)
     struct hm_bindings *bindings = binding->owner;
     if (hm_mac_equal(&binding->mac, mac))
         return;
-    hm_table_remove(&bindings->by_mac, &binding->by_mac);
+    hm_table_remove(&bindings->by_mac, &binding->by_mac, mac_hash(bindings, &binding->mac));
     binding->mac = *mac;
     hm_stored_mark(&binding->stored);
     hm_table_add(&bindings->by_mac, &binding->by_mac, mac_hash(bindings, mac));
 }
 
+void hm_binding_set_vm(struct hm_binding *binding, const char *vm)
+{
+    hm_texts_set(&binding->owner->vms, &binding->vm, vm);
+}
+
+const char *hm_binding_vm(const struct hm_binding *binding, char text[HM_NAME_LEN])
+{
+    return hm_texts_get(&binding->owner->vms, binding->vm, text, HM_NAME_LEN);
+}
+
 void hm_binding_apply(struct hm_binding *binding, enum hm_binding_event event, const char *reason)
 {
-    char text[HM_IP_TEXT_LEN];
+    char text[HM_IP_TEXT_LEN], vm[HM_NAME_LEN];
     enum hm_binding_state before = binding->state;
     binding->state = hm_binding_next(before, event);
     hm_stored_mark(&binding->stored);
-    hm_env_log(binding->owner->env, HM_LOG_INFO, "binding %s %s: %s -> %s (%s)", binding->vm,
+    hm_env_log(binding->owner->env, HM_LOG_INFO, "binding %s %s: %s -> %s (%s)", hm_binding_vm(binding, vm),
                hm_ip_text(binding->home_addr, text), hm_binding_state_name(before),
                hm_binding_state_name(binding->state), reason);
-}
-
-void hm_binding_set_staged(struct hm_binding *binding, uint32_t care_of_addr, uint64_t handover_id,
-                           uint32_t epoch)
-{
-    binding->staged_care_of_addr = care_of_addr;
-    binding->staged_handover_id = handover_id;
-    binding->staged_epoch = epoch;
-    binding->copies_to_staged = false;
-    hm_stored_mark(&binding->stored);
 }
 
 bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch)
@@ -170,29 +172,33 @@ bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch)
 
 bool hm_binding_is_overtaken(const struct hm_binding *binding, uint32_t epoch)
 {
-    if (binding->staged_handover_id != 0 && (int32_t)(epoch - binding->staged_epoch) < 0)
+    const struct hm_motion *motion = hm_binding_motion(binding);
+    if (motion->staged_handover_id != 0 && (int32_t)(epoch - motion->staged_epoch) < 0)
         return true;
     return hm_binding_is_older(binding, epoch);
 }
 
 bool hm_binding_is_under_way(const struct hm_binding *binding, uint64_t handover_id)
 {
-    return binding->state == HM_BINDING_DIVERTED && binding->staged_handover_id != 0 &&
-           binding->staged_handover_id != handover_id;
+    uint64_t staged_id = hm_binding_motion(binding)->staged_handover_id;
+    return binding->state == HM_BINDING_DIVERTED && staged_id != 0 && staged_id != handover_id;
 }
 
 uint32_t hm_binding_target(const struct hm_binding *binding)
 {
-    if (binding->delivery != NULL)
+    const struct hm_motion *motion = hm_binding_motion(binding);
+    if (motion->delivery != NULL)
         return 0;
-    return binding->state == HM_BINDING_DIVERTED ? binding->staged_care_of_addr : binding->care_of_addr;
+    return binding->state == HM_BINDING_DIVERTED ? motion->staged_care_of_addr : binding->care_of_addr;
 }
 
 bool hm_binding_is_at(const struct hm_binding *binding, uint32_t care_of_addr)
 {
     if (hm_binding_has_care_of(binding, care_of_addr))
         return true;
-    if (binding->previous_addr == care_of_addr && hm_env_ms(binding->owner->env) < binding->previous_end_ms)
+    if (binding->previous_addr == care_of_addr &&
+        hm_env_ms(binding->owner->env) < hm_short_ms_get(binding->previous_end))
         return true;
-    return binding->staged_care_of_addr == care_of_addr && binding->staged_handover_id != 0;
+    const struct hm_motion *motion = hm_binding_motion(binding);
+    return motion->staged_care_of_addr == care_of_addr && motion->staged_handover_id != 0;
 }

@@ -4,10 +4,12 @@
 #ifndef HM_AGENT_BINDING_H
 #define HM_AGENT_BINDING_H
 
-#include "firmware/agent/delivery.h"
+#include "firmware/agent/motion.h"
 #include "firmware/agent/store.h"
+#include "firmware/base/memory.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
+#include "firmware/base/texts.h"
 #include "firmware/link/takeover.h"
 
 enum hm_binding_state {
@@ -38,52 +40,41 @@ const char *hm_binding_state_name(enum hm_binding_state state);
 /* The whole of the state machine. */
 enum hm_binding_state hm_binding_next(enum hm_binding_state state, enum hm_binding_event event);
 
-/* One care-of address beyond the first (RFC 5944 section 3.8.2.2, simultaneous bindings). */
-struct hm_care_of {
-    struct hm_binding *binding;
-    uint32_t addr; /* 0: the slot is free */
-    uint16_t lifetime_s;
-    struct hm_timer lifetime;
-};
-
+/* Three cache lines: there may be a million. What forwarding looks at is in the first. */
 struct hm_binding {
     struct hm_table_node by_addr;
     struct hm_table_node by_mac;
-    uint32_t home_addr;
-    struct hm_mac mac;
-    enum hm_binding_state state;
-    char vm[HM_NAME_LEN];
-    uint32_t care_of_addr;        /* while SWITCHING or AWAY */
-    uint32_t staged_care_of_addr; /* while STAGED or SWITCHING; the agent's own: it comes home */
-    struct hm_care_of copies[HM_MAX_SIMULTANEOUS - 1]; /* where it may be as well, while absent */
-    unsigned copy_count;
-    uint64_t identification;     /* newest accepted */
-    uint64_t handover_id;        /* that brought it where it is; 0: none did */
-    uint32_t epoch;              /* of that handover */
-    uint64_t staged_handover_id; /* that will take it to staged_care_of_addr; 0: none */
-    uint32_t staged_epoch;
-    bool copies_to_staged;  /* the prepared place gets copies of what comes for it */
-    uint16_t lifetime_s;    /* granted */
-    uint32_t previous_addr; /* where it was before; what is under way from there is taken until */
-    uint64_t previous_end_ms;
-    struct hm_mac agent_mac;  /* of the foreign agent where it is, or was last; zero: not told */
-    bool is_revocable;        /* the foreign agent where it is understands revocations (extension 137) */
-    uint32_t restore_at;      /* this agent has restarted, and is to be told of the node; 0: none */
-    uint32_t registered_time; /* of that extension in its last registration, by the foreign agent's clock */
-    struct hm_timer lifetime; /* of the active binding; at home: how long the entry is remembered */
-    struct hm_timer staged;   /* of the prepared place */
-    struct hm_takeover takeover;
-    struct hm_delivery
-        *delivery; /* what comes for it waits there (a handover's of this agent); NULL: nothing does */
-    struct hm_delivery
-        *upward; /* what it sends by its new way waits there for the end of the old; NULL: nothing */
-    struct hm_stored stored;
     struct hm_bindings *owner;
+    uint32_t home_addr;
+    uint32_t care_of_addr; /* while SWITCHING or AWAY */
+    uint32_t motion;       /* number of it + 1; 0: hm_binding_motion gives HM_MOTION_NONE */
+    uint32_t vm;           /* in the owner's texts: hm_binding_vm */
+    struct hm_mac mac;
+    enum hm_binding_state state : 8;
+    bool is_revocable;       /* the foreign agent where it is understands revocations (extension 137) */
+    struct hm_mac agent_mac; /* of the foreign agent where it is, or was last; zero: not told */
+    uint16_t lifetime_s;     /* granted */
+    uint32_t previous_addr;  /* where it was before; what is under way from there is taken until */
+    uint32_t epoch;          /* of the handover that brought it where it is */
+
+    struct hm_takeover takeover;
+
+    struct hm_timer lifetime; /* of the active binding; at home: how long the entry is remembered */
+    uint64_t identification;  /* newest accepted */
+    uint64_t handover_id;     /* that brought it where it is; 0: none did */
+    uint32_t registered_time; /* in its last registration with that extension, by the foreign agent's clock */
+    struct hm_stored stored;
+    struct hm_short_ms previous_end;
+    uint8_t restore_at; /* that peer (its number + 1) has restarted, and is to be told of the node; 0: none */
 };
+
+_Static_assert(sizeof(struct hm_binding) == 3 * HM_CACHE_LINE, "what an idle binding costs");
 
 struct hm_bindings {
     struct hm_env *env;
     struct hm_slab slab;
+    struct hm_slab motions; /* agent/motion's */
+    struct hm_texts vms;
     struct hm_table by_addr;
     struct hm_table by_mac;
     void *arg;
@@ -104,12 +95,34 @@ struct hm_binding *hm_binding_add(struct hm_bindings *bindings, uint32_t home_ad
 void hm_binding_remove(struct hm_binding *binding);
 void hm_binding_set_mac(struct hm_binding *binding, const struct hm_mac *mac);
 
+/* The VM's name, shorter than HM_NAME_LEN; empty: not told. */
+void hm_binding_set_vm(struct hm_binding *binding, const char *vm);
+/* Copies it into text, and gives that. */
+const char *hm_binding_vm(const struct hm_binding *binding, char text[HM_NAME_LEN]);
+
+/* What is prepared and what waits: never NULL. Only good until the binding changes. */
+static inline const struct hm_motion *hm_binding_motion(const struct hm_binding *binding)
+{
+    if (binding->motion == 0)
+        return &HM_MOTION_NONE;
+    return (const struct hm_motion *)hm_slab_at(&binding->owner->motions, binding->motion - 1);
+}
+
 /* The one writer of the state: logs the change and its reason. */
 void hm_binding_apply(struct hm_binding *binding, enum hm_binding_event event, const char *reason);
 
 /* Notes the handover that is staged, or, with id 0, that none is. */
 void hm_binding_set_staged(struct hm_binding *binding, uint32_t care_of_addr, uint64_t handover_id,
                            uint32_t epoch);
+/* Does the prepared place get copies of what comes for the node? Not until this is called. */
+void hm_binding_copy_to_staged(struct hm_binding *binding, bool copies);
+/* The lifetime of what is prepared. */
+void hm_binding_arm_staged(struct hm_binding *binding, uint64_t in_ms);
+void hm_binding_cancel_staged(struct hm_binding *binding);
+/* NULL: nothing waits there any more. */
+void hm_binding_set_delivery(struct hm_binding *binding, struct hm_delivery *delivery);
+void hm_binding_set_upward(struct hm_binding *binding, struct hm_delivery *delivery);
+
 /* Is this epoch older than the handover that brought it where it is? */
 bool hm_binding_is_older(const struct hm_binding *binding, uint32_t epoch);
 /* Is it older than any handover that is known, active or staged? */
@@ -130,9 +143,6 @@ void hm_binding_drop_copies(struct hm_binding *binding);
 /* The first care-of address has ended: another takes its place, with what is left of its lifetime. False when
  * there is no other. */
 bool hm_binding_promote_copy(struct hm_binding *binding);
-/* Only for hm_binding_add. */
-void hm_binding_init_copies(struct hm_binding *binding);
-
 /* May packets of the node come from this agent: where it is, or where it may land at any moment? */
 bool hm_binding_is_at(const struct hm_binding *binding, uint32_t care_of_addr);
 

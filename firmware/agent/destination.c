@@ -274,7 +274,7 @@ static void land_node(struct hm_agent *agent, struct hm_handover *handover,
 {
     if (belongs_here(agent, node)) {
         struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-        if (binding != NULL && binding->staged_handover_id == handover->id)
+        if (binding != NULL && hm_binding_motion(binding)->staged_handover_id == handover->id)
             hm_home_landed(&agent->home, binding, reason);
         return;
     }

@@ -12,7 +12,7 @@ static struct hm_binding *binding_of(const struct hm_agent *agent, const struct 
     struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, addr);
     bool is_theirs = binding != NULL && hm_binding_is_absent(binding) &&
                      binding->care_of_addr == request->peer->config->addr &&
-                     binding->staged_handover_id == request->message.handover_id &&
+                     hm_binding_motion(binding)->staged_handover_id == request->message.handover_id &&
                      request->message.handover_id != 0;
     return is_theirs ? binding : NULL;
 }
@@ -75,7 +75,7 @@ void hm_divert_undo(struct hm_agent *agent, struct hm_control_request *request)
         struct hm_binding *binding = binding_of(agent, request, message->addrs[i]);
         if (binding == NULL)
             continue;
-        staged_at = binding->staged_care_of_addr;
+        staged_at = hm_binding_motion(binding)->staged_care_of_addr;
         if (binding->state == HM_BINDING_DIVERTED)
             hm_home_stay(&agent->home, binding, "it goes on where it was");
         else /* so that a DIVERT which is late finds nothing */

@@ -60,7 +60,7 @@ int hm_handovers_init(struct hm_handovers *handovers, struct hm_env *env)
     *handovers = (struct hm_handovers){.env = env};
     int err = hm_slab_init(&handovers->slab, sizeof(struct hm_handover), env->config->max_handovers);
     if (err == HM_OK)
-        err = hm_table_init(&handovers->by_id, env->config->max_handovers);
+        err = hm_table_init(&handovers->by_id, &handovers->slab, offsetof(struct hm_handover, by_id));
     if (err != HM_OK)
         hm_handovers_fini(handovers);
     return err;
@@ -87,7 +87,8 @@ static void make_room(struct hm_handovers *handovers)
         return;
     *(handover->older != NULL ? &handover->older->newer : &handovers->oldest) = handover->newer;
     *(handover->newer != NULL ? &handover->newer->older : &handovers->newest) = handover->older;
-    hm_table_remove(&handovers->by_id, &handover->by_id);
+    hm_table_remove(&handovers->by_id, &handover->by_id,
+                    hm_hash_u64(handovers->env->hash_seed, handover->id));
     hm_timer_cancel(&handovers->env->wheel, &handover->lifetime);
     hm_timer_cancel(&handovers->env->wheel, &handover->call);
     hm_timer_cancel(&handovers->env->wheel, &handover->fetch_end);
@@ -110,7 +111,7 @@ struct hm_handover *hm_handover_add(struct hm_handovers *handovers, uint64_t id,
     handover->epoch = epoch;
     handover->role = role;
     handover->started_ntp = handovers->env->now.ntp;
-    hm_stored_init(&handover->stored, handovers->env, HM_RECORD_HANDOVER);
+    hm_stored_init(&handover->stored, HM_RECORD_HANDOVER);
     hm_timer_init(&handover->lifetime, fire_lifetime, handover);
     hm_table_add(&handovers->by_id, &handover->by_id, hm_hash_u64(handovers->env->hash_seed, id));
     handover->older = handovers->newest;
@@ -147,9 +148,9 @@ struct hm_handover *hm_handover_load(struct hm_handovers *handovers, const struc
 struct hm_handover *hm_handover_lookup(const struct hm_handovers *handovers, uint64_t id,
                                        enum hm_handover_role role)
 {
-    struct hm_table_node *node =
-        hm_table_first(&handovers->by_id, hm_hash_u64(handovers->env->hash_seed, id));
-    for (; node != NULL; node = hm_table_next(node)) {
+    uint64_t hash = hm_hash_u64(handovers->env->hash_seed, id);
+    struct hm_table_node *node = hm_table_first(&handovers->by_id, hash);
+    for (; node != NULL; node = hm_table_next(&handovers->by_id, node, hash)) {
         struct hm_handover *handover = HM_CONTAINER_OF(node, struct hm_handover, by_id);
         if (handover->id == id && handover->role == role)
             return handover;

@@ -45,15 +45,15 @@ static void go_home(struct hm_home *home, struct hm_binding *binding, const char
 {
     bool was_absent = hm_binding_is_absent(binding);
     hm_binding_apply(binding, HM_BINDING_RETURN, reason);
-    hm_timer_cancel(&home->env->wheel, &binding->staged);
+    hm_binding_cancel_staged(binding);
     /* The word of its stop there may still be under way; what it has sent from there is too late. */
     if (binding->care_of_addr != 0)
         binding->previous_addr = binding->care_of_addr;
-    binding->previous_end_ms = 0;
+    binding->previous_end = hm_short_ms(0);
     binding->care_of_addr = 0;
     hm_binding_drop_copies(binding);
     hm_binding_set_staged(binding, 0, 0, 0);
-    binding->delivery = NULL;
+    hm_binding_set_delivery(binding, NULL);
     hm_home_end_old_way(binding);
     if (was_absent)
         hm_takeover_hand_back(&binding->takeover);
@@ -72,7 +72,8 @@ static void revoke(struct hm_home *home, const struct hm_binding *binding)
 
 static void unstage(struct hm_home *home, struct hm_binding *binding, const char *reason)
 {
-    if (binding->state == HM_BINDING_DIVERTED && binding->delivery != NULL && binding->care_of_addr == 0) {
+    if (binding->state == HM_BINDING_DIVERTED && hm_binding_motion(binding)->delivery != NULL &&
+        binding->care_of_addr == 0) {
         /* It was stopped here: agent/rollback decides, once it is seen or was not seen for long. */
         hm_binding_set_staged(binding, 0, 0, 0);
         return;
@@ -82,7 +83,7 @@ static void unstage(struct hm_home *home, struct hm_binding *binding, const char
         return;
     }
     hm_binding_apply(binding, HM_BINDING_UNSTAGE, reason);
-    hm_timer_cancel(&home->env->wheel, &binding->staged);
+    hm_binding_cancel_staged(binding);
     hm_binding_set_staged(binding, 0, 0, 0);
     if (binding->state == HM_BINDING_HOME)
         hm_home_remember(home, binding);
@@ -122,8 +123,8 @@ static void apply_deregistration(struct hm_home *home, const struct hm_peer *pee
                                  const struct hm_registration_request *request)
 {
     if (request->ext.has_hold) {
-        if (binding->staged_care_of_addr == request->care_of_addr &&
-            binding->staged_handover_id == request->ext.handover_id)
+        if (hm_binding_motion(binding)->staged_care_of_addr == request->care_of_addr &&
+            hm_binding_motion(binding)->staged_handover_id == request->ext.handover_id)
             unstage(home, binding, "withdrawn");
         return;
     }
@@ -142,31 +143,31 @@ static void apply_stage(struct hm_home *home, struct hm_binding *binding,
                         const struct hm_registration_request *request)
 {
     hm_binding_set_staged(binding, request->care_of_addr, request->ext.handover_id, request->ext.epoch);
-    binding->copies_to_staged = (request->flags & HM_RRQ_S) && hm_home_max_simultaneous(home) > 1;
+    hm_binding_copy_to_staged(binding, (request->flags & HM_RRQ_S) && hm_home_max_simultaneous(home) > 1);
     hm_binding_apply(binding, HM_BINDING_STAGE, "registration on hold");
     if (binding->state != HM_BINDING_DIVERTED)
-        hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)request->lifetime_s * 1000);
+        hm_binding_arm_staged(binding, (uint64_t)request->lifetime_s * 1000);
     if (binding->state == HM_BINDING_STAGED)
         hm_timer_cancel(&home->env->wheel, &binding->lifetime);
 }
 
 static bool is_newer_staged(const struct hm_binding *binding, const struct hm_registration_request *request)
 {
-    return binding->staged_handover_id != 0 && request->ext.has_handover &&
-           (int32_t)(binding->staged_epoch - request->ext.epoch) > 0;
+    return hm_binding_motion(binding)->staged_handover_id != 0 && request->ext.has_handover &&
+           (int32_t)(hm_binding_motion(binding)->staged_epoch - request->ext.epoch) > 0;
 }
 
 /* A care-of address beside those that the node has. */
 static bool apply_addition(struct hm_home *home, struct hm_binding *binding,
                            const struct hm_registration_request *request)
 {
-    char text[HM_IP_TEXT_LEN];
+    char text[HM_IP_TEXT_LEN], vm[HM_NAME_LEN];
     if (!hm_binding_is_absent(binding) || hm_home_max_simultaneous(home) == 1 ||
         binding->care_of_addr == request->care_of_addr)
         return false;
     if (!hm_binding_add_copy(binding, request->care_of_addr, request->lifetime_s))
         return false;
-    hm_env_log(home->env, HM_LOG_INFO, "binding %s: copies go to %s too", binding->vm,
+    hm_env_log(home->env, HM_LOG_INFO, "binding %s: copies go to %s too", hm_binding_vm(binding, vm),
                hm_ip_text(request->care_of_addr, text));
     return true;
 }
@@ -178,10 +179,10 @@ static void leave_old_way(struct hm_home *home, struct hm_binding *binding,
 {
     bool is_marked = request->ext.has_stop_notice && binding->state == HM_BINDING_SWITCHING;
     binding->previous_addr = binding->care_of_addr;
-    binding->previous_end_ms = hm_env_ms(home->env) + UNDER_WAY_MS;
+    binding->previous_end = hm_short_ms(hm_env_ms(home->env) + UNDER_WAY_MS);
     if (!is_marked)
         hm_home_end_old_way(binding);
-    else if (binding->upward == NULL)
+    else if (hm_binding_motion(binding)->upward == NULL)
         hm_home_hold_upward(home, binding, request->care_of_addr);
 }
 
@@ -207,7 +208,8 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
         binding->epoch = request->ext.epoch;
     }
     if (is_renewal) {
-        if (binding->staged_handover_id != 0 && binding->staged_handover_id == binding->handover_id)
+        if (hm_binding_motion(binding)->staged_handover_id != 0 &&
+            hm_binding_motion(binding)->staged_handover_id == binding->handover_id)
             unstage(home, binding, "it has landed there"); /* its agent restarted, and staged it once more */
         hm_takeover_resume(&binding->takeover);
         return;
@@ -219,7 +221,7 @@ static void apply_activation(struct hm_home *home, struct hm_binding *binding,
         hm_binding_apply(binding, HM_BINDING_STAGE, "the next move is staged");
     } else {
         hm_binding_set_staged(binding, 0, 0, 0);
-        hm_timer_cancel(&home->env->wheel, &binding->staged);
+        hm_binding_cancel_staged(binding);
     }
     hm_arp_updates_stop(home->updates, binding->home_addr, &binding->mac);
     if (!was_absent)
@@ -256,6 +258,14 @@ struct hm_binding *hm_home_add_entry(struct hm_home *home, uint32_t home_addr, c
     return binding;
 }
 
+/* A NAI may be longer than the names that are kept. */
+static void set_vm(struct hm_binding *binding, const char *nai)
+{
+    char vm[HM_NAME_LEN];
+    snprintf(vm, sizeof(vm), "%.*s", (int)sizeof(vm) - 1, nai);
+    hm_binding_set_vm(binding, vm);
+}
+
 /* Finds or makes the entry; the request may name the node and its MAC anew. */
 static struct hm_binding *prepare_entry(struct hm_home *home, struct hm_binding *binding,
                                         const struct hm_registration_request *request)
@@ -267,7 +277,7 @@ static struct hm_binding *prepare_entry(struct hm_home *home, struct hm_binding 
     if (request->ext.has_mac && request->lifetime_s != 0)
         hm_binding_set_mac(binding, &request->ext.mac);
     if (request->ext.nai[0] != '\0' && request->lifetime_s != 0)
-        snprintf(binding->vm, sizeof(binding->vm), "%.*s", (int)sizeof(binding->vm) - 1, request->ext.nai);
+        set_vm(binding, request->ext.nai);
     binding->identification = request->identification;
     if (home->revocations != NULL && request->lifetime_s != 0)
         hm_revocations_stop(home->revocations, binding->home_addr, request->care_of_addr);
@@ -389,14 +399,14 @@ int hm_home_stage_return(struct hm_home *home, const struct hm_control_node *nod
     hm_binding_set_staged(binding, home->env->agent_addr, handover_id, epoch);
     hm_binding_apply(binding, HM_BINDING_STAGE, "return announced");
     hm_takeover_settle(&binding->takeover);
-    hm_timer_arm(&home->env->wheel, &binding->staged, (uint64_t)lifetime_s * 1000 + HM_HOME_STRAY_MS);
+    hm_binding_arm_staged(binding, (uint64_t)lifetime_s * 1000 + HM_HOME_STRAY_MS);
     return HM_OK;
 }
 
 void hm_home_unstage(struct hm_home *home, uint32_t home_addr, uint64_t handover_id, const char *reason)
 {
     struct hm_binding *binding = hm_binding_lookup(&home->bindings, home_addr);
-    if (binding != NULL && handover_id != 0 && binding->staged_handover_id == handover_id)
+    if (binding != NULL && handover_id != 0 && hm_binding_motion(binding)->staged_handover_id == handover_id)
         unstage(home, binding, reason);
 }
 
@@ -417,8 +427,8 @@ static void tell_true_macs(struct hm_home *home, const struct hm_binding *bindin
 void hm_home_landed(struct hm_home *home, struct hm_binding *binding, const char *reason)
 {
     hm_neighbour_learn(home->neighbours, home->env->home_link, binding->home_addr, &binding->mac);
-    binding->handover_id = binding->staged_handover_id;
-    binding->epoch = binding->staged_epoch;
+    binding->handover_id = hm_binding_motion(binding)->staged_handover_id;
+    binding->epoch = hm_binding_motion(binding)->staged_epoch;
     revoke(home, binding);
     go_home(home, binding, reason);
     tell_true_macs(home, binding);

@@ -13,22 +13,22 @@ void hm_home_hold_upward(struct hm_home *home, struct hm_binding *binding, uint3
     delivery->target = HM_TARGET_FORWARD;
     delivery->remote_addr = from_addr;
     delivery->is_closed[HM_WAY_SALVAGE] = true;
-    binding->upward = delivery;
+    hm_binding_set_upward(binding, delivery);
     hm_timer_arm(&home->env->wheel, &delivery->patience, wait_ms);
     hm_delivery_drain(delivery);
 }
 
 void hm_home_end_old_way(struct hm_binding *binding)
 {
-    if (binding->upward != NULL)
-        hm_delivery_close(binding->upward, HM_WAY_OLD);
+    if (hm_binding_motion(binding)->upward != NULL)
+        hm_delivery_close(hm_binding_motion(binding)->upward, HM_WAY_OLD);
 }
 
 int hm_home_divert(struct hm_home *home, const struct hm_control_node *node, uint64_t handover_id,
                    struct hm_delivery *delivery)
 {
     struct hm_binding *binding = hm_binding_lookup(&home->bindings, node->home_addr);
-    bool is_staged = binding != NULL && binding->staged_handover_id == handover_id;
+    bool is_staged = binding != NULL && hm_binding_motion(binding)->staged_handover_id == handover_id;
     if (delivery == NULL && !is_staged)
         return HM_ERR_UNKNOWN;
     if (binding == NULL)
@@ -36,14 +36,13 @@ int hm_home_divert(struct hm_home *home, const struct hm_control_node *node, uin
     if (binding == NULL)
         return HM_ERR_FULL;
     bool was_absent = hm_binding_is_absent(binding);
-    binding->delivery = delivery;
+    hm_binding_set_delivery(binding, delivery);
     hm_home_end_old_way(binding);
     if (binding->state == HM_BINDING_DIVERTED)
         return HM_OK;
     hm_binding_apply(binding, HM_BINDING_DIVERT, "stopped");
     /* The two agents of the handover end it; this is for when neither is left. */
-    hm_timer_arm(&home->env->wheel, &binding->staged,
-                 (uint64_t)home->env->config->staged_lifetime_s * 1000 + HM_HOME_STRAY_MS);
+    hm_binding_arm_staged(binding, (uint64_t)home->env->config->staged_lifetime_s * 1000 + HM_HOME_STRAY_MS);
     hm_arp_updates_stop(home->updates, binding->home_addr, &binding->mac);
     if (!was_absent) {
         hm_timer_cancel(&home->env->wheel, &binding->lifetime);
@@ -54,7 +53,7 @@ int hm_home_divert(struct hm_home *home, const struct hm_control_node *node, uin
 
 void hm_home_stay(struct hm_home *home, struct hm_binding *binding, const char *reason)
 {
-    hm_timer_cancel(&home->env->wheel, &binding->staged);
+    hm_binding_cancel_staged(binding);
     hm_binding_set_staged(binding, 0, 0, 0);
     if (binding->care_of_addr != 0) {
         hm_binding_apply(binding, HM_BINDING_STAY_AWAY, reason);

@@ -36,7 +36,7 @@ static void load_staged(struct hm_binding *binding, const struct hm_binding_reco
     if (record->staged.addr == 0 || left == 0)
         return;
     hm_binding_set_staged(binding, record->staged.addr, record->staged_handover_id, record->staged_epoch);
-    hm_timer_arm(&env->wheel, &binding->staged, (uint64_t)left * 1000);
+    hm_binding_arm_staged(binding, (uint64_t)left * 1000);
     hm_binding_apply(binding, HM_BINDING_STAGE, "kept by the store");
 }
 
@@ -45,7 +45,7 @@ static void load_staged(struct hm_binding *binding, const struct hm_binding_reco
 static void resume_takeover(struct hm_home *home, struct hm_binding *binding)
 {
     unsigned link = home->env->home_link;
-    bool may_be_back = hm_env_is_own_addr(home->env, binding->staged_care_of_addr);
+    bool may_be_back = hm_env_is_own_addr(home->env, hm_binding_motion(binding)->staged_care_of_addr);
     hm_takeover_restore(&binding->takeover, link, binding->home_addr, &binding->mac, may_be_back);
     if (may_be_back)
         hm_neighbour_ask(home->neighbours, link, binding->home_addr);
@@ -59,7 +59,7 @@ bool hm_home_load(struct hm_home *home, const struct hm_binding_record *record)
     struct hm_binding *binding = hm_binding_add(&home->bindings, record->home_addr, &record->mac);
     if (binding == NULL)
         return false;
-    memcpy(binding->vm, record->vm, sizeof(binding->vm));
+    hm_binding_set_vm(binding, record->vm);
     binding->handover_id = record->handover_id;
     binding->epoch = record->epoch;
     binding->identification = record->identification;

@@ -73,13 +73,14 @@ static void add_visitor(const struct hm_visitor *visitor, struct hm_resolved *ou
 static void add_absent(const struct hm_agent *agent, const struct hm_binding *binding,
                        struct hm_resolved *out)
 {
+    char vm[HM_NAME_LEN];
     add_home_node(agent, binding->home_addr, &binding->mac, out);
     if (out->care_of_addr != 0 && out->care_of_addr != binding->care_of_addr)
         say(out, HM_RESOLVE_AMBIGUOUS, "its addresses are at different agents");
     out->care_of_addr = binding->care_of_addr;
     if (out->verdict == HM_RESOLVE_HERE)
         out->verdict = HM_RESOLVE_AWAY;
-    name_it(out, binding->vm);
+    name_it(out, hm_binding_vm(binding, vm));
 }
 
 static bool is_named_mac(const struct hm_control_message *message, const struct hm_mac *mac)
@@ -176,11 +177,12 @@ static void add_bindings_of_name(const struct hm_agent *agent, const char *vm, b
                                  struct hm_resolved *out)
 {
     const struct hm_table *table = &agent->home.bindings.by_addr;
+    char name[HM_NAME_LEN];
     size_t bucket = 0;
     struct hm_table_node *at = hm_table_walk(table, &bucket, NULL);
     for (; at != NULL; at = hm_table_walk(table, &bucket, at)) {
         const struct hm_binding *binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
-        if (strcmp(binding->vm, vm) != 0 || hm_binding_is_absent(binding) != absent)
+        if (strcmp(hm_binding_vm(binding, name), vm) != 0 || hm_binding_is_absent(binding) != absent)
             continue;
         if (absent)
             add_absent(agent, binding, out);

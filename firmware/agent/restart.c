@@ -100,7 +100,14 @@ static void add_neighbours(struct hm_agent *agent, const struct hm_binding *bind
 /* It has stopped elsewhere, and may have landed at this agent. */
 static bool is_diverted_to(const struct hm_binding *binding, uint32_t care_of_addr)
 {
-    return binding->state == HM_BINDING_DIVERTED && binding->staged_care_of_addr == care_of_addr;
+    return binding->state == HM_BINDING_DIVERTED &&
+           hm_binding_motion(binding)->staged_care_of_addr == care_of_addr;
+}
+
+/* Is it there, as far as this agent knows? */
+static bool is_at(const struct hm_binding *binding, const struct hm_peer *peer)
+{
+    return binding->care_of_addr == peer->config->addr || is_diverted_to(binding, peer->config->addr);
 }
 
 static void restore(struct hm_agent *agent, struct hm_binding *binding, struct hm_peer *peer)
@@ -108,16 +115,17 @@ static void restore(struct hm_agent *agent, struct hm_binding *binding, struct h
     struct hm_resolved resolved = {.verdict = HM_RESOLVE_HERE};
     bool is_staged = is_diverted_to(binding, peer->config->addr);
     uint64_t now_ms = hm_env_ms(agent->env);
-    uint64_t due_ms = is_staged ? binding->staged.due_ms : binding->lifetime.due_ms;
+    const struct hm_motion *motion = hm_binding_motion(binding);
+    uint64_t due_ms = is_staged ? motion->staged.due_ms : binding->lifetime.due_ms;
     hm_resolve_home_node(agent, binding->home_addr, &binding->mac, &resolved);
     struct hm_control_message message = {
         .op = HM_OP_RESTORE,
-        .handover_id = is_staged ? binding->staged_handover_id : binding->handover_id,
-        .epoch = is_staged ? binding->staged_epoch : binding->epoch,
+        .handover_id = is_staged ? motion->staged_handover_id : binding->handover_id,
+        .epoch = is_staged ? motion->staged_epoch : binding->epoch,
         .lifetime_s = (uint32_t)(due_ms > now_ms ? (due_ms - now_ms) / 1000 : 0) + 1,
         .nodes = {resolved.nodes[0]},
         .node_count = 1};
-    snprintf(message.vm, sizeof(message.vm), "%s", binding->vm);
+    hm_binding_vm(binding, message.vm);
     add_neighbours(agent, binding, &message);
     agent->restores++;
     hm_control_call(&agent->calls, peer, &message, RESTORE_MS, on_restored, agent);
@@ -131,23 +139,23 @@ static void restore_some(struct hm_agent *agent)
     for (; at != NULL && agent->restores < MAX_RESTORES;
          at = hm_table_walk(&agent->home.bindings.by_addr, &bucket, at)) {
         struct hm_binding *binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
-        uint32_t place = binding->restore_at;
-        struct hm_peer *peer = place == 0 ? NULL : hm_security_peer_by_addr(&agent->security, place);
+        if (binding->restore_at == 0)
+            continue;
+        struct hm_peer *peer = &agent->security.peers[binding->restore_at - 1];
         binding->restore_at = 0;
-        bool is_there = binding->care_of_addr == place || is_diverted_to(binding, place);
-        if (hm_binding_is_absent(binding) && peer != NULL && is_there)
+        if (hm_binding_is_absent(binding) && is_at(binding, peer))
             restore(agent, binding, peer);
     }
 }
 
-static void restore_nodes_at(struct hm_agent *agent, uint32_t care_of_addr)
+static void restore_nodes_at(struct hm_agent *agent, const struct hm_peer *peer)
 {
     size_t bucket = 0;
     struct hm_table_node *at = hm_table_walk(&agent->home.bindings.by_addr, &bucket, NULL);
     for (; at != NULL; at = hm_table_walk(&agent->home.bindings.by_addr, &bucket, at)) {
         struct hm_binding *binding = HM_CONTAINER_OF(at, struct hm_binding, by_addr);
-        if (binding->care_of_addr == care_of_addr || is_diverted_to(binding, care_of_addr))
-            binding->restore_at = care_of_addr;
+        if (is_at(binding, peer))
+            binding->restore_at = (uint8_t)(peer - agent->security.peers + 1);
     }
     restore_some(agent);
 }
@@ -160,7 +168,7 @@ void hm_restart_told(struct hm_agent *agent, struct hm_control_request *request)
     hm_env_log(agent->env, HM_LOG_INFO, "agent %s began", peer->config->name);
     hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "noted");
     register_nodes_of(agent, peer_addr);
-    restore_nodes_at(agent, peer_addr);
+    restore_nodes_at(agent, peer);
     hm_source_repeat(agent, peer_addr);
 }
 

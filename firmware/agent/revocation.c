@@ -35,7 +35,7 @@ int hm_revocations_init(struct hm_revocations *revocations, struct hm_env *env, 
     *revocations = (struct hm_revocations){.env = env, .security = security};
     int err = hm_slab_init(&revocations->slab, sizeof(struct entry), env->config->max_bindings);
     if (err == HM_OK)
-        err = hm_table_init(&revocations->by_home, env->config->max_bindings);
+        err = hm_table_init(&revocations->by_home, &revocations->slab, offsetof(struct entry, by_home));
     if (err != HM_OK)
         hm_revocations_fini(revocations);
     return err;
@@ -118,8 +118,9 @@ static uint64_t home_hash(const struct hm_revocations *revocations, uint32_t hom
 
 static struct entry *find(struct hm_revocations *revocations, uint32_t home_addr, uint32_t care_of_addr)
 {
-    struct hm_table_node *node = hm_table_first(&revocations->by_home, home_hash(revocations, home_addr));
-    for (; node != NULL; node = hm_table_next(node)) {
+    uint64_t hash = home_hash(revocations, home_addr);
+    struct hm_table_node *node = hm_table_first(&revocations->by_home, hash);
+    for (; node != NULL; node = hm_table_next(&revocations->by_home, node, hash)) {
         struct entry *entry = HM_CONTAINER_OF(node, struct entry, by_home);
         if (entry->home_addr == home_addr && entry->peer->config->addr == care_of_addr)
             return entry;
@@ -133,7 +134,7 @@ static void on_timer(void *arg)
     struct hm_revocations *revocations = entry->owner;
     uint64_t now_ms = hm_env_ms(revocations->env);
     if (entry->is_done || now_ms >= entry->end_ms) {
-        hm_table_remove(&revocations->by_home, &entry->by_home);
+        hm_table_remove(&revocations->by_home, &entry->by_home, home_hash(revocations, entry->home_addr));
         hm_slab_give(&revocations->slab, entry);
         return;
     }

@@ -55,7 +55,7 @@ static void keep_node(struct hm_agent *agent, struct hm_handover *handover,
     struct hm_visitor *visitor = visitor_of(agent, node);
     if (belongs_here(agent, node)) {
         if (binding != NULL && binding->care_of_addr == 0)
-            binding->delivery = handover->delivery;
+            hm_binding_set_delivery(binding, handover->delivery);
     } else if (visitor != NULL && visitor->state == HM_VISITOR_STOPPED) {
         hm_visitor_apply(visitor, HM_VISITOR_RESUME, handover->reason);
         hm_presence_seek(&agent->foreign, visitor, 0); /* its renewal may have fallen due meanwhile */
@@ -104,7 +104,7 @@ static void stay(struct hm_agent *agent, const struct hm_handover *handover, con
         struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, handover->nodes[i].home_addr);
         if (binding == NULL || binding->care_of_addr != 0)
             continue;
-        binding->delivery = NULL;
+        hm_binding_set_delivery(binding, NULL);
         if (binding->state == HM_BINDING_DIVERTED)
             hm_home_stay(&agent->home, binding, reason);
     }

@@ -88,9 +88,9 @@ static uint32_t next_epoch(struct hm_agent *agent, const struct hm_source_plan *
             hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
         if (binding != NULL && binding->handover_id != 0 && (int32_t)(binding->epoch - epoch) >= 0)
             epoch = binding->epoch + 1;
-        if (binding != NULL && binding->staged_handover_id != 0 &&
-            (int32_t)(binding->staged_epoch - epoch) >= 0)
-            epoch = binding->staged_epoch + 1;
+        const struct hm_motion *motion = binding != NULL ? hm_binding_motion(binding) : &HM_MOTION_NONE;
+        if (motion->staged_handover_id != 0 && (int32_t)(motion->staged_epoch - epoch) >= 0)
+            epoch = motion->staged_epoch + 1;
         if (visitor != NULL && (int32_t)(visitor->epoch - epoch) >= 0)
             epoch = visitor->epoch + 1;
     }

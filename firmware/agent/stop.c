@@ -70,7 +70,7 @@ static void direct(struct hm_agent *agent, const struct hm_handover *handover,
 {
     struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
     if (belongs_here(agent, node) && binding != NULL && binding->state == HM_BINDING_DIVERTED &&
-        binding->staged_handover_id == 0)
+        hm_binding_motion(binding)->staged_handover_id == 0)
         hm_binding_set_staged(binding, handover->other, handover->id, handover->epoch);
 }
 

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "firmware/agent/agent.h"
+#include "firmware/base/memory.h"
 
 #define MAX_HELD 2048 /* a thousand nodes may land at once, and more answers may wait */
+#define MAX_PLACE ((1u << 24) - 1) /* see hm_stored */
 
 /* A message that waits. */
 struct hm_held {
@@ -25,9 +27,16 @@ int hm_store_init(struct hm_store *store, struct hm_agent *agent)
     *store = (struct hm_store){.agent = agent, .env = agent->env, .collecting = 1};
     if (agent->env->port->store == NULL)
         return HM_OK;
-    store->held = calloc(MAX_HELD, sizeof(*store->held));
-    if (store->held == NULL)
+    const struct hm_router_config *config = agent->env->config;
+    size_t count = (size_t)config->max_bindings + config->max_visitors + config->max_handovers;
+    if (count > MAX_PLACE)
         return HM_ERR_MEMORY;
+    store->held = calloc(MAX_HELD, sizeof(*store->held));
+    store->marked = hm_memory_take(count, sizeof(struct hm_stored *));
+    if (store->held == NULL || store->marked == NULL) {
+        hm_store_fini(store);
+        return HM_ERR_MEMORY;
+    }
     agent->env->store = store;
     return HM_OK;
 }
@@ -35,38 +44,36 @@ int hm_store_init(struct hm_store *store, struct hm_agent *agent)
 void hm_store_fini(struct hm_store *store)
 {
     free(store->held);
+    hm_memory_give(store->marked);
     store->held = NULL;
+    store->marked = NULL;
 }
 
 /* --- marks -------------------------------------------------------------------------------------------- */
 
-static void unmark(struct hm_stored *stored)
+/* The last one takes its place. */
+static void unmark(struct hm_store *store, struct hm_stored *stored)
 {
-    if (stored->link == NULL)
-        return;
-    *stored->link = stored->next;
-    if (stored->next != NULL)
-        stored->next->link = stored->link;
-    stored->next = NULL;
-    stored->link = NULL;
+    struct hm_stored *last = store->marked[--store->marked_count];
+    store->marked[stored->place - 1] = last;
+    last->place = stored->place;
+    stored->place = 0;
 }
 
 void hm_stored_mark(struct hm_stored *stored)
 {
-    struct hm_store *store = stored->env->store;
-    if (store == NULL || stored->link != NULL)
+    struct hm_store *store = hm_store_of(stored);
+    if (store == NULL || stored->place != 0)
         return;
-    stored->next = store->marked;
-    stored->link = &store->marked;
-    if (stored->next != NULL)
-        stored->next->link = &stored->next;
-    store->marked = stored;
+    store->marked[store->marked_count++] = stored;
+    stored->place = (uint32_t)store->marked_count & MAX_PLACE;
 }
 
-void hm_stored_init(struct hm_stored *stored, struct hm_env *env, enum hm_record_kind kind)
+void hm_stored_init(struct hm_stored *stored, enum hm_record_kind kind)
 {
-    bool is_kept = env->store != NULL && env->store->is_loading;
-    *stored = (struct hm_stored){.env = env, .kind = kind, .is_kept = is_kept};
+    *stored = (struct hm_stored){.kind = (unsigned)kind & 0x7f};
+    struct hm_store *store = hm_store_of(stored);
+    stored->is_kept = store != NULL && store->is_loading;
     hm_stored_mark(stored);
 }
 
@@ -84,12 +91,14 @@ void hm_store_put(struct hm_store *store, const struct hm_record *record, bool i
 
 void hm_stored_remove(struct hm_stored *stored)
 {
+    struct hm_store *store = hm_store_of(stored);
     struct hm_record record;
-    unmark(stored);
+    if (stored->place != 0)
+        unmark(store, stored);
     if (!stored->is_kept)
         return;
     hm_store_describe(stored, &record);
-    hm_store_put(stored->env->store, &record, false);
+    hm_store_put(store, &record, false);
     stored->is_kept = false;
 }
 
@@ -124,7 +133,7 @@ void hm_store_note_shield(struct hm_store *store, const struct hm_mac *mac, bool
 
 bool hm_store_hold(struct hm_store *store, const struct hm_endpoint *to, const struct hm_datagram *datagram)
 {
-    bool has_changes = store->marked != NULL || store->is_changed;
+    bool has_changes = store->marked_count > 0 || store->is_changed;
     uint64_t ticket = has_changes ? store->collecting : store->collecting - 1;
     if (store->held == NULL || ticket <= store->durable)
         return false;
@@ -179,11 +188,11 @@ static bool is_under_way(const struct hm_store *store)
 
 void hm_store_flush(struct hm_store *store)
 {
-    if (is_under_way(store) || (store->marked == NULL && !store->is_changed))
+    if (is_under_way(store) || (store->marked_count == 0 && !store->is_changed))
         return;
-    while (store->marked != NULL) {
-        struct hm_stored *stored = store->marked;
-        unmark(stored);
+    while (store->marked_count > 0) {
+        struct hm_stored *stored = store->marked[store->marked_count - 1];
+        unmark(store, stored);
         write_object(store, stored);
     }
     if (!store->is_changed) { /* what was marked has left nothing to be kept */

@@ -23,17 +23,16 @@ struct hm_held;
 
 /* The mark; its owner embeds it. */
 struct hm_stored {
-    struct hm_env *env;
-    struct hm_stored *next;
-    struct hm_stored **link; /* what points here; NULL: nothing is to be written */
-    enum hm_record_kind kind;
-    bool is_kept; /* a record of it is in the store, or on its way */
+    uint32_t place : 24;  /* among those that are to be written, from 1; 0: nothing is to be written */
+    uint32_t kind : 7;    /* enum hm_record_kind */
+    uint32_t is_kept : 1; /* a record of it is in the store, or on its way */
 };
 
 struct hm_store {
     struct hm_agent *agent;
     struct hm_env *env;
-    struct hm_stored *marked;
+    struct hm_stored **marked; /* what is to be written; room for all there is. NULL: nothing is kept */
+    size_t marked_count;
     bool is_loading;      /* what is made now has a record */
     bool is_changed;      /* records without a mark were written, or some were removed */
     uint64_t collecting;  /* ticket of the batch that changes go into, from 1 */
@@ -49,8 +48,8 @@ struct hm_store {
 int hm_store_init(struct hm_store *store, struct hm_agent *agent);
 void hm_store_fini(struct hm_store *store);
 
-/* A new object: it is marked. The mark is all zero. */
-void hm_stored_init(struct hm_stored *stored, struct hm_env *env, enum hm_record_kind kind);
+/* A new object: it is marked. Its owner's owner must be in it. */
+void hm_stored_init(struct hm_stored *stored, enum hm_record_kind kind);
 /* Something about the object has changed that its record tells. */
 void hm_stored_mark(struct hm_stored *stored);
 /* The object goes; its key must still be in it. */

@@ -25,26 +25,27 @@ static void add_care_of(struct hm_binding_record *record, const struct hm_env *e
 static bool describe_binding(const struct hm_binding *binding, struct hm_binding_record *record)
 {
     const struct hm_env *env = binding->owner->env;
+    const struct hm_motion *motion = hm_binding_motion(binding);
     *record = (struct hm_binding_record){.home_addr = binding->home_addr,
                                          .mac = binding->mac,
                                          .handover_id = binding->handover_id,
                                          .epoch = binding->epoch,
-                                         .staged_handover_id = binding->staged_handover_id,
-                                         .staged_epoch = binding->staged_epoch,
+                                         .staged_handover_id = motion->staged_handover_id,
+                                         .staged_epoch = motion->staged_epoch,
                                          .identification = binding->identification,
                                          .agent_mac = binding->agent_mac,
                                          .is_revocable = binding->is_revocable,
                                          .registered_time = binding->registered_time};
-    memcpy(record->vm, binding->vm, sizeof(record->vm));
+    hm_binding_vm(binding, record->vm);
     if (hm_binding_is_absent(binding) && binding->care_of_addr != 0)
         add_care_of(record, env, binding->care_of_addr, binding->lifetime_s, &binding->lifetime);
-    for (unsigned i = 0; i < HM_MAX_SIMULTANEOUS - 1 && hm_binding_is_absent(binding); i++)
-        if (binding->copies[i].addr != 0)
-            add_care_of(record, env, binding->copies[i].addr, binding->copies[i].lifetime_s,
-                        &binding->copies[i].lifetime);
-    if (binding->staged_care_of_addr != 0)
-        record->staged = (struct hm_care_of_record){.addr = binding->staged_care_of_addr,
-                                                    .end_ntp = end_of(env, &binding->staged)};
+    for (unsigned i = 0; i < HM_MAX_COPIES && hm_binding_is_absent(binding); i++)
+        if (motion->copies[i].addr != 0)
+            add_care_of(record, env, motion->copies[i].addr, motion->copies[i].lifetime_s,
+                        &motion->copies[i].lifetime);
+    if (motion->staged_care_of_addr != 0)
+        record->staged = (struct hm_care_of_record){.addr = motion->staged_care_of_addr,
+                                                    .end_ntp = end_of(env, &motion->staged)};
     return true;
 }
 
@@ -95,10 +96,28 @@ static bool describe_handover(const struct hm_handover *handover, struct hm_hand
     return hm_handover_is_ahead(handover);
 }
 
+struct hm_store *hm_store_of(const struct hm_stored *stored)
+{
+    switch ((enum hm_record_kind)stored->kind) {
+    case HM_RECORD_BINDING:
+        return HM_CONTAINER_OF(stored, struct hm_binding, stored)->owner->env->store;
+    case HM_RECORD_VISITOR:
+        return HM_CONTAINER_OF(stored, struct hm_visitor, stored)->owner->env->store;
+    case HM_RECORD_HANDOVER:
+        return HM_CONTAINER_OF(stored, struct hm_handover, stored)->owner->env->store;
+    case HM_RECORD_AGENT:
+    case HM_RECORD_MOBILE:
+    case HM_RECORD_SHIELD:
+        break;
+    }
+    assert(!"a record without an object");
+    return NULL;
+}
+
 bool hm_store_describe(const struct hm_stored *stored, struct hm_record *record)
 {
-    *record = (struct hm_record){.kind = stored->kind};
-    switch (stored->kind) {
+    *record = (struct hm_record){.kind = (enum hm_record_kind)stored->kind};
+    switch (record->kind) {
     case HM_RECORD_BINDING:
         return describe_binding(HM_CONTAINER_OF(stored, struct hm_binding, stored), &record->binding);
     case HM_RECORD_VISITOR:

@@ -53,11 +53,11 @@ int hm_visitors_init(struct hm_visitors *visitors, struct hm_env *env)
     size_t capacity = env->config->max_visitors;
     int err = hm_slab_init(&visitors->slab, sizeof(struct hm_visitor), capacity);
     if (err == HM_OK)
-        err = hm_table_init(&visitors->by_home, capacity);
+        err = hm_table_init(&visitors->by_home, &visitors->slab, offsetof(struct hm_visitor, by_home));
     if (err == HM_OK)
-        err = hm_table_init(&visitors->by_source, capacity);
+        err = hm_table_init(&visitors->by_source, &visitors->slab, offsetof(struct hm_visitor, by_source));
     if (err == HM_OK)
-        err = hm_table_init(&visitors->by_mac, capacity);
+        err = hm_table_init(&visitors->by_mac, &visitors->slab, offsetof(struct hm_visitor, by_mac));
     if (err != HM_OK)
         hm_visitors_fini(visitors);
     return err;
@@ -74,9 +74,9 @@ void hm_visitors_fini(struct hm_visitors *visitors)
 struct hm_visitor *hm_visitor_by_home(const struct hm_visitors *visitors, uint32_t home_agent,
                                       uint32_t home_addr)
 {
-    struct hm_table_node *node =
-        hm_table_first(&visitors->by_home, home_hash(visitors, home_agent, home_addr));
-    for (; node != NULL; node = hm_table_next(node)) {
+    uint64_t hash = home_hash(visitors, home_agent, home_addr);
+    struct hm_table_node *node = hm_table_first(&visitors->by_home, hash);
+    for (; node != NULL; node = hm_table_next(&visitors->by_home, node, hash)) {
         struct hm_visitor *visitor = HM_CONTAINER_OF(node, struct hm_visitor, by_home);
         if (visitor->node.home_agent == home_agent && visitor->node.home_addr == home_addr)
             return visitor;
@@ -87,8 +87,9 @@ struct hm_visitor *hm_visitor_by_home(const struct hm_visitors *visitors, uint32
 struct hm_visitor *hm_visitor_by_source(const struct hm_visitors *visitors, const struct hm_mac *mac,
                                         uint32_t addr)
 {
-    struct hm_table_node *node = hm_table_first(&visitors->by_source, source_hash(visitors, mac, addr));
-    for (; node != NULL; node = hm_table_next(node)) {
+    uint64_t hash = source_hash(visitors, mac, addr);
+    struct hm_table_node *node = hm_table_first(&visitors->by_source, hash);
+    for (; node != NULL; node = hm_table_next(&visitors->by_source, node, hash)) {
         struct hm_visitor *visitor = HM_CONTAINER_OF(node, struct hm_visitor, by_source);
         if (visitor->node.home_addr == addr && hm_mac_equal(&visitor->node.mac, mac))
             return visitor;
@@ -99,9 +100,11 @@ struct hm_visitor *hm_visitor_by_source(const struct hm_visitors *visitors, cons
 struct hm_visitor *hm_visitor_of_mac(const struct hm_visitors *visitors, const struct hm_mac *mac,
                                      const struct hm_visitor *after)
 {
-    struct hm_table_node *node = after != NULL ? hm_table_next(&after->by_mac)
-                                               : hm_table_first(&visitors->by_mac, mac_hash(visitors, mac));
-    for (; node != NULL; node = hm_table_next(node)) {
+    const struct hm_table *table = &visitors->by_mac;
+    uint64_t hash = mac_hash(visitors, mac);
+    struct hm_table_node *node =
+        after != NULL ? hm_table_next(table, &after->by_mac, hash) : hm_table_first(table, hash);
+    for (; node != NULL; node = hm_table_next(table, node, hash)) {
         struct hm_visitor *visitor = HM_CONTAINER_OF(node, struct hm_visitor, by_mac);
         if (hm_mac_equal(&visitor->node.mac, mac))
             return visitor;
@@ -118,7 +121,7 @@ struct hm_visitor *hm_visitor_add(struct hm_visitors *visitors, const struct hm_
     visitor->owner = visitors;
     visitor->node = *node;
     visitor->link = link;
-    hm_stored_init(&visitor->stored, visitors->env, HM_RECORD_VISITOR);
+    hm_stored_init(&visitor->stored, HM_RECORD_VISITOR);
     hm_table_add(&visitors->by_home, &visitor->by_home,
                  home_hash(visitors, node->home_agent, node->home_addr));
     hm_table_add(&visitors->by_source, &visitor->by_source,
@@ -134,9 +137,12 @@ void hm_visitor_remove(struct hm_visitor *visitor)
     hm_timer_cancel(&visitors->env->wheel, &visitor->renewal);
     hm_timer_cancel(&visitors->env->wheel, &visitor->registration.timer);
     hm_stored_remove(&visitor->stored);
-    hm_table_remove(&visitors->by_home, &visitor->by_home);
-    hm_table_remove(&visitors->by_source, &visitor->by_source);
-    hm_table_remove(&visitors->by_mac, &visitor->by_mac);
+    const struct hm_control_node *node = &visitor->node;
+    hm_table_remove(&visitors->by_home, &visitor->by_home,
+                    home_hash(visitors, node->home_agent, node->home_addr));
+    hm_table_remove(&visitors->by_source, &visitor->by_source,
+                    source_hash(visitors, &node->mac, node->home_addr));
+    hm_table_remove(&visitors->by_mac, &visitor->by_mac, mac_hash(visitors, &node->mac));
     hm_slab_give(&visitors->slab, visitor);
 }
 

@@ -39,8 +39,8 @@ static void disconnect(struct hm_agent *agent, const struct hm_handover *handove
         struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
         struct hm_visitor *visitor =
             hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-        if (binding != NULL && binding->delivery == handover->delivery)
-            binding->delivery = NULL;
+        if (binding != NULL && hm_binding_motion(binding)->delivery == handover->delivery)
+            hm_binding_set_delivery(binding, NULL);
         if (visitor != NULL && visitor->delivery == handover->delivery)
             visitor->delivery = NULL;
     }
@@ -96,7 +96,7 @@ void hm_waiting_inherit(struct hm_agent *agent, struct hm_handover *handover)
 static void end_upward(struct hm_delivery *delivery)
 {
     struct hm_binding *binding = delivery->of;
-    binding->upward = NULL;
+    hm_binding_set_upward(binding, NULL);
     hm_delivery_remove(delivery);
 }
 

@@ -10,6 +10,21 @@ struct hm_time {
     uint64_t ntp;     /* seconds since 1900 in the high 32 bits, fraction in the low 32 */
 };
 
+/* Milliseconds of monotonic time in 6 bytes, for what there is a million of: enough for nine millennia. */
+struct hm_short_ms {
+    uint16_t parts[3];
+};
+
+static inline struct hm_short_ms hm_short_ms(uint64_t ms)
+{
+    return (struct hm_short_ms){{(uint16_t)ms, (uint16_t)(ms >> 16), (uint16_t)(ms >> 32)}};
+}
+
+static inline uint64_t hm_short_ms_get(struct hm_short_ms time)
+{
+    return time.parts[0] | (uint64_t)time.parts[1] << 16 | (uint64_t)time.parts[2] << 32;
+}
+
 #define HM_NTP_UNIX_OFFSET_S 2208988800u /* RFC 5905 section 6 */
 
 /* Unix time to NTP; wraps in 2036 as RFC 5905 says. */

@@ -1,100 +1,200 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A chained hash table over the owner's nodes.
+/* A hash table whose buckets are cache lines.
  *
- * Each node keeps the address of the pointer that points at it, so that it leaves its chain without
- * a search. There are at least as many buckets as objects, hence chains of length one on average;
- * a seeded hash keeps them so against a peer that picks the keys. */
+ * A bucket has seven slots: the upper half of an object's hash as its tag, and the object's number; the lower
+ * half chooses the bucket. Tags are compared all at once and without a branch, so that several look-ups can
+ * be under way in the processor. There is a bucket for five objects; what finds its bucket full (one in
+ * twenty-five then, or the tenth address of one MAC) goes into a chain through the objects, both ways, so
+ * that it leaves without a search. A seeded hash keeps the chains short against a peer that picks the keys.
+ */
 #include "firmware/base/table.h"
 
 #include "firmware/base/err.h"
+#include "firmware/base/memory.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
-int hm_table_init(struct hm_table *table, size_t capacity)
+#define SLOTS 7
+#define OBJECTS_PER_BUCKET 5
+
+/* Objects are told by their number + 1; 0: none. */
+struct hm_table_bucket {
+    uint32_t tags[SLOTS];
+    uint32_t objects[SLOTS];
+    uint32_t chain;
+    uint32_t unused;
+};
+
+_Static_assert(sizeof(struct hm_table_bucket) == HM_CACHE_LINE, "a look-up costs one line");
+
+/* A node's place, when it is not the number + 1 of the object before it in the chain. */
+#define IN_SLOT UINT32_MAX
+#define FIRST_OF_CHAIN (UINT32_MAX - 1)
+
+int hm_table_init(struct hm_table *table, const struct hm_slab *slab, size_t node_offset)
 {
-    size_t buckets = 1;
-
-    *table = (struct hm_table){0};
-    while (buckets < capacity) {
-        if (buckets > SIZE_MAX / 2)
-            return HM_ERR_MEMORY;
-        buckets *= 2;
-    }
-    table->buckets = calloc(buckets, sizeof(struct hm_table_node *));
-    if (table->buckets == NULL)
+    *table = (struct hm_table){.slab = slab, .node_offset = node_offset};
+    if (slab->capacity >= FIRST_OF_CHAIN - 1)
         return HM_ERR_MEMORY;
-    table->mask = buckets - 1;
-    return HM_OK;
+    table->bucket_count = slab->capacity / OBJECTS_PER_BUCKET + 1;
+    table->buckets = hm_memory_take(table->bucket_count, sizeof(struct hm_table_bucket));
+    return table->buckets == NULL ? HM_ERR_MEMORY : HM_OK;
 }
 
 void hm_table_fini(struct hm_table *table)
 {
-    free(table->buckets);
+    hm_memory_give(table->buckets);
     *table = (struct hm_table){0};
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32);
+}
+
+static struct hm_table_bucket *bucket_of(const struct hm_table *table, uint64_t hash)
+{
+    return &table->buckets[((hash & UINT32_MAX) * table->bucket_count) >> 32];
+}
+
+static uint32_t object_of(const struct hm_table *table, const struct hm_table_node *node)
+{
+    return (uint32_t)hm_slab_number(table->slab, node) + 1;
+}
+
+/* NULL for 0. */
+static struct hm_table_node *node_of(const struct hm_table *table, uint32_t object)
+{
+    if (object == 0)
+        return NULL;
+    return (void *)((uint8_t *)hm_slab_at(table->slab, object - 1) + table->node_offset);
+}
+
+/* The slot of an object; SLOTS: it has none here. For 0: the first that is free. */
+static unsigned slot_of(const struct hm_table_bucket *bucket, uint32_t object)
+{
+    unsigned slot = 0;
+
+    while (slot < SLOTS && bucket->objects[slot] != object)
+        slot++;
+    return slot;
+}
+
+static void add_to_chain(struct hm_table *table, struct hm_table_bucket *bucket, struct hm_table_node *node,
+                         uint32_t object)
+{
+    struct hm_table_node *next = node_of(table, bucket->chain);
+
+    node->next = bucket->chain;
+    node->place = FIRST_OF_CHAIN;
+    if (next != NULL)
+        next->place = object;
+    bucket->chain = object;
+}
+
+static void remove_from_chain(struct hm_table *table, struct hm_table_bucket *bucket,
+                              struct hm_table_node *node)
+{
+    struct hm_table_node *next = node_of(table, node->next);
+
+    if (next != NULL)
+        next->place = node->place;
+    if (node->place == FIRST_OF_CHAIN)
+        bucket->chain = node->next;
+    else
+        node_of(table, node->place)->next = node->next;
 }
 
 void hm_table_add(struct hm_table *table, struct hm_table_node *node, uint64_t hash)
 {
-    struct hm_table_node **bucket = &table->buckets[hash & table->mask];
+    struct hm_table_bucket *bucket = bucket_of(table, hash);
+    uint32_t object = object_of(table, node);
+    unsigned slot = slot_of(bucket, 0);
 
-    assert(node->link == NULL);
-    node->hash = hash;
-    node->next = *bucket;
-    node->link = bucket;
-    if (node->next != NULL)
-        node->next->link = &node->next;
-    *bucket = node;
+    assert(node->place == 0);
     table->count++;
+    if (slot == SLOTS) {
+        add_to_chain(table, bucket, node, object);
+        return;
+    }
+    bucket->tags[slot] = tag_of(hash);
+    bucket->objects[slot] = object;
+    node->place = IN_SLOT;
 }
 
-void hm_table_remove(struct hm_table *table, struct hm_table_node *node)
+void hm_table_remove(struct hm_table *table, struct hm_table_node *node, uint64_t hash)
 {
-    if (node->link == NULL)
+    struct hm_table_bucket *bucket = bucket_of(table, hash);
+
+    if (node->place == 0)
         return;
-    *node->link = node->next;
-    if (node->next != NULL)
-        node->next->link = node->link;
-    node->next = NULL;
-    node->link = NULL;
+    if (node->place == IN_SLOT) {
+        unsigned slot = slot_of(bucket, object_of(table, node));
+        assert(slot < SLOTS);
+        bucket->objects[slot] = 0;
+    } else {
+        remove_from_chain(table, bucket, node);
+    }
+    *node = (struct hm_table_node){0};
     table->count--;
 }
 
 bool hm_table_has(const struct hm_table_node *node)
 {
-    return node->link != NULL;
+    return node->place != 0;
 }
 
-/* The first node of this hash from `node` on. */
-static struct hm_table_node *same_hash(struct hm_table_node *node, uint64_t hash)
+/* The first node with this tag from a slot on, then the chain's. */
+static struct hm_table_node *find_from(const struct hm_table *table, const struct hm_table_bucket *bucket,
+                                       uint32_t tag, unsigned from)
 {
-    while (node != NULL && node->hash != hash)
-        node = node->next;
-    return node;
+    unsigned matches = 0;
+
+    for (unsigned slot = 0; slot < SLOTS; slot++)
+        matches |= (unsigned)((bucket->tags[slot] == tag) & (bucket->objects[slot] != 0)) << slot;
+    matches = matches >> from << from;
+    return node_of(table, matches != 0 ? bucket->objects[__builtin_ctz(matches)] : bucket->chain);
 }
 
 struct hm_table_node *hm_table_first(const struct hm_table *table, uint64_t hash)
 {
-    return same_hash(table->buckets[hash & table->mask], hash);
+    return find_from(table, bucket_of(table, hash), tag_of(hash), 0);
 }
 
-struct hm_table_node *hm_table_next(const struct hm_table_node *node)
+struct hm_table_node *hm_table_next(const struct hm_table *table, const struct hm_table_node *node,
+                                    uint64_t hash)
 {
-    return same_hash(node->next, node->hash);
+    const struct hm_table_bucket *bucket = bucket_of(table, hash);
+
+    if (node->place != IN_SLOT)
+        return node_of(table, node->next);
+    return find_from(table, bucket, tag_of(hash), slot_of(bucket, object_of(table, node)) + 1);
+}
+
+/* The first node of a bucket, of those in slots from this one on and in the chain. */
+static struct hm_table_node *walk_bucket(const struct hm_table *table, const struct hm_table_bucket *bucket,
+                                         unsigned from)
+{
+    for (unsigned slot = from; slot < SLOTS; slot++)
+        if (bucket->objects[slot] != 0)
+            return node_of(table, bucket->objects[slot]);
+    return node_of(table, bucket->chain);
 }
 
 struct hm_table_node *hm_table_walk(const struct hm_table *table, size_t *bucket,
                                     const struct hm_table_node *after)
 {
+    struct hm_table_node *node = NULL;
+
     if (after != NULL) {
-        if (after->next != NULL)
-            return after->next;
-        ++*bucket;
+        const struct hm_table_bucket *at = &table->buckets[*bucket];
+        node = after->place == IN_SLOT ? walk_bucket(table, at, slot_of(at, object_of(table, after)) + 1)
+                                       : node_of(table, after->next);
+        *bucket += node == NULL;
     }
-    for (; *bucket <= table->mask; ++*bucket)
-        if (table->buckets[*bucket] != NULL)
-            return table->buckets[*bucket];
-    return NULL;
+    for (; node == NULL && *bucket < table->bucket_count; *bucket += node == NULL)
+        node = walk_bucket(table, &table->buckets[*bucket], 0);
+    return node;
 }
 
 uint64_t hm_hash_u64(uint64_t seed, uint64_t value)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A hash table of intrusive nodes: memory only at init, cost of a look-up independent of the count.
+/* A hash table of the objects of a slab: memory only at init, cost of a look-up independent of the count.
  *
- * The owner embeds a struct hm_table_node in its object and gives a 64-bit hash (hm_hash_u64 and
- * friends); equal hashes of unequal keys are told apart by the caller, who walks with
- * hm_table_first/hm_table_next. Nothing is allocated after hm_table_init, so the number of buckets
- * is chosen there from the configured capacity. Objects are removed in O(1). */
+ * The owner embeds a struct hm_table_node in its object, and gives a 64-bit hash (hm_hash_u64 and friends)
+ * with each call. A bucket is one cache line with pieces of its objects' hashes and their numbers, so a
+ * look-up costs that line and the object that it finds, as a rule. What is found may have another hash in
+ * rare cases, so the caller compares keys, and walks on with hm_table_next. Nothing is allocated after
+ * hm_table_init, and objects are removed in O(1). */
 #ifndef HM_BASE_TABLE_H
 #define HM_BASE_TABLE_H
 
@@ -12,34 +13,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "firmware/base/slab.h"
+
 struct hm_table_node {
-    struct hm_table_node *next;
-    struct hm_table_node **link; /* what points here; NULL: in no table */
-    uint64_t hash;
+    uint32_t next;  /* in the bucket's chain: number of the object + 1; 0: the last */
+    uint32_t place; /* 0: in no table; else the table's */
 };
 
 struct hm_table {
-    struct hm_table_node **buckets;
-    size_t mask;
+    struct hm_table_bucket *buckets;
+    const struct hm_slab *slab;
+    size_t node_offset; /* in an object */
+    size_t bucket_count;
     size_t count;
 };
 
-/* Buckets for `capacity` objects (at least 1; rounded up to a power of two). HM_ERR_MEMORY or 0. */
-int hm_table_init(struct hm_table *table, size_t capacity);
+/* For the objects of the slab, all of them, whose nodes are at node_offset. HM_ERR_MEMORY or 0. */
+int hm_table_init(struct hm_table *table, const struct hm_slab *slab, size_t node_offset);
 /* Frees the buckets; the objects are the owner's. */
 void hm_table_fini(struct hm_table *table);
 
 /* The node must be in no table. One object may be in several tables through several nodes. */
 void hm_table_add(struct hm_table *table, struct hm_table_node *node, uint64_t hash);
-/* Nothing happens for a node that is in no table. */
-void hm_table_remove(struct hm_table *table, struct hm_table_node *node);
+/* The hash by which it was added. Nothing happens for a node that is in no table. */
+void hm_table_remove(struct hm_table *table, struct hm_table_node *node, uint64_t hash);
 bool hm_table_has(const struct hm_table_node *node);
 
-/* First and further nodes of exactly this hash; NULL at the end. */
+/* First and further nodes that may have this hash, and all that have it; NULL at the end. */
 struct hm_table_node *hm_table_first(const struct hm_table *table, uint64_t hash);
-struct hm_table_node *hm_table_next(const struct hm_table_node *node);
+struct hm_table_node *hm_table_next(const struct hm_table *table, const struct hm_table_node *node,
+                                    uint64_t hash);
 
-/* Walks all nodes, in no order: *cursor starts at 0. The node returned last may be removed before
+/* Walks all nodes, in no order: *bucket starts at 0. The node returned last may be removed before
  * the next call only by hm_table_walk's caller holding its successor; use it for reports. */
 struct hm_table_node *hm_table_walk(const struct hm_table *table, size_t *bucket,
                                     const struct hm_table_node *after);

@@ -18,6 +18,7 @@
 #define SLOT_BITS 8
 #define SLOT_MASK (HM_WHEEL_SLOTS - 1)
 #define WORDS (HM_WHEEL_SLOTS / 64)
+#define END_MS (((uint64_t)1 << HM_TIMER_DUE_BITS) - 1) /* the end of time */
 #define MOVES_PER_FIRE 8 /* timers placed anew, as long as one that fires may take */
 
 static void link_in(struct hm_timer **head, struct hm_timer *timer)
@@ -53,20 +54,20 @@ static void place(struct hm_wheel *wheel, struct hm_timer *timer)
     if (slot - from >= HM_WHEEL_SLOTS)
         slot = from + SLOT_MASK;
     slot &= SLOT_MASK;
-    timer->slot = (uint16_t)(level * HM_WHEEL_SLOTS + slot);
     wheel->used[level][slot / 64] |= (uint64_t)1 << (slot % 64);
     link_in(&wheel->slots[level][slot], timer);
 }
 
-/* Takes a timer out of its slot or the fresh list. */
+/* Takes a timer out of its slot or the fresh list. The last one of a slot is its first one too: then what
+ * pointed at it is the slot, and says which one it is. */
 static void displace(struct hm_wheel *wheel, struct hm_timer *timer)
 {
-    unsigned level = timer->slot / HM_WHEEL_SLOTS;
-    unsigned slot = timer->slot % HM_WHEEL_SLOTS;
+    uintptr_t at = ((uintptr_t)timer->link - (uintptr_t)wheel->slots) / sizeof(struct hm_timer *);
+    bool is_last = timer->next == NULL && at < HM_WHEEL_LEVELS * HM_WHEEL_SLOTS;
 
     link_out(timer);
-    if (timer->slot != HM_WHEEL_FRESH && wheel->slots[level][slot] == NULL)
-        wheel->used[level][slot / 64] &= ~((uint64_t)1 << (slot % 64));
+    if (is_last)
+        wheel->used[at / HM_WHEEL_SLOTS][at % HM_WHEEL_SLOTS / 64] &= ~((uint64_t)1 << (at % 64));
 }
 
 /* How many slots after `from`, round the circle, the first one in use is; HM_WHEEL_SLOTS: none is. */
@@ -135,18 +136,19 @@ void hm_wheel_init(struct hm_wheel *wheel, uint64_t now_ms)
 
 void hm_timer_init(struct hm_timer *timer, void (*fire)(void *arg), void *arg)
 {
-    *timer = (struct hm_timer){.fire = fire, .arg = arg};
+    int64_t distance = (int64_t)((uintptr_t)arg - (uintptr_t)timer);
+
+    *timer = (struct hm_timer){.fire = fire, .arg = distance};
+    assert(timer->arg == distance);
 }
 
 void hm_timer_arm(struct hm_wheel *wheel, struct hm_timer *timer, uint64_t in_ms)
 {
     assert(timer->fire != NULL);
     hm_timer_cancel(wheel, timer);
-    /* One below "never", so that the end of time is not taken for no timer at all. */
-    timer->due_ms = in_ms < HM_WHEEL_NEVER - wheel->now_ms ? wheel->now_ms + in_ms : HM_WHEEL_NEVER - 1;
+    timer->due_ms = in_ms < END_MS - wheel->now_ms ? wheel->now_ms + in_ms : END_MS;
     wheel->count++;
     if (in_ms == 0 && wheel->is_advancing) {
-        timer->slot = HM_WHEEL_FRESH;
         link_in(&wheel->fresh, timer);
         return;
     }
@@ -170,7 +172,7 @@ bool hm_timer_is_armed(const struct hm_timer *timer)
 static void fire(struct hm_wheel *wheel, struct hm_timer *timer)
 {
     hm_timer_cancel(wheel, timer);
-    timer->fire(timer->arg);
+    timer->fire((uint8_t *)timer + timer->arg);
 }
 
 /* Fires what is due in the slots; true when the budget ended it. */

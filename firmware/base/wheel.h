@@ -13,15 +13,18 @@
 #define HM_WHEEL_LEVELS 4
 #define HM_WHEEL_SLOTS 256
 #define HM_WHEEL_NEVER UINT64_MAX
-#define HM_WHEEL_FRESH UINT16_MAX
+
+/* Bits of a time, which are enough for five centuries, and of a distance in memory. Two numbers in one word:
+ * timers are most of what a million idle bindings hold. */
+#define HM_TIMER_DUE_BITS 44
+#define HM_TIMER_ARG_BITS (64 - HM_TIMER_DUE_BITS)
 
 struct hm_timer {
     struct hm_timer *next;
     struct hm_timer **link; /* NULL: not armed */
-    uint64_t due_ms;
     void (*fire)(void *arg);
-    void *arg;
-    uint16_t slot; /* level * HM_WHEEL_SLOTS + index, or HM_WHEEL_FRESH; while armed */
+    uint64_t due_ms : HM_TIMER_DUE_BITS;
+    int64_t arg : HM_TIMER_ARG_BITS; /* how far from the timer it is */
 };
 
 struct hm_wheel {
@@ -36,7 +39,8 @@ struct hm_wheel {
 
 void hm_wheel_init(struct hm_wheel *wheel, uint64_t now_ms);
 
-/* Sets what fires; the timer is not armed. */
+/* Sets what fires; the timer is not armed. arg is what the timer is part of, or something else that is less
+ * than half a megabyte away. */
 void hm_timer_init(struct hm_timer *timer, void (*fire)(void *arg), void *arg);
 /* (Re-)arms for `in_ms` from the wheel's now; 0 fires at the next advance. */
 void hm_timer_arm(struct hm_wheel *wheel, struct hm_timer *timer, uint64_t in_ms);

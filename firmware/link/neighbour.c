@@ -58,9 +58,10 @@ int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env)
     if (err == HM_OK)
         err = hm_slab_init(&neighbours->waiting, waiting_len(env->config), MAX_WAITING);
     if (err == HM_OK)
-        err = hm_table_init(&neighbours->by_addr, capacity);
+        err =
+            hm_table_init(&neighbours->by_addr, &neighbours->entries, offsetof(struct hm_neighbour, by_addr));
     if (err == HM_OK)
-        err = hm_table_init(&neighbours->by_mac, capacity);
+        err = hm_table_init(&neighbours->by_mac, &neighbours->entries, offsetof(struct hm_neighbour, by_mac));
     if (err != HM_OK)
         hm_neighbours_fini(neighbours);
     return err;
@@ -76,8 +77,9 @@ void hm_neighbours_fini(struct hm_neighbours *neighbours)
 
 static struct hm_neighbour *find(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
 {
-    struct hm_table_node *node = hm_table_first(&neighbours->by_addr, addr_hash(neighbours, link, addr));
-    for (; node != NULL; node = hm_table_next(node)) {
+    uint64_t hash = addr_hash(neighbours, link, addr);
+    struct hm_table_node *node = hm_table_first(&neighbours->by_addr, hash);
+    for (; node != NULL; node = hm_table_next(&neighbours->by_addr, node, hash)) {
         struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_addr);
         if (entry->link == link && entry->addr == addr)
             return entry;
@@ -122,8 +124,8 @@ static void forget(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
         hm_env_drop(neighbours->env, HM_DROP_NEIGHBOUR_SILENT, NULL);
     drop_queue(entry);
     hm_timer_cancel(&neighbours->env->wheel, &entry->retry);
-    hm_table_remove(&neighbours->by_addr, &entry->by_addr);
-    hm_table_remove(&neighbours->by_mac, &entry->by_mac);
+    hm_table_remove(&neighbours->by_addr, &entry->by_addr, addr_hash(neighbours, entry->link, entry->addr));
+    hm_table_remove(&neighbours->by_mac, &entry->by_mac, mac_hash(neighbours, &entry->mac));
     unlink_age(neighbours, entry);
     hm_slab_give(&neighbours->entries, entry);
 }
@@ -225,7 +227,7 @@ static void flush_queue(struct hm_neighbour *entry)
 static void set_mac(struct hm_neighbours *neighbours, struct hm_neighbour *entry, const struct hm_mac *mac)
 {
     if (!entry->has_mac || !hm_mac_equal(&entry->mac, mac)) {
-        hm_table_remove(&neighbours->by_mac, &entry->by_mac);
+        hm_table_remove(&neighbours->by_mac, &entry->by_mac, mac_hash(neighbours, &entry->mac));
         entry->mac = *mac;
         entry->has_mac = true;
         hm_table_add(&neighbours->by_mac, &entry->by_mac, mac_hash(neighbours, mac));
@@ -271,8 +273,9 @@ unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, 
                                uint64_t max_age_ms, uint32_t *addrs, unsigned max)
 {
     unsigned count = 0;
-    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, mac_hash(neighbours, mac));
-    for (; node != NULL && count < max; node = hm_table_next(node)) {
+    uint64_t hash = mac_hash(neighbours, mac);
+    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, hash);
+    for (; node != NULL && count < max; node = hm_table_next(&neighbours->by_mac, node, hash)) {
         struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);
         if (entry->link == link && hm_mac_equal(&entry->mac, mac) &&
             hm_env_ms(neighbours->env) - entry->confirmed_ms <= max_age_ms)
@@ -371,7 +374,7 @@ static void confirm(struct hm_neighbours *neighbours, struct hm_neighbour *entry
     if (!is_doubtful(neighbours, entry))
         return;
     if (entry->asked >= MAX_ASKED) {
-        hm_table_remove(&neighbours->by_mac, &entry->by_mac);
+        hm_table_remove(&neighbours->by_mac, &entry->by_mac, mac_hash(neighbours, &entry->mac));
         entry->has_mac = false;
         entry->asked = 0;
         return;
@@ -437,8 +440,9 @@ unsigned hm_neighbour_recent(const struct hm_neighbours *neighbours, unsigned li
 
 bool hm_neighbour_has_mac(const struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac)
 {
-    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, mac_hash(neighbours, mac));
-    for (; node != NULL; node = hm_table_next(node)) {
+    uint64_t hash = mac_hash(neighbours, mac);
+    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, hash);
+    for (; node != NULL; node = hm_table_next(&neighbours->by_mac, node, hash)) {
         const struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);
         if (entry->link == link && hm_mac_equal(&entry->mac, mac))
             return true;

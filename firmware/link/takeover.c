@@ -6,6 +6,7 @@
  * minute: bridges forget a silent MAC after 300 s by default. */
 #include "firmware/link/takeover.h"
 
+#include "firmware/base/memory.h"
 #include "firmware/link/output.h"
 
 #define REFRESH_MS 60000
@@ -14,6 +15,7 @@
 #define STALE_MS 1000   /* a frame that the node sent before it left may still be under way */
 #define DEFEND_MS 10000 /* RFC 5227 section 1.1: DEFEND_INTERVAL */
 static const uint64_t REPEAT_MS[] = {200, 1800}; /* RFC 5227 section 2.3: at least two, 2 s apart */
+_Static_assert(sizeof(struct hm_takeover) == HM_CACHE_LINE, "see takeover.h");
 #define REPEAT_COUNT (sizeof(REPEAT_MS) / sizeof(REPEAT_MS[0]))
 
 static const struct hm_mac *own_mac(const struct hm_takeover *takeover)
@@ -43,7 +45,8 @@ static void announce(struct hm_takeover *takeover)
                          .target_addr = takeover->addr};
     hm_output_arp(takeover->env, takeover->link, &HM_MAC_BROADCAST, source, &arp);
     hm_env_count(takeover->env, HM_COUNT_ARP_TAKEOVER);
-    takeover->sent++;
+    if (takeover->sent <= REPEAT_COUNT)
+        takeover->sent++;
 }
 
 static void announce_again_later(struct hm_takeover *takeover)
@@ -70,12 +73,12 @@ void hm_takeover_init(struct hm_takeover *takeover, struct hm_env *env)
 
 static void begin(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac)
 {
-    takeover->link = link;
+    takeover->link = (uint8_t)link;
     takeover->addr = addr;
     takeover->mac = *mac;
     takeover->sent = 0;
     takeover->restoring = false;
-    takeover->started_ms = hm_env_ms(takeover->env);
+    takeover->started = hm_short_ms(hm_env_ms(takeover->env));
 }
 
 void hm_takeover_start(struct hm_takeover *takeover, unsigned link, uint32_t addr, const struct hm_mac *mac)
@@ -92,7 +95,7 @@ static void pause_again(struct hm_takeover *takeover)
 
 void hm_takeover_pause(struct hm_takeover *takeover)
 {
-    if (hm_env_ms(takeover->env) - takeover->started_ms >= STALE_MS)
+    if (hm_env_ms(takeover->env) - hm_short_ms_get(takeover->started) >= STALE_MS)
         pause_again(takeover);
 }
 
@@ -152,11 +155,12 @@ void hm_takeover_answer(struct hm_takeover *takeover, uint32_t asker_addr, const
 bool hm_takeover_defend(struct hm_takeover *takeover)
 {
     uint64_t now_ms = hm_env_ms(takeover->env);
-    bool is_due = takeover->defended_ms == 0 || now_ms - takeover->defended_ms >= DEFEND_MS;
+    uint64_t defended_ms = hm_short_ms_get(takeover->defended);
+    bool is_due = defended_ms == 0 || now_ms - defended_ms >= DEFEND_MS;
     if (takeover->paused || takeover->restoring || !is_due)
         return false;
-    takeover->defended_ms = now_ms;
-    unsigned sent = takeover->sent;
+    takeover->defended = hm_short_ms(now_ms);
+    uint8_t sent = takeover->sent;
     announce(takeover);
     takeover->sent = sent; /* none of its schedule */
     return true;

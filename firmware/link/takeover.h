@@ -9,17 +9,18 @@
 
 #include "firmware/env.h"
 
+/* In one cache line: each node that is away has one. */
 struct hm_takeover {
     struct hm_env *env;
     struct hm_timer timer;
-    unsigned link;
+    struct hm_short_ms started;
+    struct hm_short_ms defended; /* when the address was last defended; 0: never */
+    struct hm_mac mac;           /* the node's */
+    uint8_t link;
+    uint8_t sent : 4;
+    bool paused : 1;
+    bool restoring : 1; /* announcing the node's own MAC after its return (takeover = own) */
     uint32_t addr;
-    struct hm_mac mac; /* the node's */
-    unsigned sent;
-    uint64_t started_ms;
-    uint64_t defended_ms; /* when the address was last defended; 0: never */
-    bool paused;
-    bool restoring; /* announcing the node's own MAC after its return (takeover = own) */
 };
 
 void hm_takeover_init(struct hm_takeover *takeover, struct hm_env *env);

@@ -61,14 +61,14 @@ static bool is_routed_back(const struct hm_path *path, unsigned link, uint32_t s
 bool hm_path_admit_source(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                           const struct hm_ipv4 *ip)
 {
-    char text[HM_IP_TEXT_LEN];
+    char text[HM_IP_TEXT_LEN], vm[HM_NAME_LEN];
     const struct hm_router_config *config = path->env->config;
     if (hm_router_config_is_one_armed(config))
         return true;
     const struct hm_binding *sender = hm_binding_lookup(&path->agent->home.bindings, ip->src);
     if (link == path->env->home_link && sender != NULL && hm_binding_is_absent(sender) &&
         !hm_mac_equal(&sender->mac, &ethernet->src)) {
-        hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "%s is away", sender->vm);
+        hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "%s is away", hm_binding_vm(sender, vm));
         return false;
     }
     if (is_routed_back(path, link, ip->src))

@@ -56,14 +56,15 @@ static struct hm_binding *claimed_binding(const struct hm_path *path, unsigned l
 /* The agent is the defender of an absent node's address (RFC 5227 section 2.4). */
 static void defend(struct hm_path *path, struct hm_binding *binding, const struct hm_arp *arp)
 {
-    char addr[HM_IP_TEXT_LEN], mac[HM_MAC_TEXT_LEN];
+    char addr[HM_IP_TEXT_LEN], mac[HM_MAC_TEXT_LEN], vm[HM_NAME_LEN];
     hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "ARP by another host for %s",
                 hm_ip_text(binding->home_addr, addr));
     if (!hm_takeover_defend(&binding->takeover))
         return;
     hm_env_count(path->env, HM_COUNT_ARP_CONFLICTS);
-    hm_env_log(path->env, HM_LOG_WARNING, "%s: address conflict: %s uses %s, which is away", binding->vm,
-               hm_mac_text(&arp->sender_mac, mac), hm_ip_text(binding->home_addr, addr));
+    hm_env_log(path->env, HM_LOG_WARNING, "%s: address conflict: %s uses %s, which is away",
+               hm_binding_vm(binding, vm), hm_mac_text(&arp->sender_mac, mac),
+               hm_ip_text(binding->home_addr, addr));
 }
 
 static void answer_for_absent_or_wonder(struct hm_path *path, unsigned link, const struct hm_arp *arp)

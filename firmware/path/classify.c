@@ -125,8 +125,9 @@ static void to_absent(struct hm_path *path, unsigned link, const struct hm_ether
                       const struct hm_binding *binding, const struct hm_ipv4 *ip, struct hm_frame *frame)
 {
     const struct hm_binding *sender = hm_binding_lookup(&path->agent->home.bindings, ip->src);
+    char vm[HM_NAME_LEN];
     if (sender != NULL && hm_binding_is_absent(sender) && link == path->env->home_link) {
-        hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "%s is away", sender->vm);
+        hm_env_drop(path->env, HM_DROP_HOME_SOURCE, "%s is away", hm_binding_vm(sender, vm));
         return;
     }
     if (hm_path_admit_addresses(path, ip) && hm_path_admit_source(path, link, ethernet, ip) &&

@@ -26,30 +26,32 @@ void hm_path_copy_to_staged(struct hm_path *path, const struct hm_binding *bindi
     bool is_ahead = binding->state == HM_BINDING_STAGED || binding->state == HM_BINDING_SWITCHING;
     if (!is_ahead)
         return;
-    if (binding->copies_to_staged)
-        send_copy(path, binding->staged_care_of_addr, frame);
+    const struct hm_motion *motion = hm_binding_motion(binding);
+    if (motion->copies_to_staged)
+        send_copy(path, motion->staged_care_of_addr, frame);
     if (!hm_replay_is_on(path->env))
         return;
     struct hm_agent *agent = path->agent;
     struct hm_handover *home =
-        hm_handover_lookup(&agent->handovers, binding->staged_handover_id, HM_ROLE_DESTINATION);
+        hm_handover_lookup(&agent->handovers, motion->staged_handover_id, HM_ROLE_DESTINATION);
     if (home != NULL && hm_replay_applies(path->env, home)) /* it comes home */
         hm_replay_keep(agent, home, frame);
     else if (binding->state == HM_BINDING_STAGED)
-        hm_replay_keep_delivered(agent, binding->staged_handover_id, frame);
+        hm_replay_keep_delivered(agent, motion->staged_handover_id, frame);
 }
 
 void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, struct hm_frame *frame)
 {
+    const struct hm_motion *motion = hm_binding_motion(binding);
     uint32_t target = hm_binding_target(binding);
     if (target == 0) {
-        if (binding->delivery != NULL)
-            hm_delivery_put(binding->delivery, HM_WAY_NEW, frame);
+        if (motion->delivery != NULL)
+            hm_delivery_put(motion->delivery, HM_WAY_NEW, frame);
         return;
     }
     hm_path_copy_to_staged(path, binding, frame);
-    for (unsigned i = 0; binding->copy_count > 0 && i < HM_MAX_SIMULTANEOUS - 1; i++)
-        if (binding->copies[i].addr != 0)
-            send_copy(path, binding->copies[i].addr, frame);
+    for (unsigned i = 0; motion->copy_count > 0 && i < HM_MAX_COPIES; i++)
+        if (motion->copies[i].addr != 0)
+            send_copy(path, motion->copies[i].addr, frame);
     hm_path_encapsulate(path, target, NULL, frame);
 }

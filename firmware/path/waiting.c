@@ -79,14 +79,16 @@ void hm_path_redirect(struct hm_path *path, struct hm_visitor *visitor, struct h
 bool hm_path_wait_upward(struct hm_path *path, struct hm_binding *binding, uint32_t from_addr,
                          struct hm_frame *frame)
 {
-    bool is_ahead = binding->state == HM_BINDING_SWITCHING && binding->staged_care_of_addr == from_addr &&
+    bool is_ahead = binding->state == HM_BINDING_SWITCHING &&
+                    hm_binding_motion(binding)->staged_care_of_addr == from_addr &&
                     binding->care_of_addr != from_addr;
-    if (binding->upward == NULL && is_ahead)
+    if (hm_binding_motion(binding)->upward == NULL && is_ahead)
         hm_home_hold_upward(&path->agent->home, binding, from_addr);
-    if (binding->upward == NULL || binding->upward->remote_addr != from_addr)
+    struct hm_delivery *upward = hm_binding_motion(binding)->upward;
+    if (upward == NULL || upward->remote_addr != from_addr)
         return false;
     hm_env_count(path->env, HM_COUNT_TUNNEL_IN);
-    hm_delivery_put(binding->upward, HM_WAY_NEW, frame);
+    hm_delivery_put(upward, HM_WAY_NEW, frame);
     return true;
 }
 

@@ -34,8 +34,8 @@ static uint32_t way_in(const struct hm_path *path, unsigned link, const struct h
     const struct hm_binding *binding = whose->absent, *sender;
     if (whose->visitor != NULL)
         return hm_path_goes_up(path, whose->visitor, ethernet, ip) ? whose->visitor->node.home_agent : 0;
-    if (binding == NULL || binding->state != HM_BINDING_AWAY || binding->copy_count > 0 ||
-        binding->delivery != NULL)
+    if (binding == NULL || binding->state != HM_BINDING_AWAY || hm_binding_count(binding) > 1 ||
+        hm_binding_motion(binding)->delivery != NULL)
         return 0;
     sender = hm_binding_lookup(&path->agent->home.bindings, ip->src);
     if (sender != NULL && hm_binding_is_absent(sender) && link == path->env->home_link)
@@ -218,7 +218,7 @@ static bool is_of_absent(const struct hm_path *path, uint32_t outer_src, const s
     const struct hm_bindings *bindings = &path->agent->home.bindings;
     const struct hm_binding *sender = hm_binding_lookup(bindings, inner->src);
     struct hm_route route;
-    return sender != NULL && sender->state == HM_BINDING_AWAY && sender->upward == NULL &&
+    return sender != NULL && sender->state == HM_BINDING_AWAY && hm_binding_motion(sender)->upward == NULL &&
            hm_binding_is_at(sender, outer_src) && hm_binding_lookup(bindings, inner->dst) == NULL &&
            hm_visitor_by_home(&path->agent->foreign.visitors, outer_src, inner->dst) == NULL &&
            !hm_env_is_own_addr(path->env, inner->dst) &&

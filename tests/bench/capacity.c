@@ -154,6 +154,20 @@ static struct hm_mac mac_of(unsigned i)
     return (struct hm_mac){{6, 0, (uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
 }
 
+/* As a handover leaves it: with the name that OpenStack would give, its lifetime and its takeover. */
+static void settle(struct hm_binding *binding, unsigned i)
+{
+    char vm[HM_NAME_LEN];
+
+    snprintf(vm, sizeof(vm), "instance-%08x", i);
+    hm_binding_set_vm(binding, vm);
+    binding->care_of_addr = PEER;
+    binding->handover_id = i + 1;
+    hm_binding_apply(binding, HM_BINDING_ACTIVATE, "bench");
+    hm_timer_arm(&world->env.wheel, &binding->lifetime, LIFETIME_MS);
+    hm_takeover_start(&binding->takeover, 0, binding->home_addr, &binding->mac);
+}
+
 /* All are away. */
 static void fill(unsigned count)
 {
@@ -162,8 +176,7 @@ static void fill(unsigned count)
         struct hm_binding *binding = hm_binding_add(&world->agent.home.bindings, FIRST + i, &mac);
         if (binding == NULL)
             die("the table is full");
-        binding->care_of_addr = PEER;
-        hm_binding_apply(binding, HM_BINDING_ACTIVATE, "bench");
+        settle(binding, i);
     }
 }
 

@@ -129,7 +129,7 @@ static void test_removing_stops_all_timers(void **state)
     struct hm_binding *binding = hm_binding_add(&f->bindings, RIG_VM, &RIG_VM_MAC);
 
     hm_timer_arm(&f->env.wheel, &binding->lifetime, 10);
-    hm_timer_arm(&f->env.wheel, &binding->staged, 20);
+    hm_binding_arm_staged(binding, 20);
     hm_takeover_start(&binding->takeover, 0, RIG_VM, &RIG_VM_MAC);
     hm_binding_remove(binding);
     rig_forget_frames(&f->rig);
@@ -144,11 +144,61 @@ static void test_a_binding_may_be_removed_by_its_own_timer(void **state)
     struct hm_binding *binding = hm_binding_add(&f->bindings, RIG_VM, &RIG_VM_MAC);
 
     hm_timer_arm(&f->env.wheel, &binding->lifetime, 10);
-    hm_timer_arm(&f->env.wheel, &binding->staged, 10);
+    hm_binding_arm_staged(binding, 10);
     while (hm_wheel_advance(&f->env.wheel, RIG_BEGIN_MS + 100, 64))
         ;
     assert_int_equal(f->fired_staged, 1);
     assert_int_equal(f->bindings.slab.used, 0);
+    assert_int_equal(f->bindings.motions.used, 0);
+}
+
+static void test_a_motion_ends_when_nothing_is_left_of_it(void **state)
+{
+    struct fixture *f = *state;
+    struct hm_binding *binding = hm_binding_add(&f->bindings, RIG_VM, &RIG_VM_MAC);
+    struct hm_delivery delivery = {0};
+
+    hm_binding_apply(binding, HM_BINDING_ACTIVATE, "test");
+    binding->care_of_addr = RIG_PEER_B;
+    assert_ptr_equal(hm_binding_motion(binding), &HM_MOTION_NONE);
+    hm_binding_set_staged(binding, RIG_PEER_C, 2, 5);
+    hm_binding_arm_staged(binding, 1000);
+    hm_binding_set_delivery(binding, &delivery);
+    assert_true(hm_binding_add_copy(binding, RIG_PEER_C, 10));
+    assert_true(hm_binding_add_copy(binding, RIG_FAR, 20));
+    assert_false(hm_binding_add_copy(binding, RIG_VM2, 20));
+    assert_int_equal(hm_binding_count(binding), 3);
+    assert_int_equal(f->bindings.motions.used, 1);
+    hm_binding_set_staged(binding, 0, 0, 0);
+    hm_binding_cancel_staged(binding);
+    hm_binding_set_delivery(binding, NULL);
+    hm_binding_drop_copy(binding, RIG_PEER_C);
+    assert_int_equal(f->bindings.motions.used, 1);
+    while (hm_wheel_advance(&f->env.wheel, RIG_BEGIN_MS + 20000, 64))
+        ;
+    assert_int_equal(hm_binding_count(binding), 1);
+    assert_int_equal(f->bindings.motions.used, 0);
+    assert_ptr_equal(hm_binding_motion(binding), &HM_MOTION_NONE);
+}
+
+static void test_every_binding_may_be_in_motion_with_the_longest_name(void **state)
+{
+    struct fixture *f = *state;
+    char longest[HM_NAME_LEN], vm[HM_NAME_LEN];
+
+    memset(longest, 'v', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    for (unsigned i = 0; i < f->rig.config.max_bindings; i++) {
+        struct hm_binding *binding = hm_binding_add(&f->bindings, RIG_VM + i, &RIG_VM_MAC);
+        hm_binding_set_staged(binding, RIG_PEER_C, i + 1, 5);
+        hm_binding_set_vm(binding, "vm");
+        hm_binding_set_vm(binding, longest);
+    }
+    for (unsigned i = 0; i < f->rig.config.max_bindings; i++) {
+        const struct hm_binding *binding = hm_binding_lookup(&f->bindings, RIG_VM + i);
+        assert_int_equal(hm_binding_motion(binding)->staged_handover_id, i + 1);
+        assert_string_equal(hm_binding_vm(binding, vm), longest);
+    }
 }
 
 static void test_older_handovers_are_told_across_the_end_of_the_numbers(void **state)
@@ -178,6 +228,8 @@ int main(void)
         TEST(test_a_full_table_gives_null_and_room_again),
         TEST(test_removing_stops_all_timers),
         TEST(test_a_binding_may_be_removed_by_its_own_timer),
+        TEST(test_a_motion_ends_when_nothing_is_left_of_it),
+        TEST(test_every_binding_may_be_in_motion_with_the_longest_name),
         TEST(test_older_handovers_are_told_across_the_end_of_the_numbers),
     };
 

@@ -174,12 +174,12 @@ static void test_a_hold_stages_and_changes_no_traffic(void **state)
 
     assert_int_equal(ask(f, &(struct ask){.peer = B, .lifetime_s = 60, .hold = 1, .epoch = 10}), 0);
     assert_int_equal(binding(f)->state, HM_BINDING_STAGED);
-    assert_int_equal(binding(f)->staged_care_of_addr, RIG_PEER_B);
+    assert_int_equal(hm_binding_motion(binding(f))->staged_care_of_addr, RIG_PEER_B);
     assert_false(hm_binding_is_absent(binding(f)));
     assert_int_equal(f->rig.frame_count, 0);
     pass_ms(f, 61000);
     assert_int_equal(binding(f)->state, HM_BINDING_HOME);
-    assert_int_equal(binding(f)->staged_care_of_addr, 0);
+    assert_int_equal(hm_binding_motion(binding(f))->staged_care_of_addr, 0);
     pass_ms(f, 61000);
     assert_null(binding(f));
 }
@@ -201,7 +201,7 @@ static void test_a_withdrawn_hold_of_another_agent_changes_nothing(void **state)
     assert_int_equal(ask(f, &(struct ask){.peer = C, .lifetime_s = 60, .hold = 2, .epoch = 20}), 0);
     (void)ask(f, &(struct ask){.peer = B, .hold = 3, .epoch = 20});
     assert_int_equal(binding(f)->state, HM_BINDING_SWITCHING);
-    assert_int_equal(binding(f)->staged_care_of_addr, RIG_PEER_C);
+    assert_int_equal(hm_binding_motion(binding(f))->staged_care_of_addr, RIG_PEER_C);
 }
 
 /* The place where the node is goes on renewing while the next one is prepared ... */
@@ -215,7 +215,7 @@ static void test_renewals_are_accepted_while_another_place_is_staged(void **stat
     assert_int_equal(renew_at_b(f), 0);
     assert_int_equal(binding(f)->state, HM_BINDING_SWITCHING);
     assert_int_equal(binding(f)->care_of_addr, RIG_PEER_B);
-    assert_int_equal(binding(f)->staged_care_of_addr, RIG_PEER_C);
+    assert_int_equal(hm_binding_motion(binding(f))->staged_care_of_addr, RIG_PEER_C);
 }
 
 /* ... and after that is off: all is as before. */
@@ -299,7 +299,7 @@ static void test_a_late_withdrawal_does_not_rename_a_staged_return(void **state)
     (void)ask(f, &(struct ask){.peer = C, .hold = 3, .epoch = 20});
     hm_home_unstage(&f->home, RIG_VM, 2, "cancelled");
     assert_int_equal(binding(f)->state, HM_BINDING_AWAY);
-    assert_int_equal(binding(f)->staged_care_of_addr, 0);
+    assert_int_equal(hm_binding_motion(binding(f))->staged_care_of_addr, 0);
 }
 
 /* --- deregistration ----------------------------------------------------------------------------------- */

@@ -57,7 +57,7 @@ static void test_a_staged_node_is_left_alone(void **state)
     struct hm_binding *binding = hm_binding_add(&f->agent.home.bindings, RIG_VM, &RIG_VM_MAC);
 
     hm_binding_apply(binding, HM_BINDING_STAGE, "test");
-    binding->staged_care_of_addr = RIG_PEER_B;
+    hm_binding_set_staged(binding, RIG_PEER_B, 0, 0);
     path_rig_packet(f, 0, &RIG_VM_MAC, &RIG_ROUTER_MAC, &(struct rig_packet){.src = RIG_FAR, .dst = RIG_VM});
     assert_int_equal(f->rig.frame_count, 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_NOT_OURS), 1);

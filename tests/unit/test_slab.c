@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The slab: each object once, zeroed, aligned, and no more than there are. */
 #include "firmware/base/err.h"
+#include "firmware/base/memory.h"
 #include "firmware/base/slab.h"
 #include "tests/unit/unit.h"
 
@@ -37,6 +38,23 @@ static void test_objects_are_distinct_aligned_and_zero(void **state)
     }
 }
 
+static void test_objects_have_numbers_and_their_own_cache_lines(void **state)
+{
+    struct hm_slab slab;
+
+    (void)state;
+    assert_int_equal(hm_slab_init(&slab, 2 * HM_CACHE_LINE, 5), HM_OK);
+    for (unsigned n = 0; n < 5; n++) {
+        uint8_t *object = hm_slab_take(&slab);
+        size_t number = hm_slab_number(&slab, object);
+        assert_in_range(number, 0, 4);
+        assert_ptr_equal(hm_slab_at(&slab, number), object);
+        assert_int_equal(hm_slab_number(&slab, object + 2 * HM_CACHE_LINE - 1), number);
+        assert_int_equal((uintptr_t)object % HM_CACHE_LINE, 0);
+    }
+    hm_slab_fini(&slab);
+}
+
 static void test_a_slab_of_none_is_always_full(void **state)
 {
     struct hm_slab slab;
@@ -51,6 +69,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_objects_are_distinct_aligned_and_zero),
+        cmocka_unit_test(test_objects_have_numbers_and_their_own_cache_lines),
         cmocka_unit_test(test_a_slab_of_none_is_always_full),
     };
 
