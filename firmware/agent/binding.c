@@ -71,9 +71,10 @@ void hm_bindings_fini(struct hm_bindings *bindings)
 
 struct hm_binding *hm_binding_lookup(const struct hm_bindings *bindings, uint32_t home_addr)
 {
+    const struct hm_table *table = &bindings->by_addr;
     uint64_t hash = addr_hash(bindings, home_addr);
-    struct hm_table_node *node = hm_table_first(&bindings->by_addr, hash);
-    for (; node != NULL; node = hm_table_next(&bindings->by_addr, node, hash)) {
+    struct hm_table_node *node = hm_table_first(table, hash);
+    for (; node != NULL; node = hm_table_next(table, node, hash)) {
         struct hm_binding *binding = HM_CONTAINER_OF(node, struct hm_binding, by_addr);
         if (binding->home_addr == home_addr)
             return binding;

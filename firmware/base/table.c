@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A hash table whose buckets are cache lines.
  *
- * A bucket has seven slots: the upper half of an object's hash as its tag, and the object's number; the lower
- * half chooses the bucket. Tags are compared all at once and without a branch, so that several look-ups can
- * be under way in the processor. There is a bucket for five objects; what finds its bucket full (one in
- * twenty-five then, or the tenth address of one MAC) goes into a chain through the objects, both ways, so
- * that it leaves without a search. A seeded hash keeps the chains short against a peer that picks the keys.
+ * A bucket has ten slots: a piece of an object's hash as its tag, and the object's number; the hash's lower
+ * half chooses the bucket. Tags are compared all at once and without a branch, so that the processor can have
+ * several look-ups under way. There is a bucket for five objects; what finds its bucket full (one in two
+ * hundred then, or the eleventh address of one MAC) goes into a chain through the objects, both ways, so that
+ * it leaves without a search. A seeded hash keeps the chains short against a peer that picks the keys.
  */
 #include "firmware/base/table.h"
 
@@ -13,16 +13,19 @@
 #include "firmware/base/memory.h"
 
 #include <assert.h>
+#include <string.h>
 
-#define SLOTS 7
+#define SLOTS 10
+#define LANES 8
 #define OBJECTS_PER_BUCKET 5
+
+typedef uint16_t lanes __attribute__((vector_size(LANES * sizeof(uint16_t))));
 
 /* Objects are told by their number + 1; 0: none. */
 struct hm_table_bucket {
-    uint32_t tags[SLOTS];
+    uint16_t tags[SLOTS]; /* 0: the slot is free */
     uint32_t objects[SLOTS];
     uint32_t chain;
-    uint32_t unused;
 };
 
 _Static_assert(sizeof(struct hm_table_bucket) == HM_CACHE_LINE, "a look-up costs one line");
@@ -47,9 +50,9 @@ void hm_table_fini(struct hm_table *table)
     *table = (struct hm_table){0};
 }
 
-static uint32_t tag_of(uint64_t hash)
+static uint16_t tag_of(uint64_t hash)
 {
-    return (uint32_t)(hash >> 32);
+    return (uint16_t)(hash >> 48 | 1);
 }
 
 static struct hm_table_bucket *bucket_of(const struct hm_table *table, uint64_t hash)
@@ -132,6 +135,7 @@ void hm_table_remove(struct hm_table *table, struct hm_table_node *node, uint64_
         unsigned slot = slot_of(bucket, object_of(table, node));
         assert(slot < SLOTS);
         bucket->objects[slot] = 0;
+        bucket->tags[slot] = 0;
     } else {
         remove_from_chain(table, bucket, node);
     }
@@ -144,15 +148,29 @@ bool hm_table_has(const struct hm_table_node *node)
     return node->place != 0;
 }
 
+/* A bit per slot. All tags in two steps, since a branch per slot is a wrong guess for every other look-up:
+ * slots 0 to 7, and 2 to 9. */
+static unsigned matching(const struct hm_table_bucket *bucket, uint16_t tag)
+{
+    const lanes low = {1, 2, 4, 8, 16, 32, 64, 128}, high = {4, 8, 16, 32, 64, 128, 256, 512};
+    lanes first, second;
+    uint64_t halves[2];
+
+    memcpy(&first, bucket->tags, sizeof(first));
+    memcpy(&second, bucket->tags + SLOTS - LANES, sizeof(second));
+    first = ((lanes)(first == tag) & low) | ((lanes)(second == tag) & high);
+    memcpy(halves, &first, sizeof(halves));
+    halves[0] |= halves[1];
+    halves[0] |= halves[0] >> 32;
+    return (uint16_t)(halves[0] | halves[0] >> 16);
+}
+
 /* The first node with this tag from a slot on, then the chain's. */
 static struct hm_table_node *find_from(const struct hm_table *table, const struct hm_table_bucket *bucket,
-                                       uint32_t tag, unsigned from)
+                                       uint16_t tag, unsigned from)
 {
-    unsigned matches = 0;
+    unsigned matches = matching(bucket, tag) >> from << from;
 
-    for (unsigned slot = 0; slot < SLOTS; slot++)
-        matches |= (unsigned)((bucket->tags[slot] == tag) & (bucket->objects[slot] != 0)) << slot;
-    matches = matches >> from << from;
     return node_of(table, matches != 0 ? bucket->objects[__builtin_ctz(matches)] : bucket->chain);
 }
 
@@ -195,20 +213,4 @@ struct hm_table_node *hm_table_walk(const struct hm_table *table, size_t *bucket
     for (; node == NULL && *bucket < table->bucket_count; *bucket += node == NULL)
         node = walk_bucket(table, &table->buckets[*bucket], 0);
     return node;
-}
-
-uint64_t hm_hash_u64(uint64_t seed, uint64_t value)
-{
-    /* Two rounds of multiply and shift-xor; the seed enters before each, so that without it neither
-     * the input nor the middle of the mix is known. */
-    uint64_t x = value ^ seed;
-
-    x ^= x >> 32;
-    x *= 0xd6e8feb86659fd93u;
-    x ^= x >> 29;
-    x += (seed << 32 | seed >> 32) ^ 0x9e3779b97f4a7c15u;
-    x ^= x >> 31;
-    x *= 0xff51afd7ed558ccdu;
-    x ^= x >> 32;
-    return x;
 }

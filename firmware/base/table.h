@@ -50,7 +50,21 @@ struct hm_table_node *hm_table_walk(const struct hm_table *table, size_t *bucket
                                     const struct hm_table_node *after);
 
 /* Mixing hashes. `seed` is per process and random, so that no peer can choose collisions. */
-uint64_t hm_hash_u64(uint64_t seed, uint64_t value);
+static inline uint64_t hm_hash_u64(uint64_t seed, uint64_t value)
+{
+    /* Two rounds of multiply and shift-xor; the seed enters before each, so that without it neither
+     * the input nor the middle of the mix is known. */
+    uint64_t x = value ^ seed;
+
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93u;
+    x ^= x >> 29;
+    x += (seed << 32 | seed >> 32) ^ 0x9e3779b97f4a7c15u;
+    x ^= x >> 31;
+    x *= 0xff51afd7ed558ccdu;
+    x ^= x >> 32;
+    return x;
+}
 
 #define HM_CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
