@@ -36,6 +36,10 @@ struct hm_port {
     /* Sends a control datagram from a kernel address. Losing it is allowed. */
     void (*send_datagram)(void *ctx, const struct hm_endpoint *to, const void *bytes, size_t len);
 
+    /* This memory is large and will be used at random: pages as large as the platform has make that cheaper.
+     * It has not been touched yet. May be NULL. */
+    void (*use_large_pages)(void *ctx, void *memory, size_t len);
+
     /* Fills in unpredictable bytes. */
     void (*random)(void *ctx, void *bytes, size_t len);
 

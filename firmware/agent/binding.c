@@ -42,6 +42,17 @@ static uint64_t mac_hash(const struct hm_bindings *bindings, const struct hm_mac
     return hm_hash_u64(bindings->env->hash_seed, hm_mac_u64(mac));
 }
 
+/* What each packet looks at, of any binding. */
+static void use_large_pages(struct hm_bindings *bindings)
+{
+    const struct hm_port *port = bindings->env->port;
+    if (port->use_large_pages == NULL)
+        return;
+    port->use_large_pages(port->ctx, bindings->slab.memory, hm_slab_len(&bindings->slab));
+    port->use_large_pages(port->ctx, bindings->by_addr.buckets, hm_table_len(&bindings->by_addr));
+    port->use_large_pages(port->ctx, bindings->by_mac.buckets, hm_table_len(&bindings->by_mac));
+}
+
 int hm_bindings_init(struct hm_bindings *bindings, struct hm_env *env)
 {
     *bindings = (struct hm_bindings){.env = env};
@@ -57,6 +68,8 @@ int hm_bindings_init(struct hm_bindings *bindings, struct hm_env *env)
         err = hm_table_init(&bindings->by_mac, &bindings->slab, offsetof(struct hm_binding, by_mac));
     if (err != HM_OK)
         hm_bindings_fini(bindings);
+    else
+        use_large_pages(bindings);
     return err;
 }
 

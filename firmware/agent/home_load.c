@@ -2,8 +2,6 @@
 /* The home agent's bindings as the store has kept them: what still runs comes back and forwards at once. */
 #include "firmware/agent/home_parts.h"
 
-#include <string.h>
-
 /* Seconds until a time of the wall clock, rounded up, at most `max_s`; 0: it is over. */
 static uint16_t left_s(const struct hm_env *env, uint64_t end_ntp, uint16_t max_s)
 {

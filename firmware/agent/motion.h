@@ -31,10 +31,10 @@ struct hm_motion {
     bool copies_to_staged;  /* the prepared place gets copies of what comes for it */
     unsigned copy_count;
     struct hm_care_of copies[HM_MAX_COPIES]; /* where it may be as well, while absent */
-    struct hm_delivery
-        *delivery; /* what comes for it waits there (a handover's of this agent); NULL: nothing does */
-    struct hm_delivery
-        *upward; /* what it sends by its new way waits there for the end of the old; NULL: nothing */
+    /* What comes for it waits there (a handover's of this agent); NULL: nothing does. */
+    struct hm_delivery *delivery;
+    /* What it sends by its new way waits there for the end of the old; NULL: nothing. */
+    struct hm_delivery *upward;
 };
 
 /* Of a binding that has none: nothing is prepared, nothing waits. */
@@ -46,7 +46,7 @@ struct hm_motion *hm_motion_begin(struct hm_binding *binding);
 void hm_motion_settle(struct hm_binding *binding);
 /* Only for hm_motion_begin. */
 void hm_motion_init_copies(struct hm_motion *motion);
-/* It ends at once; what waits is the owners'. Nothing happens for a binding that has none. */
+/* It ends at once, but not the deliveries. Nothing happens for a binding that has none. */
 void hm_motion_end(struct hm_binding *binding);
 
 #endif

@@ -15,8 +15,6 @@
  * known. An agent that never had lost anything finds nothing to do. */
 #include "firmware/agent/restart.h"
 
-#include <stdio.h>
-
 #include "firmware/agent/presence.h"
 #include "firmware/agent/resolve.h"
 #include "firmware/agent/source.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory for what is used at random and kept until the end: zeroed, and at the beginning of a cache line.
  *
- * Much of it is taken for the worst case and never touched; where the platform gives memory only when it is
- * first written, that part costs nothing. */
+ * Much of it is taken for the worst case and never touched; where the system gives memory only when it is
+ * first written, as Linux does, that part costs nothing but address space. */
 #ifndef HM_BASE_MEMORY_H
 #define HM_BASE_MEMORY_H
 

@@ -26,6 +26,12 @@ void hm_slab_fini(struct hm_slab *slab);
 void *hm_slab_take(struct hm_slab *slab);
 void hm_slab_give(struct hm_slab *slab, void *object);
 
+/* Bytes of its memory. */
+static inline size_t hm_slab_len(const struct hm_slab *slab)
+{
+    return slab->capacity * slab->object_len;
+}
+
 static inline void *hm_slab_at(const struct hm_slab *slab, size_t number)
 {
     return slab->memory + number * slab->object_len;

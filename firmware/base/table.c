@@ -44,6 +44,11 @@ int hm_table_init(struct hm_table *table, const struct hm_slab *slab, size_t nod
     return table->buckets == NULL ? HM_ERR_MEMORY : HM_OK;
 }
 
+size_t hm_table_len(const struct hm_table *table)
+{
+    return table->bucket_count * sizeof(struct hm_table_bucket);
+}
+
 void hm_table_fini(struct hm_table *table)
 {
     hm_memory_give(table->buckets);

@@ -30,6 +30,8 @@ struct hm_table {
 
 /* For the objects of the slab, all of them, whose nodes are at node_offset. HM_ERR_MEMORY or 0. */
 int hm_table_init(struct hm_table *table, const struct hm_slab *slab, size_t node_offset);
+/* Bytes of its buckets. */
+size_t hm_table_len(const struct hm_table *table);
 /* Frees the buckets; the objects are the owner's. */
 void hm_table_fini(struct hm_table *table);
 

@@ -23,6 +23,7 @@
 #include "platform/linux/database.h"
 #include "platform/linux/kernel_socket.h"
 #include "platform/linux/log.h"
+#include "platform/linux/pages.h"
 #include "platform/linux/privileges.h"
 #include "platform/linux/random.h"
 #include "platform/linux/service.h"
@@ -73,6 +74,12 @@ static void send_datagram(void *ctx, const struct hm_endpoint *to, const void *b
     struct loop *loop = ctx;
 
     hm_kernel_socket_send(&loop->sockets[to->socket], to, bytes, len);
+}
+
+static void use_large_pages(void *ctx, void *memory, size_t len)
+{
+    (void)ctx;
+    hm_pages_make_large(memory, len);
 }
 
 static void fill_random(void *ctx, void *bytes, size_t len)
@@ -300,6 +307,7 @@ static int create_router(struct loop *loop)
         .takes_super_frames = true,
         .tunnel_way = tunnel_way(loop),
         .send_datagram = send_datagram,
+        .use_large_pages = use_large_pages,
         .random = fill_random,
         .log = write_log,
     };

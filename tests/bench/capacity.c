@@ -12,6 +12,7 @@
 
 #include "firmware/base/err.h"
 #include "firmware/path/path.h"
+#include "platform/linux/pages.h"
 #include "tests/unit/rig/config.h"
 
 #define HOME 0x0a000000u /* 10.0.0.0/8 */
@@ -88,6 +89,12 @@ static void fill_random(void *ctx, void *bytes, size_t len)
         ((uint8_t *)bytes)[i] = (uint8_t)chance();
 }
 
+static void use_large_pages(void *ctx, void *memory, size_t len)
+{
+    (void)ctx;
+    hm_pages_make_large(memory, len);
+}
+
 static void log_line(void *ctx, enum hm_log_level level, const char *line)
 {
     (void)ctx;
@@ -144,8 +151,11 @@ static void configure(unsigned count)
     config->links[0] = (struct hm_link_config){
         .name = "lan", .addr = AGENT, .prefix = config->home, .mac = AGENT_MAC, .mtu = 1500};
     config->routes[0] = (struct hm_route_config){.gateway = ROUTER};
-    world->port = (struct hm_port){
-        .send_frame = send_frame, .send_datagram = send_datagram, .random = fill_random, .log = log_line};
+    world->port = (struct hm_port){.send_frame = send_frame,
+                                   .send_datagram = send_datagram,
+                                   .use_large_pages = use_large_pages,
+                                   .random = fill_random,
+                                   .log = log_line};
     world->now = (struct hm_time){.mono_us = 1000000000, .ntp = 4000000000ull << 32};
 }
 
