@@ -36,7 +36,8 @@ _Static_assert(sizeof(struct hm_table_bucket) == HM_CACHE_LINE, "a look-up costs
 
 int hm_table_init(struct hm_table *table, const struct hm_slab *slab, size_t node_offset)
 {
-    *table = (struct hm_table){.slab = slab, .node_offset = node_offset};
+    *table =
+        (struct hm_table){.slab = slab, .nodes = slab->memory + node_offset, .object_len = slab->object_len};
     if (slab->capacity >= FIRST_OF_CHAIN - 1)
         return HM_ERR_MEMORY;
     table->bucket_count = slab->capacity / OBJECTS_PER_BUCKET + 1;
@@ -75,7 +76,7 @@ static struct hm_table_node *node_of(const struct hm_table *table, uint32_t obje
 {
     if (object == 0)
         return NULL;
-    return (void *)((uint8_t *)hm_slab_at(table->slab, object - 1) + table->node_offset);
+    return (void *)(table->nodes + (object - 1) * table->object_len);
 }
 
 /* The slot of an object; SLOTS: it has none here. For 0: the first that is free. */

@@ -23,7 +23,8 @@ struct hm_table_node {
 struct hm_table {
     struct hm_table_bucket *buckets;
     const struct hm_slab *slab;
-    size_t node_offset; /* in an object */
+    uint8_t *nodes;    /* the first object's; */
+    size_t object_len; /* the next object's is so much farther */
     size_t bucket_count;
     size_t count;
 };
