@@ -8,7 +8,7 @@
 #include "firmware/agent/agent.h"
 #include "firmware/base/memory.h"
 
-#define MAX_HELD 2048 /* a thousand nodes may land at once, and more answers may wait */
+#define MAX_HELD 2048              /* a thousand nodes may land at once, and more answers may wait */
 #define MAX_PLACE ((1u << 24) - 1) /* see hm_stored */
 
 /* A message that waits. */
