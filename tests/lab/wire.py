@@ -184,7 +184,7 @@ class Course:
     def _reply_extensions(request):
         """A tunnel is granted where one was asked for."""
         granted = [mip.UDP_TUNNEL_REPLY] if request["mip.life"] != "0" else []
-        return [*granted, mip.PMIP, mip.REVOCATION, mip.FA_HA_AUTH]
+        return [mip.PMIP, *granted, mip.REVOCATION, mip.FA_HA_AUTH]
 
     def revocations(self, captures):
         """The machine went home: its home agent revoked the visit before anybody deregistered."""
