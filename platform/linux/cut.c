@@ -30,6 +30,10 @@
  * frames that count, and the constant, give the last used index. It is exact when but one place is possible;
  * else it is counted: the first place possible. Nothing is lost by that, and at most AHEAD_MAX are doubled.
  *
+ * What was read after the stop has not reached the guest, whatever its counter says: in one of some hundred
+ * moves that counter took in a frame which came half a millisecond after the stop, and which the guest never
+ * got.
+ *
  * When nothing was handed to the TAP for a while before the stop (watch_hold.c), and all of it was read and
  * delivered, no counter but the TAP's is needed: nothing was ahead. */
 #include "platform/linux/cut.h"
@@ -242,4 +246,15 @@ void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *l
         finding->reason = "the TAP's queue was hardly ever seen empty";
     else
         finding->how = HM_CUT_EXACT;
+}
+
+void hm_cut_bound(const struct hm_cut_counter *cut, uint64_t read, struct hm_cut_finding *finding)
+{
+    int64_t index = (int64_t)read - cut->base;
+
+    if (finding->how == HM_CUT_NONE || index < 0 || (uint64_t)index >= finding->index)
+        return;
+    finding->after = (unsigned)(finding->index - (uint64_t)index);
+    finding->ahead += finding->after;
+    finding->index = (uint64_t)index;
 }

@@ -41,6 +41,8 @@ struct hm_cut_finding {
     unsigned ahead;     /* frames that were read from the TAP and never reached the guest, at most */
     const char *reason; /* why the cut is not exact; NULL: it is */
     uint64_t read;      /* how many of the frames captured were read from the TAP */
+    uint16_t used;      /* the device's counter then */
+    unsigned after;     /* frames by which hm_cut_bound had to lower the index */
 };
 
 /* The constant between what was filled and what was read: somewhere from low to high, modulo 65,536. */
@@ -85,5 +87,8 @@ bool hm_cut_is_drained(const struct hm_cut_counter *cut, const struct hm_cut_sam
  * it, and nothing more was handed to it after. */
 void hm_cut_find(const struct hm_cut_counter *cut, const struct hm_cut_sample *last, bool was_drained,
                  struct hm_cut_finding *finding);
+/* `read`: the TAP's tx_packets when the guest had stopped. Whatever the device's counter says: what was read
+ * after that has not reached the guest. */
+void hm_cut_bound(const struct hm_cut_counter *cut, uint64_t read, struct hm_cut_finding *finding);
 
 #endif

@@ -248,6 +248,7 @@ void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_
 {
     struct hm_watch *watch = capture->watch;
     struct hm_cut_sample last;
+    uint64_t read;
 
     *finding = (struct hm_cut_finding){
         .how = HM_CUT_NONE, .index = watch->ring.frame_count, .reason = "the TAP's counters cannot be read"};
@@ -263,6 +264,9 @@ void hm_watch_capture_find_cut(struct hm_watch_capture *capture, uint64_t until_
         return;
     }
     hm_cut_find(&capture->cut, &last, was_drained, finding);
+    if (hm_watch_still_read(&capture->still, (uint64_t)capture->cut.base, &read))
+        hm_cut_bound(&capture->cut, read, finding);
+    finding->used = last.used;
 }
 
 static bool is_end(const struct hm_watch_capture *capture, const uint8_t *bytes, size_t len,

@@ -82,11 +82,12 @@ static json_t *witnesses(const struct hm_watch_stop *stop)
 
     if (cut == NULL)
         return NULL;
-    return json_pack("{s:I, s:I, s:i, s:i, s:i, s:i}", "index", (json_int_t)stop->finding.index, "read",
-                     (json_int_t)stop->finding.read, "base_hits", (int)cut->base_hits, "low_hits",
-                     (int)cut->constant.low_hits, "room",
+    return json_pack("{s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "index",
+                     (json_int_t)stop->finding.index, "read", (json_int_t)stop->finding.read, "base_hits",
+                     (int)cut->base_hits, "low_hits", (int)cut->constant.low_hits, "room",
                      (int)(uint16_t)(cut->constant.high - cut->constant.low), "samples",
-                     (int)cut->sample_count);
+                     (int)cut->sample_count, "used", (int)stop->finding.used, "low", (int)cut->constant.low,
+                     "after", (int)stop->finding.after);
 }
 
 static void say_stopped(const struct hm_watch_stop *stop, uint64_t begin_us)

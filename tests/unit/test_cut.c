@@ -359,6 +359,35 @@ static void test_counter_that_makes_no_sense_is_not_believed(void **state)
     expect(HM_CUT_COUNTED, 98);
 }
 
+static void test_what_was_read_after_the_stop_has_not_reached_the_guest(void **state)
+{
+    struct hm_cut_finding finding;
+    uint64_t read_at_stop;
+
+    (void)state;
+    start(700, 0);
+    pass(HM_CUT_COUNTS, 100);
+    take_sample();
+    read_at_stop = world.before + world.read;
+    hand_over(HM_CUT_COUNTS, 2);
+    read_frames(1, 0); /* so says the device, wrongly */
+    finding = find();
+    assert_int_equal(finding.index, 101);
+    hm_cut_bound(&world.cut, read_at_stop, &finding);
+    assert_int_equal(finding.how, HM_CUT_EXACT);
+    assert_int_equal(finding.index, 100);
+    assert_int_equal(finding.ahead, 1);
+    assert_int_equal(finding.after, 1);
+    finding.after = 0;
+    hm_cut_bound(&world.cut, read_at_stop, &finding); /* it agrees: nothing changes */
+    hm_cut_bound(&world.cut, read_at_stop + 1, &finding);
+    assert_int_equal(finding.index, 100);
+    assert_int_equal(finding.after, 0);
+    finding = (struct hm_cut_finding){.how = HM_CUT_NONE, .index = 7};
+    hm_cut_bound(&world.cut, 1, &finding);
+    assert_int_equal(finding.index, 7);
+}
+
 static void test_frames_dropped_by_the_tap_shift_the_base(void **state)
 {
     (void)state;
@@ -406,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_unclear_frame_that_was_not_read_does_not_matter),
         cmocka_unit_test(test_without_the_device_it_is_counted),
         cmocka_unit_test(test_counter_that_makes_no_sense_is_not_believed),
+        cmocka_unit_test(test_what_was_read_after_the_stop_has_not_reached_the_guest),
         cmocka_unit_test(test_frames_dropped_by_the_tap_shift_the_base),
         cmocka_unit_test(test_nothing_is_known_before_the_first_sample),
     };
