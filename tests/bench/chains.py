@@ -19,13 +19,14 @@ user = root
 log_level = info
 tunnel_way = {way}
 socket = {work}/{own}.sock
-store = {work}/{own}.store
+store = {store}
+max_bindings = {max_bindings}
 
 [interface lan]
 tap = lan0
 create = no
 role = lan
-address = {lan}/24
+address = {lan}/{prefix_len}
 
 [interface wan]
 tap = wan0
@@ -37,7 +38,7 @@ mtu = {wan_mtu}
 [peer agent-{other}]
 address = {peer_wan}
 hosts = hv-{other}
-home = {peer_home}
+home = {peer_home}/{prefix_len}
 tunnel = {tunnel}
 spi = 1000
 algorithm = hmac-sha256
@@ -46,7 +47,7 @@ key = {peer_key}
 [hypervisor hv-{own}]
 key_id = 2000
 key = {notify_key}
-allow = 10.1.0.0/24
+allow = 10.1.0.0/{prefix_len}
 """
 
 NOTIFY = """
@@ -130,8 +131,8 @@ class AgentLab(DeviceLab):
             keys["notify_key"] = secrets.token_hex(32)
             self.write(f"{own}.conf", AGENT.format(
                 own=own, other=other, work=self.work, way=self.way, tunnel=self.tunnel,
-                lan=LAN[own], wan=WAN[own], wan_mtu=self.wan_mtu, peer_wan=WAN[other],
-                peer_home="10.1.0.0/24" if own == "b" else "10.2.0.0/24", **keys))
+                store=self.path(f"{own}.store"), max_bindings=1024, lan=LAN[own], prefix_len=24, wan=WAN[own],
+                wan_mtu=self.wan_mtu, peer_wan=WAN[other], peer_home=LAN[other].replace(".0.1", ".0.0"), **keys))
             self.write(f"{own}.notify", NOTIFY.format(lan=LAN[own], **keys))
             self.device(own, "hypermip", "run", "-c", self.path(f"{own}.conf"))
         for own in ("a", "b"):

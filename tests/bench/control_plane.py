@@ -17,54 +17,18 @@ import tempfile
 import time
 
 import lab
-from chains import DeviceLab, NOTIFY, WAN
+from chains import AGENT, DeviceLab, NOTIFY, WAN
 
 HOME = {"a": "10.1.0.1", "b": "10.2.0.1"}
 PREFIX_LEN = 16
 FIRST_REGISTERED = "10.1.16.0"
 NODES, REGISTRATIONS, WINDOW = 20000, 40000, 1024
 STAGED_VMS = 1000
+MAX_BINDINGS = 32768
 WAIT_S = 60
 STAGED_MAC = "06:01:00:00:{:02x}:{:02x}"
 STAGED_ADDR = "10.1.{}.{}"
 ARP_FRAME = struct.Struct(">6s6sHHHBBH6s4s6s4s")
-
-AGENT = """
-[agent]
-name = agent-{own}
-hosts = hv-{own}
-user = root
-log_level = info
-socket = {work}/{own}.sock
-store = {store}
-max_bindings = 32768
-
-[interface lan]
-tap = lan0
-create = no
-role = lan
-address = {lan}/{prefix_len}
-
-[interface wan]
-tap = wan0
-create = no
-role = wan
-address = {wan}/24
-mtu = {wan_mtu}
-
-[peer agent-{other}]
-address = {peer_wan}
-hosts = hv-{other}
-home = {peer_home}/{prefix_len}
-spi = 1000
-algorithm = hmac-sha256
-key = {peer_key}
-
-[hypervisor hv-{own}]
-key_id = 2000
-key = {notify_key}
-allow = 10.1.0.0/{prefix_len}
-"""
 
 
 class ControlLab(DeviceLab):
@@ -80,7 +44,8 @@ class ControlLab(DeviceLab):
         for own, other in (("a", "b"), ("b", "a")):
             self.keys["notify_key"] = secrets.token_hex(32)
             self.write(f"{own}.conf", AGENT.format(
-                own=own, other=other, work=self.work, lan=HOME[own], prefix_len=PREFIX_LEN, wan=WAN[own],
+                own=own, other=other, work=self.work, way="auto", tunnel="udp", max_bindings=MAX_BINDINGS,
+                lan=HOME[own], prefix_len=PREFIX_LEN, wan=WAN[own],
                 wan_mtu=self.wan_mtu, peer_wan=WAN[other], peer_home=HOME[other].replace(".0.1", ".0.0"),
                 store=self.path(f"{own}.store") if self.has_store else "none", **self.keys))
             self.write(f"{own}.notify", NOTIFY.format(lan=HOME[own], **self.keys))

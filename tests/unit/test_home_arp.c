@@ -9,25 +9,13 @@
 
 static int setup(void **state)
 {
-    struct home_rig *f = calloc(1, sizeof(*f));
+    struct home_rig *f = home_rig_create();
 
-    home_rig_init(f);
     f->rig.config.takeover = HM_TAKEOVER_OWN;
-    home_rig_start(f);
-    *state = f;
-    return 0;
+    return home_rig_begin(f, state);
 }
 
-static int teardown(void **state)
-{
-    struct home_rig *f = *state;
-
-    hm_router_destroy(f->router);
-    free(f);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, home_rig_teardown)
 
 /* How many gratuitous ARP packets for the node told this MAC; each must be one as the RFC has it. */
 static unsigned announcements(const struct home_rig *f, const struct hm_mac *mac)

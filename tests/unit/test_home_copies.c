@@ -12,13 +12,10 @@
 
 static int setup_max(void **state, unsigned max)
 {
-    struct home_rig *f = calloc(1, sizeof(*f));
+    struct home_rig *f = home_rig_create();
 
-    home_rig_init(f);
     f->rig.config.max_simultaneous = max;
-    home_rig_start(f);
-    *state = f;
-    return 0;
+    return home_rig_begin(f, state);
 }
 
 static int setup(void **state)
@@ -36,18 +33,9 @@ static int setup_three(void **state)
     return setup_max(state, 3);
 }
 
-static int teardown(void **state)
-{
-    struct home_rig *f = *state;
-
-    hm_router_destroy(f->router);
-    free(f);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_ONE(name) cmocka_unit_test_setup_teardown(name, setup_one, teardown)
-#define TEST_THREE(name) cmocka_unit_test_setup_teardown(name, setup_three, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, home_rig_teardown)
+#define TEST_ONE(name) cmocka_unit_test_setup_teardown(name, setup_one, home_rig_teardown)
+#define TEST_THREE(name) cmocka_unit_test_setup_teardown(name, setup_three, home_rig_teardown)
 
 static int add(struct home_rig *f, const struct hm_peer_config *peer, uint16_t lifetime_s)
 {

@@ -10,24 +10,10 @@
 
 static int setup(void **state)
 {
-    struct home_rig *f = calloc(1, sizeof(*f));
-
-    home_rig_init(f);
-    home_rig_start(f);
-    *state = f;
-    return 0;
+    return home_rig_begin(home_rig_create(), state);
 }
 
-static int teardown(void **state)
-{
-    struct home_rig *f = *state;
-
-    hm_router_destroy(f->router);
-    free(f);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, home_rig_teardown)
 
 /* The extension types of a reply, in their order. */
 static void types_of(const struct home_reply *reply, uint8_t types[8])

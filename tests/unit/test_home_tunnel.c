@@ -11,25 +11,13 @@
 
 static int setup(void **state)
 {
-    struct home_rig *f = calloc(1, sizeof(*f));
+    struct home_rig *f = home_rig_create();
 
-    home_rig_init(f);
     f->rig.peers[0].tunnel = HM_ENCAPSULATION_UDP;
-    home_rig_start(f);
-    *state = f;
-    return 0;
+    return home_rig_begin(f, state);
 }
 
-static int teardown(void **state)
-{
-    struct home_rig *f = *state;
-
-    hm_router_destroy(f->router);
-    free(f);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, home_rig_teardown)
 
 static const char *tunnel(struct home_rig *f, const char *peer)
 {

@@ -104,6 +104,32 @@ static inline void home_rig_start(struct home_rig *f)
     home_rig_tick(f);
 }
 
+/* For a test's setup: a rig that may be changed yet, and its start; and for its teardown. */
+static inline struct home_rig *home_rig_create(void)
+{
+    struct home_rig *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    home_rig_init(f);
+    return f;
+}
+
+static inline int home_rig_begin(struct home_rig *f, void **state)
+{
+    home_rig_start(f);
+    *state = f;
+    return 0;
+}
+
+static inline int home_rig_teardown(void **state)
+{
+    struct home_rig *f = *state;
+
+    hm_router_destroy(f->router);
+    free(f);
+    return 0;
+}
+
 static inline void home_rig_frame(struct home_rig *f, const void *bytes, size_t len)
 {
     uint8_t *memory = malloc(HM_FRAME_HEADROOM + len);
