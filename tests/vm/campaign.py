@@ -14,6 +14,7 @@ from contextlib import ExitStack
 
 import frame
 import parts
+import probes
 from course import Folders, Timing
 
 SHORT = {"timing": Timing(0.3, 0.2, 0.8), "rounds": 1, "fail_places": 1, "fail_rounds": 1, "silent_rounds": 1,
@@ -76,7 +77,7 @@ def run_part(name, setting, folders, records):
         except (RuntimeError, OSError, KeyError) as error:
             traceback.print_exc()
             frame.print_logs(own.results)
-            hung = attempt == name and frame.has_hung(own.results)
+            hung = attempt == name and isinstance(error, probes.GuestHung)
             add({"part": name, "case": f"{frame.HUNG}: once more" if hung else "broken off",
                  "faults": [] if hung else [str(error)]})
             if hung:

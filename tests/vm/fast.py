@@ -60,8 +60,8 @@ class NamespaceMachine:
         self._process.send_signal(signal.SIGCONT)
         return Pause(stop_ns, resume_ns)
 
-    def describe_device(self):
-        """There is none that could be asked."""
+    def ask_device(self):
+        """There is none."""
         return None
 
     def retire(self):

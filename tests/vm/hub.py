@@ -15,6 +15,7 @@ import topology
 
 STATE_FORWARDING = 3
 STATE_DISABLED = 0  # without STP the kernel opens a port that is merely blocking
+ETHERTYPE_ARP = 0x0806
 ETHERTYPE_RARP = 0x8035
 
 
@@ -23,6 +24,13 @@ def rarp(mac):
     address = bytes.fromhex(mac.replace(":", ""))
     body = struct.pack(">HHBBH", 1, 0x0800, 6, 4, 3) + (address + bytes(4)) * 2
     return (b"\xff" * 6 + address + struct.pack(">H", ETHERTYPE_RARP) + body).ljust(60, b"\0")
+
+
+def arp_request(mac, address, target):
+    """Asks by broadcast who has the target."""
+    sender, own, asked = bytes.fromhex(mac.replace(":", "")), socket.inet_aton(address), socket.inet_aton(target)
+    body = struct.pack(">HHBBH", 1, 0x0800, 6, 4, 1) + sender + own + bytes(6) + asked
+    return (b"\xff" * 6 + sender + struct.pack(">H", ETHERTYPE_ARP) + body).ljust(60, b"\0")
 
 
 def packet_socket(space, interface):

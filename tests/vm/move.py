@@ -15,7 +15,7 @@ import time
 from contextlib import ExitStack
 
 import capture
-from probes import NoStream, ProbeError, Stream
+from probes import GuestHung, NoStream, ProbeError, Stream
 from topology import GUEST_MAC
 
 PAUSE_ALLOWANCE_MS = 10
@@ -206,13 +206,14 @@ class Mover:
         return staging_ms, pause
 
     def _explain_silence(self, destination, folder):
-        """Raises. What its device is at, now and a second later, tells a guest that is cut off from one that hangs."""
-        told = [self._machine.describe_device()]
-        time.sleep(1)
-        told.append(self._machine.describe_device())
+        """Raises. The guest is asked by ARP, on its own TAP, past all networks: one that is only cut off answers."""
+        text = f"after the move to {destination.name} the guest does not answer"
+        told = self._machine.ask_device()
         with open(os.path.join(folder, "device.json"), "w", encoding="ascii") as file:
             json.dump(told, file, indent=1)
-        raise ProbeError(f"after the move to {destination.name} the guest does not answer; its device: {told}")
+        if told is not None and told["is_hung"]:
+            raise GuestHung(f"{text}: QEMU has given it the questions put into its TAP, and it takes no interrupt; {told}")
+        raise ProbeError(f"{text}; its device: {told}")
 
     @staticmethod
     def _count(counted, pause, sent_ns):

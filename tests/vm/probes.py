@@ -18,6 +18,10 @@ class ProbeError(RuntimeError):
     """The guest did not answer, or a probe process ended."""
 
 
+class GuestHung(ProbeError):
+    """The guest runs, and takes no interrupt of its network device: the emulator's fault, not the network's."""
+
+
 class Process:
     """A probe program that is told what to do by lines, and answers by lines."""
 

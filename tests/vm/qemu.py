@@ -4,9 +4,11 @@
 import json
 import os
 import subprocess
+import time
 from collections import namedtuple
 
 import topology
+from hub import arp_request, packet_socket
 from namespace import stop
 from probes import PORT, TCP_RATE
 from qmp import Qmp, QmpError
@@ -18,11 +20,22 @@ QUICK = "mitigations=off tsc=reliable clocksource=tsc"
 # At 5,000 probes/s a guest that is emulated on a busy machine may lag by more than the usual 1,000 frames.
 TAP_QUEUE_LEN = 10_000
 
+# A guest that hangs is asked so often, by somebody whom it does not know.
+ASKED, ANSWER_S, ASKER_MAC = 3, 0.5, "02:00:00:00:00:77"
+
 UNLIMITED_BANDWIDTH = 1 << 40
 DOWNTIME_MS = 300  # as QEMU has it
 HOLD = "pause-before-switchover"
 
 Pause = namedtuple("Pause", "stop_ns resume_ns")
+
+
+def hangs(before, after):
+    """Was a running guest given something by its device, and has done nothing with it? Both as describe_device tells."""
+    received, sent = ([told["queues"][number]["used-idx"] for told in (before, after)] for number in (0, 1))
+    has_room = after["queues"][0]["last-avail-idx"] != after["queues"][0]["shadow-avail-idx"]
+    return (after["machine"] == "running" and received[0] != received[1] and has_room and sent[0] == sent[1]
+            and all(queue["used-idx"] == queue["signalled-used"] for queue in after["queues"]))
 
 
 class Qemu:
@@ -157,6 +170,17 @@ class QemuMachine:
         queues = [qmp.command("x-query-virtio-queue-status", path=path, queue=number) for number in (0, 1)]
         counters = place.subnet.space.run(["ip", "-j", "-s", "link", "show", place.tap])
         return {"machine": qmp.command("query-status")["status"], "queues": queues, "tap": json.loads(counters)}
+
+    def ask_device(self):
+        """What the device was at before ARP requests were put into the guest's TAP, and after; and whether the guest hangs:
+        they were given to it, and its kernel, which answers them without any program, has sent nothing."""
+        before = self.describe_device()
+        with packet_socket(self.place.subnet.space, self.place.tap) as socket:
+            for _ in range(ASKED):
+                socket.send(arp_request(ASKER_MAC, topology.NEIGHBOUR_IP, topology.GUEST_IP))
+                time.sleep(ANSWER_S)
+        after = self.describe_device()
+        return {"is_hung": hangs(before, after), "before": before, "after": after}
 
     def command(self, name, **arguments):
         """A command to the QEMU that the guest is to leave."""

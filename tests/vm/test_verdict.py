@@ -15,7 +15,7 @@ import capture
 import group
 from course import Course, round_trips
 from move import Result, restoration, unread
-from qemu import Pause
+from qemu import Pause, hangs
 from topology import GUEST_MAC
 
 GOOD = {"from": "a", "to": "b", "rate": 1000, "sent": 4000, "sent_in_pause": 30, "down_lost": 43, "down_unread": 0,
@@ -26,6 +26,30 @@ GOOD = {"from": "a", "to": "b", "rate": 1000, "sent": 4000, "sent_in_pause": 30,
 
 def result(tcp_alive=True, **changes):
     return Result(GOOD | changes, tcp_alive, 100.0)
+
+
+def device(received, sent, given=32444, signalled=None, machine="running"):
+    """As QemuMachine.describe_device tells."""
+    receive = {"used-idx": received, "last-avail-idx": received, "shadow-avail-idx": given,
+               "signalled-used": received if signalled is None else signalled}
+    send = {"used-idx": sent, "last-avail-idx": sent, "shadow-avail-idx": sent, "signalled-used": sent}
+    return {"machine": machine, "queues": [receive, send], "tap": []}
+
+
+class Hang(unittest.TestCase):
+    """Of a guest that does not answer: is it the emulator's fault?"""
+
+    def test_a_guest_that_takes_no_interrupt_hangs(self):
+        self.assertTrue(hangs(device(32199, 17955), device(32202, 17955)))
+
+    def test_a_guest_that_answers_on_its_own_tap_is_cut_off(self):
+        self.assertFalse(hangs(device(32199, 17955), device(32202, 17958)))
+
+    def test_nothing_is_said_of_a_guest_that_was_given_nothing(self):
+        self.assertFalse(hangs(device(32199, 17955), device(32199, 17955)))
+        self.assertFalse(hangs(device(32199, 17955), device(32202, 17955, given=32202)))
+        self.assertFalse(hangs(device(32199, 17955), device(32202, 17955, signalled=32199)))
+        self.assertFalse(hangs(device(32199, 17955), device(32202, 17955, machine="paused")))
 
 
 class Verdict(unittest.TestCase):
