@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from course import Folders
 from probes import GuestHung
 
-# The emulator's fault, seen in one of some hundred moves: QEMU has given the guest all that came for it, and has raised its
+# The emulator's fault (see ONE_CPU in qemu.py): QEMU has given the guest all that came for it, and has raised its
 # interrupts, which the guest's kernel does not take. Beyond the network: so it is told, each time, and done once more.
 HUNG = "the emulated guest takes no interrupt of its network device"
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -212,7 +212,7 @@ class Mover:
         with open(os.path.join(folder, "device.json"), "w", encoding="ascii") as file:
             json.dump(told, file, indent=1)
         if told is not None and told["is_hung"]:
-            raise GuestHung(f"{text}: QEMU has given it the questions put into its TAP, and it takes no interrupt; {told}")
+            raise GuestHung(f"{text}: QEMU has given it what was put into its TAP, and it takes no interrupt; {told}")
         raise ProbeError(f"{text}; its device: {told}")
 
     @staticmethod
