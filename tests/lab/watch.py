@@ -99,6 +99,9 @@ def salvaged(agent):
     return [number_of(frame) for frame in frames] if whole else None
 
 
+NOT_KNOWN = "it is not known whether QEMU threw a frame away"
+
+
 def migrate_with_traffic(world, qemu, watch, thrown=1, **how):
     """Numbers 0 to 99 reach the guest, from 100 on so many are thrown away at the stop, one is held, up to 119 wait;
     frames for others are in between."""
@@ -137,24 +140,18 @@ def salvages_what_the_guest_never_got(world):
 
 
 def tells_a_failure(world):
-    lab = world.lab
     for status, thrown, how in (("failed", 0, {}), ("failed", 1, {}), ("failed", 0, {"blocked_s": 0.05}),
                                 ("cancelled", 1, {"blocked_s": 0.05}),
                                 ("cancelled", 0, {"blocked_s": 0.05, "runs_on": True}),
                                 ("cancelled", 1, {"blocked_s": 0.05, "runs_on": True})):
-        lab.part(f"a migration that {status}, and QEMU has thrown {thrown} away {how or ''}")
-        with world.run("vm-a", "running", port="h1") as (agent, qemu, watch):
-            migrate_with_traffic(world, qemu, watch, thrown, **how)
-            if "runs_on" not in how:
-                wait_for(lambda: "migrate-continue" in qemu.commands)
-                qemu.resume()
-            qemu.event("MIGRATION", status=status)
-            lab.equal("it ends", watch.ends(), FAILED)
-            lab.equal("the agent hears CANCEL", agent.asked[-1], control.CANCEL)
-            numbers = [*range(100), *range(100 + thrown, 120), *range(100, 100 + thrown)]
-            lab.becomes("the guest gets all, and what QEMU threw away at last", lambda: qemu.numbers() == numbers,
-                        tell=lambda: (qemu.numbers(), watch.events()))
-            lab.equal("that is said", watch.names().count("returned"), thrown)
+        world.lab.part(f"a migration that {status}, and QEMU has thrown {thrown} away {how or ''}")
+        for is_last in (False, False, True):
+            if tells_one_failure(world, status, thrown, how, is_last):
+                break
+
+
+def tells_no_stop_of_others(world):
+    lab = world.lab
     lab.part("a stop that is not the migration's")
     with world.run("vm-a", "running", port="h1") as (agent, qemu, watch):
         qemu.event("STOP")
@@ -162,6 +159,27 @@ def tells_a_failure(world):
         watch.process.send_signal(signal.SIGTERM)
         lab.claim("it ends by a signal", watch.ends() not in (None, FAILED))
         lab.equal("the agent hears nothing", agent.asked, [])
+
+
+def tells_one_failure(world, status, thrown, how, is_last):
+    """False, and the rest is not asked: the watch was kept from its work for a millisecond after the stop, by whatever
+    else the machine does, and says that it does not know what was thrown away."""
+    lab = world.lab
+    with world.run("vm-a", "running", port="h1") as (agent, qemu, watch):
+        migrate_with_traffic(world, qemu, watch, thrown, **how)
+        if "runs_on" not in how:
+            wait_for(lambda: "migrate-continue" in qemu.commands)
+            qemu.resume()
+        qemu.event("MIGRATION", status=status)
+        lab.equal("it ends", watch.ends(), FAILED)
+        lab.equal("the agent hears CANCEL", agent.asked[-1], control.CANCEL)
+        if not is_last and any(NOT_KNOWN in event.get("text", "") for event in watch.events()):
+            return False
+        numbers = [*range(100), *range(100 + thrown, 120), *range(100, 100 + thrown)]
+        lab.becomes("the guest gets all, and what QEMU threw away at last", lambda: qemu.numbers() == numbers,
+                    tell=lambda: (qemu.numbers(), watch.events()))
+        lab.equal("that is said", watch.names().count("returned"), thrown)
+        return True
 
 
 def goes_without_its_own_pause(world):
@@ -308,6 +326,7 @@ def course(lab):
     world = World(lab)
     salvages_what_the_guest_never_got(world)
     tells_a_failure(world)
+    tells_no_stop_of_others(world)
     goes_without_its_own_pause(world)
     never_holds_the_migration(world)
     holds_before_the_stop(world)
