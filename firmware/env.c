@@ -17,6 +17,13 @@ static uint32_t choose_agent_addr(const struct hm_router_config *config)
     return config->links[0].addr;
 }
 
+static enum hm_tunnel_way choose_tunnel_way(const struct hm_router_config *config, const struct hm_port *port)
+{
+    if (!port->takes_super_frames)
+        return HM_TUNNEL_WAY_SINGLE;
+    return port->tunnel_way < config->tunnel_way ? port->tunnel_way : (enum hm_tunnel_way)config->tunnel_way;
+}
+
 void hm_env_init(struct hm_env *env, const struct hm_router_config *config, const struct hm_port *port,
                  const struct hm_time *now)
 {
@@ -25,9 +32,7 @@ void hm_env_init(struct hm_env *env, const struct hm_router_config *config, cons
     env->hash_seed = hm_env_random(env);
     env->ip_id = (uint16_t)hm_env_random(env);
     env->agent_addr = choose_agent_addr(config);
-    env->tunnel_way = port->takes_super_frames && port->tunnel_way < config->tunnel_way ? port->tunnel_way
-                      : port->takes_super_frames ? (enum hm_tunnel_way)config->tunnel_way
-                                                 : HM_TUNNEL_WAY_SINGLE;
+    env->tunnel_way = choose_tunnel_way(config, port);
     int home_link = hm_env_link_of(env, config->home.addr);
     env->home_link = home_link < 0 ? 0 : (unsigned)home_link;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define HM_FRAME_HEADROOM 128
+#define HM_FRAME_MAX 65535 /* bytes that a device takes: a longer one is cut short, or lost */
 
 #define HM_OFFLOAD_NEEDS_CSUM 1  /* flags: the checksum is only begun */
 #define HM_OFFLOAD_TUNNEL_CSUM 8 /* flags: of a tunnel, its own UDP checksum is wanted too */

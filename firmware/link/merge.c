@@ -21,7 +21,6 @@
 #include "firmware/wire/tcp.h"
 
 #define SEGMENTS_MAX 64
-#define FRAME_MAX 65535 /* a longer one is cut short, or lost (offload.md) */
 #define IP_AT HM_ETHERNET_LEN
 #define TCP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
 #define PROTOCOL_AT (IP_AT + 9)
@@ -172,7 +171,7 @@ static bool may_follow(struct flow *flow, const struct segment *segment)
     uint8_t alike = (uint8_t) ~(HM_TCP_PSH | HM_TCP_FIN | HM_TCP_CWR);
     return segment->payload_len > 0 && segment->payload_len <= flow->segment_len &&
            segment->headers_len == flow->headers_len && segment->tcp.seq == flow->next_seq &&
-           flow->count < SEGMENTS_MAX && flow->len + segment->payload_len <= FRAME_MAX &&
+           flow->count < SEGMENTS_MAX && flow->len + segment->payload_len <= HM_FRAME_MAX &&
            (segment->ip.fragment & HM_IPV4_DF) != 0 && (segment->tcp.flags & HM_TCP_CWR) == 0 &&
            (segment->tcp.flags & alike) == (flow->flags & alike) && first[IP_AT + 1] == segment->ip.tos &&
            first[IP_AT + 8] == segment->ip.ttl &&

@@ -109,10 +109,10 @@ void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, 
 /* copies: the same to a place that is only prepared, when it wants that. frame keeps its bytes. */
 void hm_path_copy_to_staged(struct hm_path *path, const struct hm_binding *binding,
                             const struct hm_frame *frame);
-/* tunnel: puts the outer headers around a packet, or all packets of a super-frame, in the tunnel's kind;
- * *outer tells the outer IP header. The checksum of UDP is begun only. */
+/* tunnel: puts the outer headers around a packet, or all packets of a super-frame, in the tunnel's kind. The
+ * checksum of UDP is begun only. */
 void hm_path_wrap(struct hm_path *path, struct hm_tunnel_state *tunnel, const struct hm_ipv4 *inner,
-                  struct hm_frame *frame, struct hm_ipv4 *outer);
+                  struct hm_frame *frame);
 /* tunnel: RFC 6040 section 4.2, in the inner header; false: the packet must be dropped. */
 bool hm_path_combine_ecn(uint8_t *inner_bytes, const struct hm_ipv4 *inner, const struct hm_ipv4 *outer);
 /* tunnel: frame->data is the outer header of a tunnelled packet (hm_encapsulation_is_one) for one of our

@@ -10,7 +10,6 @@
 
 #define PIECES_MAX \
     1400 /* 64 KB in pieces of 48 bytes, the least that a segment has (RFC 9293 section 3.7.1) */
-#define FRAME_MAX 65535
 
 /* --- reading ------------------------------------------------------------------------------------------ */
 
@@ -73,7 +72,7 @@ bool hm_super_frame_read(const struct hm_frame *frame, struct hm_super_frame *ou
 bool hm_super_frame_is_sane(const struct hm_super_frame *super)
 {
     size_t longest = super->piece_len < super->payload_len ? super->piece_len : super->payload_len;
-    return hm_super_frame_count(super) <= PIECES_MAX && super->headers_len + longest <= FRAME_MAX;
+    return hm_super_frame_count(super) <= PIECES_MAX && super->headers_len + longest <= HM_FRAME_MAX;
 }
 
 unsigned hm_super_frame_count(const struct hm_super_frame *super)

@@ -14,39 +14,39 @@
 #define ECN_CE 3
 
 void hm_path_wrap(struct hm_path *path, struct hm_tunnel_state *tunnel, const struct hm_ipv4 *inner,
-                  struct hm_frame *frame, struct hm_ipv4 *outer)
+                  struct hm_frame *frame)
 {
     enum hm_encapsulation kind = hm_tunnel_state_kind(tunnel);
     uint8_t *bytes = hm_frame_push(frame, hm_encapsulation_len(kind));
     assert(bytes != NULL);
-    *outer = (struct hm_ipv4){.tos = inner->tos, /* DSCP, and ECN by RFC 6040 normal mode */
-                              .total_len = (uint16_t)frame->len,
-                              .id = inner->fragment & HM_IPV4_DF ? path->env->ip_id++ : tunnel->next_id++,
-                              .fragment = inner->fragment & HM_IPV4_DF,
-                              .ttl = OUTER_TTL,
-                              .protocol = hm_encapsulation_protocol(kind),
-                              .src = path->env->agent_addr,
-                              .dst = tunnel->remote_addr};
-    hm_ipv4_encode(bytes, outer);
-    hm_encapsulation_encode(bytes + HM_IPV4_LEN, kind, outer);
+    struct hm_ipv4 outer = {.tos = inner->tos, /* DSCP, and ECN by RFC 6040 normal mode */
+                            .total_len = (uint16_t)frame->len,
+                            .id = inner->fragment & HM_IPV4_DF ? path->env->ip_id++ : tunnel->next_id++,
+                            .fragment = inner->fragment & HM_IPV4_DF,
+                            .ttl = OUTER_TTL,
+                            .protocol = hm_encapsulation_protocol(kind),
+                            .src = path->env->agent_addr,
+                            .dst = tunnel->remote_addr};
+    hm_ipv4_encode(bytes, &outer);
+    hm_encapsulation_encode(bytes + HM_IPV4_LEN, kind, &outer);
 }
 
 static void encapsulate_piece(struct hm_path *path, void *arg, struct hm_frame *frame)
 {
     struct hm_tunnel_state *tunnel = arg;
     enum hm_encapsulation kind = hm_tunnel_state_kind(tunnel);
-    struct hm_ipv4 inner, outer;
+    struct hm_ipv4 inner;
     if (hm_ipv4_decode(frame->data, frame->len, &inner) != HM_OK)
         return;
-    hm_path_wrap(path, tunnel, &inner, frame, &outer);
+    hm_path_wrap(path, tunnel, &inner, frame);
     if (kind == HM_ENCAPSULATION_UDP && path->env->port->takes_super_frames)
         frame->offload = (struct hm_offload){.flags = HM_OFFLOAD_NEEDS_CSUM,
                                              .csum_start = HM_ETHERNET_LEN + HM_IPV4_LEN,
                                              .csum_offset = HM_UDP_CHECKSUM_AT};
     else
         hm_encapsulation_finish_sum(frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, kind);
-    if (outer.total_len > tunnel->largest_len)
-        tunnel->largest_len = outer.total_len;
+    if (frame->len > tunnel->largest_len)
+        tunnel->largest_len = (uint16_t)frame->len;
     hm_env_count(path->env, HM_COUNT_TUNNEL_OUT);
     hm_neighbour_send(path->neighbours, tunnel->route.link, tunnel->route.next_hop, frame);
 }

@@ -18,8 +18,6 @@
 
 #include <string.h>
 
-#define PACKET_MAX 65535
-#define FRAME_MAX 65535   /* a longer one is cut short, or lost (offload.md) */
 #define TRAIN_MAX 64      /* datagrams that we send as one; older kernels take no more */
 #define DATAGRAMS_MAX 128 /* that newer kernels take */
 #define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
@@ -43,7 +41,8 @@ static uint32_t way_in(const struct hm_path *path, unsigned link, const struct h
     return hm_binding_target(binding);
 }
 
-/* Lowers super->piece_len to what the tunnel carries; false: they cannot enter like this. */
+/* Lowers super->piece_len to what the tunnel carries; false: they cannot enter like this. Without DF the
+ * identifications count, and there must not be more pieces than the sender has reckoned with. */
 static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super)
 {
     size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
@@ -53,8 +52,7 @@ static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_
     if (super->piece_len <= room - headers_len)
         return true;
     super->piece_len = room - headers_len;
-    return (super->ip[0].fragment & HM_IPV4_DF) !=
-           0; /* else the identifications count, and there would be more */
+    return (super->ip[0].fragment & HM_IPV4_DF) != 0 && hm_super_frame_is_sane(super);
 }
 
 /* Of what has been wrapped once, and stands for `count` packets. */
@@ -79,9 +77,8 @@ static void send(struct hm_path *path, const struct hm_tunnel_state *tunnel, str
 static void send_whole(struct hm_path *path, struct hm_tunnel_state *tunnel,
                        const struct hm_super_frame *super, struct hm_frame *frame)
 {
-    struct hm_ipv4 outer;
     uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
-    hm_path_wrap(path, tunnel, &super->ip[0], frame, &outer);
+    hm_path_wrap(path, tunnel, &super->ip[0], frame);
     note_sent(path, tunnel, super, hm_super_frame_count(super));
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM | HM_OFFLOAD_TUNNEL_CSUM,
@@ -100,7 +97,6 @@ static void send_train(struct hm_path *path, struct hm_tunnel_state *tunnel,
                        const struct hm_super_frame *super, unsigned first, unsigned count)
 {
     struct hm_frame train;
-    struct hm_ipv4 outer;
     hm_frame_init(&train, path->scratch, HM_PATH_SCRATCH_LEN, 0);
     for (unsigned i = 0; i < count; i++) {
         if (i > 0) { /* that of the first comes with the outer headers */
@@ -109,7 +105,7 @@ static void send_train(struct hm_path *path, struct hm_tunnel_state *tunnel,
         }
         train.len += hm_super_frame_write_piece(super, first + i, train.data + train.len);
     }
-    hm_path_wrap(path, tunnel, &super->ip[0], &train, &outer);
+    hm_path_wrap(path, tunnel, &super->ip[0], &train);
     note_sent(path, tunnel, super, count);
     train.offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM, .csum_start = UDP_AT, .csum_offset = HM_UDP_CHECKSUM_AT};
@@ -125,7 +121,7 @@ static void send_trains(struct hm_path *path, struct hm_tunnel_state *tunnel,
                         const struct hm_super_frame *super)
 {
     size_t datagram_len = HM_TUNNEL_DATA_LEN + super->headers_len + super->piece_len;
-    unsigned most = (unsigned)((FRAME_MAX - UDP_AT - HM_UDP_LEN) / datagram_len);
+    unsigned most = (unsigned)((HM_FRAME_MAX - UDP_AT - HM_UDP_LEN) / datagram_len);
     unsigned count = hm_super_frame_count(super);
     most = most < TRAIN_MAX ? most : TRAIN_MAX;
     for (unsigned first = 0, now; first < count; first += now) {
@@ -146,7 +142,7 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
     bool is_whole = path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE;
     if (tunnel == NULL || hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || !fit(path, tunnel, super) ||
-        (is_whole && frame->len - HM_ETHERNET_LEN + WRAPPING_LEN > PACKET_MAX - HM_ETHERNET_LEN) ||
+        (is_whole && frame->len + WRAPPING_LEN > HM_FRAME_MAX) ||
         !hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop))
         return false;
     if (!hm_path_admit_addresses(path, ip) ||
@@ -172,13 +168,13 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
 static bool is_for_us(const struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                       const struct hm_ipv4 *ip, const struct hm_frame *frame)
 {
-    struct hm_whose whose = hm_path_whose(path, link, ethernet, ip);
-    if (whose.visitor != NULL || whose.unaddressed != NULL)
+    if (ip->header_len != HM_IPV4_LEN || ip->protocol != HM_IP_PROTO_UDP || hm_ipv4_is_fragment(ip) ||
+        !hm_mac_equal(&ethernet->dst, &path->env->config->links[link].mac) ||
+        !hm_env_is_own_addr(path->env, ip->dst) ||
+        !hm_encapsulation_is_one(ip->protocol, frame->data + UDP_AT, frame->len - UDP_AT))
         return false;
-    return ip->header_len == HM_IPV4_LEN && ip->protocol == HM_IP_PROTO_UDP && !hm_ipv4_is_fragment(ip) &&
-           hm_mac_equal(&ethernet->dst, &path->env->config->links[link].mac) &&
-           hm_env_is_own_addr(path->env, ip->dst) &&
-           hm_encapsulation_is_one(ip->protocol, frame->data + UDP_AT, frame->len - UDP_AT);
+    struct hm_whose whose = hm_path_whose(path, link, ethernet, ip);
+    return whose.visitor == NULL && whose.unaddressed == NULL;
 }
 
 /* One datagram or more, each with the header of a data message: the packets are taken out where they lie, and
@@ -212,39 +208,33 @@ static struct hm_visitor *visitor_for(const struct hm_path *path, uint32_t outer
                : NULL;
 }
 
-/* Are they by a node of ours that is away and stays there, to somebody who is no mobile node? */
-static bool is_of_absent(const struct hm_path *path, uint32_t outer_src, const struct hm_ipv4 *inner)
+/* The MTU of the link that they leave by, when they are by a node of ours that is away and stays there, and
+ * for somebody who is no mobile node and whose next hop is known; else 0. */
+static unsigned mtu_beyond(const struct hm_path *path, uint32_t outer_src, const struct hm_ipv4 *inner)
 {
     const struct hm_bindings *bindings = &path->agent->home.bindings;
     const struct hm_binding *sender = hm_binding_lookup(bindings, inner->src);
     struct hm_route route;
-    return sender != NULL && sender->state == HM_BINDING_AWAY && hm_binding_motion(sender)->upward == NULL &&
-           hm_binding_is_at(sender, outer_src) && hm_binding_lookup(bindings, inner->dst) == NULL &&
-           hm_visitor_by_home(&path->agent->foreign.visitors, outer_src, inner->dst) == NULL &&
-           !hm_env_is_own_addr(path->env, inner->dst) &&
-           hm_route_find(path->env->config, inner->dst, &route) &&
-           hm_neighbour_is_sure(path->neighbours, route.link, route.next_hop);
-}
-
-static unsigned mtu_towards(const struct hm_path *path, const struct hm_visitor *visitor, uint32_t dst)
-{
-    struct hm_route route;
-    if (visitor != NULL)
-        return path->env->config->links[visitor->link].mtu;
-    return hm_route_find(path->env->config, dst, &route) ? path->env->config->links[route.link].mtu : 0;
+    if (sender == NULL || sender->state != HM_BINDING_AWAY || hm_binding_motion(sender)->upward != NULL ||
+        !hm_binding_is_at(sender, outer_src) || hm_binding_lookup(bindings, inner->dst) != NULL ||
+        hm_visitor_by_home(&path->agent->foreign.visitors, outer_src, inner->dst) != NULL ||
+        hm_env_is_own_addr(path->env, inner->dst) || !hm_route_find(path->env->config, inner->dst, &route) ||
+        !hm_neighbour_is_sure(path->neighbours, route.link, route.next_hop))
+        return 0;
+    return path->env->config->links[route.link].mtu;
 }
 
 static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super, struct hm_frame *frame)
 {
     const struct hm_ipv4 *outer = &super->ip[0], *inner = &super->ip[1];
     struct hm_visitor *visitor = visitor_for(path, outer->src, inner);
+    unsigned mtu =
+        visitor != NULL ? path->env->config->links[visitor->link].mtu : mtu_beyond(path, outer->src, inner);
     size_t inner_at = HM_ETHERNET_LEN + WRAPPING_LEN;
     uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
     if (super->ip_at[1] != inner_at || inner->header_len != HM_IPV4_LEN || inner->ttl <= 1 ||
         !hm_encapsulation_is_data(frame->data + UDP_AT + HM_UDP_LEN, HM_TUNNEL_DATA_LEN) ||
-        hm_env_is_own_addr(path->env, inner->src) ||
-        super->headers_len - inner_at + super->piece_len > mtu_towards(path, visitor, inner->dst) ||
-        (visitor == NULL && !is_of_absent(path, outer->src, inner)))
+        hm_env_is_own_addr(path->env, inner->src) || super->headers_len - inner_at + super->piece_len > mtu)
         return false;
     if (!hm_path_combine_ecn(frame->data + inner_at, inner, outer))
         return false; /* and nothing was changed: each of its packets is dropped */
@@ -294,12 +284,11 @@ static bool leave_single(struct hm_path *path, unsigned link, const struct hm_fr
         ethernet.type != HM_ETHERTYPE_IPV4 ||
         hm_ipv4_decode(frame->data + HM_ETHERNET_LEN, frame->len - HM_ETHERNET_LEN, &outer) != HM_OK ||
         !hm_ipv4_checksum_is_right(frame->data + HM_ETHERNET_LEN, outer.header_len) ||
-        (size_t)HM_ETHERNET_LEN + outer.total_len > frame->len ||
         !is_for_us(path, link, &ethernet, &outer, frame) ||
         !hm_udp_has_len(frame->data + UDP_AT, (size_t)outer.total_len - HM_IPV4_LEN))
         return false;
     hm_agent_presence(path->agent, link, &ethernet.src);
-    leave_train(path, &outer, frame, PACKET_MAX);
+    leave_train(path, &outer, frame, HM_FRAME_MAX);
     return true;
 }
 

@@ -162,11 +162,14 @@ static void hand_tunnelled(struct hm_stack *stack, struct pbuf *p)
 /* Is it one by UDP? Then p begins with its outer header. */
 static bool is_tunnelled(const struct stack_socket *socket, struct pbuf *p, u16_t port)
 {
-    u16_t headers_len = (u16_t)(IPH_HL_BYTES(ip4_current_header()) + UDP_HLEN);
-    return socket->port == HM_TUNNEL_PORT && port == HM_TUNNEL_PORT && pbuf_add_header(p, headers_len) == 0 &&
-           (hm_encapsulation_is_one(HM_IP_PROTO_UDP, (const uint8_t *)p->payload + headers_len - UDP_HLEN,
-                                    (size_t)p->len - headers_len + UDP_HLEN) ||
-            pbuf_remove_header(p, headers_len) != 0);
+    u16_t udp_at = IPH_HL_BYTES(ip4_current_header()), headers_len = (u16_t)(udp_at + UDP_HLEN);
+    if (socket->port != HM_TUNNEL_PORT || port != HM_TUNNEL_PORT || pbuf_add_header(p, headers_len) != 0)
+        return false;
+    if (hm_encapsulation_is_one(HM_IP_PROTO_UDP, (const uint8_t *)p->payload + udp_at,
+                                (size_t)p->len - udp_at))
+        return true;
+    pbuf_remove_header(p, headers_len);
+    return false;
 }
 
 static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from, u16_t port)

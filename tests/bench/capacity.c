@@ -13,6 +13,7 @@
 #include "firmware/base/err.h"
 #include "firmware/path/path.h"
 #include "platform/linux/pages.h"
+#include "tests/bench/quiet_port.h"
 #include "tests/unit/rig/config.h"
 
 #define HOME 0x0a000000u /* 10.0.0.0/8 */
@@ -66,40 +67,10 @@ static int send_frame(void *ctx, unsigned link, struct hm_frame *frame)
     return 0;
 }
 
-static void send_datagram(void *ctx, const struct hm_endpoint *to, const void *bytes, size_t len)
-{
-    (void)ctx;
-    (void)to;
-    (void)bytes;
-    (void)len;
-}
-
-static uint64_t chance(void)
-{
-    uint64_t x = world->chance += 0x9e3779b97f4a7c15u;
-
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    return x ^ x >> 31;
-}
-
-static void fill_random(void *ctx, void *bytes, size_t len)
-{
-    (void)ctx;
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)bytes)[i] = (uint8_t)chance();
-}
-
 static void use_large_pages(void *ctx, void *memory, size_t len)
 {
     (void)ctx;
     hm_pages_make_large(memory, len);
-}
-
-static void log_line(void *ctx, enum hm_log_level level, const char *line)
-{
-    (void)ctx;
-    if (level == HM_LOG_ERROR)
-        fprintf(stderr, "capacity: %s\n", line);
 }
 
 static void on_tunnel(void *arg, unsigned link, struct hm_frame *frame)
@@ -152,10 +123,10 @@ static void configure(unsigned count)
         .name = "lan", .addr = AGENT, .prefix = config->home, .mac = AGENT_MAC, .mtu = 1500};
     config->routes[0] = (struct hm_route_config){.gateway = ROUTER};
     world->port = (struct hm_port){.send_frame = send_frame,
-                                   .send_datagram = send_datagram,
+                                   .send_datagram = quiet_datagram,
                                    .use_large_pages = use_large_pages,
-                                   .random = fill_random,
-                                   .log = log_line};
+                                   .random = quiet_random,
+                                   .log = quiet_log};
     world->now = (struct hm_time){.mono_us = 1000000000, .ntp = 4000000000ull << 32};
 }
 
@@ -213,7 +184,7 @@ static void fill(unsigned count)
 /* One of the bindings that get packets, which lie evenly among all. */
 static uint32_t any_of(const struct traffic *traffic)
 {
-    return (uint32_t)(chance() % traffic->busy) * (traffic->count / traffic->busy);
+    return (uint32_t)(quiet_chance(&world->chance) % traffic->busy) * (traffic->count / traffic->busy);
 }
 
 static double lookup_ns(const struct traffic *traffic)
@@ -277,7 +248,8 @@ static struct expiry expire(unsigned count)
 
     for (unsigned i = 0; i < count; i++) {
         struct hm_binding *binding = hm_binding_lookup(&world->agent.home.bindings, FIRST + i);
-        hm_timer_arm(&world->env.wheel, &binding->lifetime, LIFETIME_MS + chance() % SPREAD_MS);
+        hm_timer_arm(&world->env.wheel, &binding->lifetime,
+                     LIFETIME_MS + quiet_chance(&world->chance) % SPREAD_MS);
     }
     for (uint64_t ms = begin_ms; ms <= begin_ms + LIFETIME_MS + SPREAD_MS; ms++) {
         bool is_more = true;

@@ -12,6 +12,7 @@
 #include "firmware/wire/ethernet.h"
 #include "firmware/wire/ipv4.h"
 #include "firmware/wire/udp.h"
+#include "tests/bench/quiet_port.h"
 #include "tests/bench/request.h"
 #include "tests/unit/rig/config.h"
 
@@ -45,7 +46,7 @@ struct world {
     struct hm_router *router;
     struct request_plan plan;
     struct packet *requests, *samples;
-    uint64_t accepted, refused, chance, begin_ns;
+    uint64_t accepted, refused, begin_ns;
     unsigned sampled;
     size_t reply_len;
 };
@@ -103,30 +104,6 @@ static int send_frame(void *ctx, unsigned link, struct hm_frame *frame)
     return 0;
 }
 
-static void send_datagram(void *ctx, const struct hm_endpoint *to, const void *bytes, size_t len)
-{
-    (void)ctx;
-    (void)to;
-    (void)bytes;
-    (void)len;
-}
-
-static void fill_random(void *ctx, void *bytes, size_t len)
-{
-    (void)ctx;
-    for (size_t i = 0; i < len; i++) {
-        world->chance = world->chance * 6364136223846793005u + 1442695040888963407u;
-        ((uint8_t *)bytes)[i] = (uint8_t)(world->chance >> 56);
-    }
-}
-
-static void log_line(void *ctx, enum hm_log_level level, const char *line)
-{
-    (void)ctx;
-    if (level == HM_LOG_ERROR)
-        fprintf(stderr, "registering: %s\n", line);
-}
-
 /* --- what it is given ----------------------------------------------------------------------------------- */
 
 static void make_request(unsigned i)
@@ -170,7 +147,7 @@ static void configure(void)
         .name = "lan", .addr = AGENT, .prefix = config->home, .mac = AGENT_MAC, .mtu = 1500};
     config->routes[0] = (struct hm_route_config){.gateway = ROUTER};
     world->port = (struct hm_port){
-        .send_frame = send_frame, .send_datagram = send_datagram, .random = fill_random, .log = log_line};
+        .send_frame = send_frame, .send_datagram = quiet_datagram, .random = quiet_random, .log = quiet_log};
     world->plan = (struct request_plan){.home_agent = AGENT,
                                         .care_of_addr = PEER,
                                         .first_addr = FIRST,

@@ -257,10 +257,11 @@ class Course:
         self.lab.equal("in both agents' records", self._group_records("prepared"), (0, 0))
         self._hosts_at_once(hosts)
         self._all_land("b", self.a, self.b)
-        self.lab.becomes("all are there", lambda: {row["state"] for row in self.b.agent.rows("visitors")} == {"present"},
-                         tell=self.staged)
+        self.lab.becomes("all are there",
+                         lambda: {row["state"] for row in self.b.agent.rows("visitors")} == {"present"}, tell=self.staged)
         self._all_land("a", self.b, self.a)
-        self.lab.becomes("all are home", lambda: not self.b.agent.rows("visitors"), tell=self.staged)
+        self.lab.becomes("all are home", lambda: {row["state"] for row in self.a.agent.rows("bindings")} == {"home"},
+                         tell=lambda: self.a.agent.rows("bindings"))
         self.lab.becomes("no visitor is left", lambda: not self.b.agent.rows("visitors"),
                          tell=lambda: self.b.agent.rows("visitors"))
         self.b.agent.set("agent", max_visitors=len(GROUP) - 1)

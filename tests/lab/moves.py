@@ -155,12 +155,14 @@ class Moves:
         told = Sniffer(self.lab, space, "eth0", "in")
         done = ping(space, target, "-s", str(1500 - ICMP_OVERHEAD), "-M", "do")
         self.lab.claim(f"1,500 bytes that must not be cut do not pass: {name}", done.returncode != 0, done.stdout)
-        self.lab.claim(f"{name} is told the MTU of the tunnel", f"mtu = {self.network.tunnel_mtu}" in done.stdout + done.stderr,
+        self.lab.claim(f"{name} is told the MTU of the tunnel",
+                       f"mtu = {self.network.tunnel_mtu}" in done.stdout + done.stderr,
                        done.stdout + done.stderr)
         told.finish()
         lines = told.frames(TOO_BIG)
         self.lab.claim(f"the ICMP message says so, and its checksum is right: {name}",
-                       lines and all(f"mtu {self.network.tunnel_mtu}" in line and "wrong" not in line for line in lines), lines)
+                       lines and all(f"mtu {self.network.tunnel_mtu}" in line and "wrong" not in line for line in lines),
+                       lines)
         done = ping(space, target, "-s", str(self.network.tunnel_mtu - ICMP_OVERHEAD), "-M", "do")
         self.lab.claim(f"as many bytes that must not be cut pass: {name}", done.returncode == 0, done.stdout)
 
