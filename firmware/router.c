@@ -98,6 +98,17 @@ void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *f
     hm_store_flush(&router->agent.store);
 }
 
+unsigned hm_router_ahead(const struct hm_router *router)
+{
+    return router->agent.home.bindings.by_addr.count > HM_BINDINGS_FEW ? HM_ROUTER_AHEAD : 1;
+}
+
+void hm_router_foresee(const struct hm_router *router, unsigned link, const struct hm_frame *frame,
+                       enum hm_table_step step)
+{
+    hm_path_foresee(&router->path, link, frame, step);
+}
+
 void hm_router_flush(struct hm_router *router)
 {
     hm_merge_flush(router->env.merge);

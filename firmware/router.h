@@ -4,6 +4,7 @@
 #define HM_ROUTER_H
 
 #include "firmware/base/clock.h"
+#include "firmware/base/table.h"
 #include "firmware/port.h"
 #include "firmware/report.h"
 #include "firmware/router_config.h"
@@ -31,6 +32,15 @@ void hm_router_stored(struct hm_router *router, uint64_t ticket, const struct hm
  * wait for what comes next: hm_router_flush ends each batch. */
 void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,
                      const struct hm_time *now);
+
+/* How many small frames are worth reading before the first of them is handed over: 1, or more when the tables
+ * are too large for the processor's cache. Then each is foreseen in two steps, which fetch what it will be
+ * looked up in: the first when it was read, so that it is there after the next ones have been; the second
+ * when all were. Nothing changes. */
+#define HM_ROUTER_AHEAD 16
+unsigned hm_router_ahead(const struct hm_router *router);
+void hm_router_foresee(const struct hm_router *router, unsigned link, const struct hm_frame *frame,
+                       enum hm_table_step step);
 
 /* There are no more frames just now. */
 void hm_router_flush(struct hm_router *router);

@@ -95,6 +95,17 @@ struct hm_binding *hm_binding_lookup(const struct hm_bindings *bindings, uint32_
     return NULL;
 }
 
+void hm_binding_foresee(const struct hm_bindings *bindings, uint32_t addr, enum hm_table_step step)
+{
+    hm_table_foresee(&bindings->by_addr, addr_hash(bindings, addr), step);
+}
+
+void hm_binding_foresee_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
+                            enum hm_table_step step)
+{
+    hm_table_foresee(&bindings->by_mac, mac_hash(bindings, mac), step);
+}
+
 struct hm_binding *hm_binding_of_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
                                      const struct hm_binding *after)
 {

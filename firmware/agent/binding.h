@@ -89,6 +89,11 @@ struct hm_binding *hm_binding_lookup(const struct hm_bindings *bindings, uint32_
 /* The first binding with this MAC, and those after it; NULL at the end. */
 struct hm_binding *hm_binding_of_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
                                      const struct hm_binding *after);
+/* Of look-ups that come soon (base/table). Of up to so many bindings all are in the cache anyway: */
+#define HM_BINDINGS_FEW 4096
+void hm_binding_foresee(const struct hm_bindings *bindings, uint32_t addr, enum hm_table_step step);
+void hm_binding_foresee_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
+                            enum hm_table_step step);
 
 /* A new entry in state HOME, or NULL when the table is full. */
 struct hm_binding *hm_binding_add(struct hm_bindings *bindings, uint32_t home_addr, const struct hm_mac *mac);

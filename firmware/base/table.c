@@ -180,6 +180,14 @@ static struct hm_table_node *find_from(const struct hm_table *table, const struc
     return node_of(table, matches != 0 ? bucket->objects[__builtin_ctz(matches)] : bucket->chain);
 }
 
+void hm_table_foresee(const struct hm_table *table, uint64_t hash, enum hm_table_step step)
+{
+    if (step == HM_TABLE_BUCKET)
+        __builtin_prefetch(bucket_of(table, hash));
+    else /* of no object it is the address 0: harmless */
+        __builtin_prefetch(hm_table_first(table, hash));
+}
+
 struct hm_table_node *hm_table_first(const struct hm_table *table, uint64_t hash)
 {
     return find_from(table, bucket_of(table, hash), tag_of(hash), 0);

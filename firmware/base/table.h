@@ -47,6 +47,14 @@ struct hm_table_node *hm_table_first(const struct hm_table *table, uint64_t hash
 struct hm_table_node *hm_table_next(const struct hm_table *table, const struct hm_table_node *node,
                                     uint64_t hash);
 
+/* A look-up that comes soon leads through memory twice: to a bucket, and from there to an object. This
+ * fetches one of them into the cache; the object is found only when its bucket is there. */
+enum hm_table_step {
+    HM_TABLE_BUCKET,
+    HM_TABLE_OBJECT,
+};
+void hm_table_foresee(const struct hm_table *table, uint64_t hash, enum hm_table_step step);
+
 /* Walks all nodes, in no order: *bucket starts at 0. The node returned last may be removed before
  * the next call only by hm_table_walk's caller holding its successor; use it for reports. */
 struct hm_table_node *hm_table_walk(const struct hm_table *table, size_t *bucket,

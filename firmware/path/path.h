@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The packet path: from a frame that came in to the frame that goes out.
  *
+ *   foresee      what a frame will be looked up in, while others are before it
  *   whole        super-frames on their usual way into a UDP tunnel, or out of it: as they are
  *   plain        all other super-frames, and begun checksums: plain frames from here on
  *   super_frame  the reading and cutting of super-frames
@@ -63,6 +64,10 @@ void hm_path_fini(struct hm_path *path);
 
 /* classify: a whole Ethernet frame came in on a link. */
 void hm_path_frame(struct hm_path *path, unsigned link, struct hm_frame *frame);
+
+/* foresee: changes nothing, and reads the frame only. */
+void hm_path_foresee(const struct hm_path *path, unsigned link, const struct hm_frame *frame,
+                     enum hm_table_step step);
 
 /* plain: gives `input` the frame, as it is or in pieces that are plain. */
 void hm_path_plain(struct hm_path *path, unsigned link, struct hm_frame *frame,

@@ -2,8 +2,10 @@
 /* Owns the event loop: what comes in from the kernel goes to the router, what the router sends goes out.
  *
  * One thread. A readable TAP is read until it is empty, but at most BATCH frames, so that every device and
- * the control channel get their turn; the clock is read once per batch. All frames go through one buffer,
- * in which the router works in place; nothing is allocated for a frame. One timer stands for all of the
+ * the control channel get their turn; the clock is read once per batch. The router works in place, in the
+ * buffer that a frame was read into; nothing is allocated for a frame. Where the router's tables are larger
+ * than the cache, some small frames are read before the first is handed over, and meanwhile what they will be
+ * looked up in comes from memory. One timer stands for all of the
  * router's: it is set to hm_router_next_ms after each batch, and only when that has changed. When a tick
  * leaves due timers behind, an idle handle goes on with them between the batches.
  *
@@ -30,6 +32,7 @@
 #include "platform/linux/tap.h"
 
 #define BATCH 64
+#define SMALL_LEN 2048 /* of a frame that may wait for others: they share the cache */
 #define TIMER_OFF UINT64_MAX
 
 struct loop;
@@ -57,7 +60,8 @@ struct loop {
     uv_signal_t signals[2];
     bool has_handles; /* timer, rest and signals are initialised */
     int result;
-    uint8_t memory[HM_TAP_BUFFER_LEN];
+    struct hm_frame frames[HM_ROUTER_AHEAD];
+    uint8_t memory[HM_ROUTER_AHEAD][HM_TAP_BUFFER_LEN];
 };
 
 /* ---- what the router may do ---- */
@@ -169,20 +173,42 @@ static void stop(struct loop *loop, int result)
     uv_stop(&loop->uv);
 }
 
+/* Reads frames into loop->frames, as many as are worth it, and counts them; gives what the last read gave. */
+static int read_ahead(const struct link *link, unsigned *count)
+{
+    struct loop *loop = link->loop;
+    unsigned ahead = hm_router_ahead(loop->router);
+    struct hm_frame *frame = loop->frames;
+    bool is_large = false;
+    int got = 1;
+
+    for (; frame < loop->frames + ahead && !is_large; frame++) {
+        got = hm_tap_read(&link->tap, loop->memory[frame - loop->frames], frame);
+        if (got <= 0)
+            break;
+        is_large = frame->len > SMALL_LEN;
+        if (ahead > 1)
+            hm_router_foresee(loop->router, link->number, frame, HM_TABLE_BUCKET);
+    }
+    *count = (unsigned)(frame - loop->frames);
+    for (unsigned i = 0; i<*count && * count> 1; i++)
+        hm_router_foresee(loop->router, link->number, &loop->frames[i], HM_TABLE_OBJECT);
+    return got;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct link *link = poll->data;
     struct loop *loop = link->loop;
-    struct hm_frame frame;
     struct hm_time now;
     int got = status < 0 ? HM_ERR_PLATFORM : 1;
 
     (void)events;
     hm_clock_read(&now);
-    for (unsigned i = 0; i < BATCH && got > 0; i++) {
-        got = hm_tap_read(&link->tap, loop->memory, &frame);
-        if (got > 0)
-            hm_router_frame(loop->router, link->number, &frame, &now);
+    for (unsigned done = 0, count; done < BATCH && got > 0; done += count) {
+        got = read_ahead(link, &count);
+        for (unsigned i = 0; i < count; i++)
+            hm_router_frame(loop->router, link->number, &loop->frames[i], &now);
     }
     hm_router_flush(loop->router);
     if (got < 0) {

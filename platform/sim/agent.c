@@ -229,18 +229,27 @@ static void on_tick(void *arg)
         set_tick(agent, HM_SIM_MS);
 }
 
+void hm_sim_agent_frame(struct hm_sim_agent *agent, unsigned link, struct hm_frame *frame)
+{
+    struct hm_time now = hm_sim_agent_time(agent);
+
+    if (agent->router == NULL)
+        return;
+    for (enum hm_table_step step = HM_TABLE_BUCKET; step <= HM_TABLE_OBJECT; step++)
+        hm_router_foresee(agent->router, link, frame, step); /* as where frames are read ahead */
+    hm_router_frame(agent->router, link, frame, &now);
+    hm_router_flush(agent->router);
+    set_tick(agent, 0);
+}
+
 static void on_frame(void *ctx, struct hm_sim_frame *sim_frame)
 {
     struct hm_sim_agent *agent = ctx;
     struct hm_sim_port *port = sim_frame->to;
-    struct hm_time now = hm_sim_agent_time(agent);
     struct hm_frame frame;
 
-    if (agent->router != NULL) {
-        hm_frame_init(&frame, sim_frame->memory, sizeof(sim_frame->memory), sim_frame->len);
-        hm_router_frame(agent->router, (unsigned)(port - agent->links), &frame, &now);
-        set_tick(agent, 0);
-    }
+    hm_frame_init(&frame, sim_frame->memory, sizeof(sim_frame->memory), sim_frame->len);
+    hm_sim_agent_frame(agent, (unsigned)(port - agent->links), &frame);
     hm_sim_frame_give(agent->sim, sim_frame);
 }
 

@@ -62,6 +62,8 @@ void hm_sim_agent_kill(struct hm_sim_agent *agent);
 bool hm_sim_agent_is_running(const struct hm_sim_agent *agent);
 
 struct hm_time hm_sim_agent_time(const struct hm_sim_agent *agent);
+/* Hands it a frame at once, as a device that may bring super-frames does; the bytes may change. */
+void hm_sim_agent_frame(struct hm_sim_agent *agent, unsigned link, struct hm_frame *frame);
 /* Hands it a control datagram on a kernel address; it arrives a little later. */
 void hm_sim_agent_datagram(struct hm_sim_agent *agent, const struct hm_endpoint *from, const void *bytes,
                            size_t len);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Whole routers on the simulated platform: the input is a program of events.
  *
- * Frames, tunnelled packets, ARP, registration and control messages (made from the input, and authentic),
- * time, commands of hypervisors, moves of a VM, restarts, losses. After each event the tables are within
- * their limits, and what the agents sent has possible lengths; at the end everything is freed. */
+ * Frames, super-frames, tunnelled packets, ARP, registration and control messages (made from the input, and
+ * authentic), time, commands of hypervisors, moves of a VM, restarts, losses. After each event the tables are
+ * within their limits, and what the agents sent has possible lengths; at the end everything is freed. */
 #include "firmware/wire/registration.h"
 #include "platform/sim/world.h"
 #include "tests/fuzz/router_messages.h"
+#include "tests/fuzz/router_super_frame.h"
 
 #define MAX_EVENTS 96
 #define MAX_TIME_US (600ull * HM_SIM_S)
@@ -96,14 +97,17 @@ static void on_packet(struct fuzz_router_world *f, unsigned site)
 /* Out of a tunnel of a peer, mostly. */
 static void on_tunnelled(struct fuzz_router_world *f, unsigned site)
 {
-    uint8_t inner[HM_SIM_FRAME_MAX], choice = fuzz_u8(f);
+    uint8_t bytes[HM_SIM_FRAME_MAX], choice = fuzz_u8(f);
+    enum hm_encapsulation kind = (choice >> 6) % HM_ENCAPSULATION_COUNT;
+    size_t before = hm_encapsulation_len(kind) - HM_IPV4_LEN;
+    uint8_t *inner = bytes + before;
     struct hm_ipv4 ip = read_header(f);
     struct hm_ipv4 outer = {.ttl = 60,
-                            .protocol = HM_IP_PROTO_IPIP,
+                            .protocol = hm_encapsulation_protocol(kind),
                             .id = choice,
                             .src = (choice & 1) != 0 ? fuzz_addr(f) : fuzz_peer(f, site, choice >> 1)->addr,
                             .dst = f->world->sites[site].agent_peer_addr};
-    size_t len = fill_payload(f, inner + HM_IPV4_LEN, 1480 - HM_IPV4_LEN);
+    size_t len = fill_payload(f, inner + HM_IPV4_LEN, 1480 - before - HM_IPV4_LEN);
 
     if (choice & 8)
         outer.fragment = hm_read_u16(&f->input);
@@ -113,7 +117,10 @@ static void on_tunnelled(struct fuzz_router_world *f, unsigned site)
     hm_ipv4_encode(inner, &ip);
     if (choice & 32)
         inner[fuzz_u8(f) % HM_IPV4_LEN] ^= fuzz_u8(f);
-    fuzz_ip(f, site, &outer, inner, HM_IPV4_LEN + len);
+    outer.total_len = (uint16_t)(HM_IPV4_LEN + before + HM_IPV4_LEN + len);
+    hm_encapsulation_encode(bytes, kind, &outer);
+    hm_encapsulation_finish_sum(bytes, before + HM_IPV4_LEN + len, kind);
+    fuzz_ip(f, site, &outer, bytes, before + HM_IPV4_LEN + len);
 }
 
 /* An ICMP error about a packet that was on the wire. */
@@ -237,6 +244,7 @@ static void (*const EVENTS[])(struct fuzz_router_world *f, unsigned site) = {
     on_bytes_434,
     fuzz_signed_bytes,
     fuzz_registration_reply,
+    fuzz_super_frame,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

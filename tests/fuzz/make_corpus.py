@@ -211,6 +211,24 @@ def records():
     record("unknown", b"X", b"")
 
 
+def routers():
+    """A move to another site, and super-frames between the VM and its correspondent on all parts of their way."""
+    vm, correspondent, gate = 0, 8, 2  # as fuzz_addr and fuzz_mac choose
+
+    def super_frame(site, form, payload_len, macs, src, dst, gso_size=1400, count=1):
+        head = bytes([site << 4 | 15, form, 3]) + struct.pack(">HH", payload_len, gso_size)
+        return head + bytes(macs) + bytes([0, src, dst, 7, 0x10]) * count
+
+    move = bytes([0x14, 0x20])
+    down, up = (correspondent, vm), (vm, correspondent)
+    events = move + super_frame(0, 0, 40000, (vm, gate), *down) + super_frame(1, 2, 40000, (), *down)
+    events += super_frame(1, 3, 10, (), *down, 1300, 11)
+    events += super_frame(1, 0, 40000, (1 | 1 << 4, vm), *up) + super_frame(0, 2, 40000, (), *up)
+    save("router", "super_frames_single", bytes([0x10]) + events)
+    save("router", "super_frames_train", bytes([0x30]) + events)
+    save("router", "super_frames_whole", bytes([0x50]) + events)
+
+
 registrations("request", FIXED_REQUEST)
 registrations("reply", FIXED_REPLY)
 revocations()
@@ -222,3 +240,4 @@ tunnels()
 frames()
 leases()
 records()
+routers()

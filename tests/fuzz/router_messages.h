@@ -31,6 +31,8 @@ static inline void fuzz_write_registration_extensions(struct fuzz_router_world *
 
     if (which & 1)
         hm_extension_write_pmip_method(writer, (which & 0x80) != 0 ? fuzz_u8(f) : HM_PMIP_METHOD_FA_HA);
+    else if (which & 0x80)
+        hm_extension_write_udp_request(writer, fuzz_u8(f), fuzz_u8(f));
     if (which & 2) {
         mac = fuzz_mac(f);
         hm_extension_write_mac(writer, &mac);

@@ -11,6 +11,7 @@
 #include "firmware/wire/registration.h"
 #include "platform/sim/world.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/router_device.h"
 
 #define FUZZ_TABLE 3 /* entries of each table of the agents */
 #define FUZZ_CORRESPONDENT 0x0a090005u
@@ -264,12 +265,19 @@ static inline void fuzz_world_init(struct fuzz_router_world *f, const uint8_t *d
     options.same_router_mac = (choice & 2) != 0;
     options.takeover = (choice & 4) != 0 ? HM_TAKEOVER_OWN : HM_TAKEOVER_MAC;
     options.algorithm = (choice & 8) != 0 ? HM_ALGORITHM_HMAC_MD5 : HM_ALGORITHM_HMAC_SHA256;
+    bool has_super_frames = (choice & 16) != 0;
+    if (has_super_frames)
+        options.tunnel = (choice & 128) != 0 ? HM_ENCAPSULATION_IPIP : HM_ENCAPSULATION_UDP;
+    else
+        options.tunnel = (enum hm_encapsulation)((choice >> 5) % HM_ENCAPSULATION_COUNT);
     f->world = hm_sim_world_create(1, &options);
     struct hm_sim_lan *lans[] = {&f->world->sites[0].lan, &f->world->sites[1].lan, &f->world->sites[2].lan,
                                  &f->world->net, &f->world->wan};
     for (unsigned i = 0; i < HM_SIM_SITES; i++) {
         hm_sim_agent_kill(&f->world->sites[i].agent);
         f->world->sites[i].agent.config.log_level = HM_LOG_ERROR;
+        if (has_super_frames)
+            fuzz_give_super_frames(&f->world->sites[i].agent, choice >> 5 & 3);
         fuzz_start_agent(&f->world->sites[i].agent);
     }
     for (unsigned i = 0; i < sizeof(lans) / sizeof(lans[0]); i++) {

@@ -5,7 +5,10 @@
 #define HM_UNIT_RIG_KERNEL_RIG_H
 
 #include "firmware/base/frame.h"
+#ifndef KERNEL_CHECK /* of a program that is no unit test: its own */
 #include "tests/unit/unit.h"
+#define KERNEL_CHECK assert_true
+#endif
 
 #define KERNEL_FRAMES 4096
 #define KERNEL_FRAME_LEN 1514
@@ -75,7 +78,7 @@ static inline void kernel_piece(struct kernel_rig *rig, unsigned link, const str
     size_t ip_at = is_tunnel ? offload->inner_network_at : 14;
     uint8_t *transport = piece->bytes + offload->csum_start;
 
-    assert_true(rig->count <= KERNEL_FRAMES && headers_len + len <= KERNEL_FRAME_LEN);
+    KERNEL_CHECK(rig->count <= KERNEL_FRAMES && headers_len + len <= KERNEL_FRAME_LEN);
     piece->link = link;
     piece->len = headers_len + len;
     memcpy(piece->bytes, frame->data, headers_len);
@@ -103,10 +106,10 @@ static inline void kernel_check_begun(const struct hm_frame *frame, size_t ip_at
 {
     const uint8_t *field = frame->data + at + (protocol == 17 ? 6 : 16);
 
-    assert_int_equal(kernel_u16(field), kernel_pseudo(frame->data + ip_at, protocol, frame->len - at));
-    assert_int_equal(frame->data[ip_at + 9], protocol);
-    assert_int_equal(kernel_u16(frame->data + ip_at + 2), frame->len - ip_at);
-    assert_int_equal(kernel_sum(0, frame->data + ip_at, 20), 0xffff);
+    KERNEL_CHECK(kernel_u16(field) == kernel_pseudo(frame->data + ip_at, protocol, frame->len - at));
+    KERNEL_CHECK(frame->data[ip_at + 9] == protocol);
+    KERNEL_CHECK(kernel_u16(frame->data + ip_at + 2) == frame->len - ip_at);
+    KERNEL_CHECK(kernel_sum(0, frame->data + ip_at, 20) == 0xffff);
 }
 
 static inline void kernel_super(struct kernel_rig *rig, unsigned link, const struct hm_frame *frame)
@@ -117,10 +120,10 @@ static inline void kernel_super(struct kernel_rig *rig, unsigned link, const str
         offload->csum_start + (is_tcp ? (size_t)(frame->data[offload->csum_start + 12] >> 4) * 4 : 8);
     unsigned number = 0;
 
-    assert_true(offload->flags == (is_tunnel ? 1 | 8 : 1) && frame->len <= 65535);
-    assert_true(is_tcp || (offload->gso_type & 0x1f) == 5);
-    assert_int_equal(offload->hdr_len, headers_len);
-    assert_int_equal(offload->csum_offset, is_tcp ? 16 : 6);
+    KERNEL_CHECK(offload->flags == (is_tunnel ? 1 | 8 : 1) && frame->len <= 65535);
+    KERNEL_CHECK(is_tcp || (offload->gso_type & 0x1f) == 5);
+    KERNEL_CHECK(offload->hdr_len == headers_len);
+    KERNEL_CHECK(offload->csum_offset == (is_tcp ? 16 : 6));
     kernel_check_begun(frame, is_tunnel ? offload->inner_network_at : 14, offload->csum_start,
                        is_tcp ? 6 : 17);
     if (is_tunnel)
@@ -130,7 +133,7 @@ static inline void kernel_super(struct kernel_rig *rig, unsigned link, const str
         len = len < offload->gso_size ? len : offload->gso_size;
         kernel_piece(rig, link, frame, headers_len, at, len, number);
     }
-    assert_true(number > 1 && (is_tcp || number <= 64)); /* of one alone the outer sum would stay begun */
+    KERNEL_CHECK(number > 1 && (is_tcp || number <= 64)); /* of one alone the outer sum would stay begun */
 }
 
 static inline void kernel_take(struct kernel_rig *rig, unsigned link, const struct hm_frame *frame)
@@ -143,7 +146,7 @@ static inline void kernel_take(struct kernel_rig *rig, unsigned link, const stru
         kernel_super(rig, link, frame);
         return;
     }
-    assert_true(rig->count++ < KERNEL_FRAMES && frame->len <= KERNEL_FRAME_LEN);
+    KERNEL_CHECK(rig->count++ < KERNEL_FRAMES && frame->len <= KERNEL_FRAME_LEN);
     plain->link = link;
     plain->len = frame->len;
     memcpy(plain->bytes, frame->data, frame->len);
