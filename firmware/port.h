@@ -28,7 +28,8 @@ struct hm_port {
      * interface did not take it. */
     int (*send_frame)(void *ctx, unsigned link, struct hm_frame *frame);
 
-    /* send_frame takes TCP super-frames and begun checksums (frame->offload). */
+    /* send_frame takes TCP super-frames and begun checksums (frame->offload); only then may frames that come
+     * in have them. */
     bool takes_super_frames;
     /* With that: the best way into a UDP tunnel that it takes. */
     enum hm_tunnel_way tunnel_way;

@@ -325,7 +325,7 @@ static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
 {
     hm_presence_seen(&agent->foreign, visitor);
     if (is_rolled_back(visitor->delivery)) {
-        hm_rollback_seen(agent, visitor->delivery->of);
+        hm_rollback_seen(agent, visitor->delivery->of, &visitor->node.mac);
         return;
     }
     if (visitor->state == HM_VISITOR_STOPPED) {
@@ -338,7 +338,7 @@ static void see_visitor(struct hm_agent *agent, struct hm_visitor *visitor)
     struct hm_handover *handover =
         hm_handover_lookup(&agent->handovers, visitor->handover_id, HM_ROLE_DESTINATION);
     if (handover != NULL)
-        hm_destination_seen(agent, handover);
+        hm_destination_seen(agent, handover, &visitor->node.mac);
 }
 
 /* The handover that brings the node home, or that it has not left by. */
@@ -347,7 +347,7 @@ static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
     const struct hm_motion *motion = hm_binding_motion(binding);
     struct hm_handover *handover = NULL;
     if (is_rolled_back(motion->delivery)) {
-        hm_rollback_seen(agent, motion->delivery->of);
+        hm_rollback_seen(agent, motion->delivery->of, &binding->mac);
         return;
     }
     if (motion->staged_care_of_addr == agent->env->agent_addr)
@@ -355,7 +355,7 @@ static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
     else if (binding->state == HM_BINDING_HOME && binding->handover_id != 0)
         handover = hm_handover_lookup(&agent->handovers, binding->handover_id, HM_ROLE_DESTINATION);
     if (handover != NULL)
-        hm_destination_seen(agent, handover);
+        hm_destination_seen(agent, handover, &binding->mac);
     else if (hm_binding_is_absent(binding)) {
         hm_home_seen_again(&agent->home, binding);
         if (binding->state == HM_BINDING_DIVERTED && binding->care_of_addr == 0)

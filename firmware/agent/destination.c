@@ -367,7 +367,7 @@ void hm_destination_unseen(struct hm_agent *agent, struct hm_handover *handover)
         drain(agent, handover);
 }
 
-void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover)
+void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover, const struct hm_mac *mac)
 {
     bool is_ahead = hm_handover_is_ahead(handover);
     if (handover->is_returning || (!is_ahead && handover->is_seen))
@@ -377,6 +377,8 @@ void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover)
         handover->early_ms = hm_env_ms(agent->env);
         return;
     }
+    if (mac != NULL && belongs_here(agent, &handover->nodes[0]) && !hm_call_is_answered(agent, handover, mac))
+        return;
     handover->is_seen = true;
     hm_call_stop(agent, handover);
     if (is_ahead)

@@ -20,8 +20,9 @@ void hm_destination_activated(struct hm_agent *agent, struct hm_visitor *visitor
 void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover, const char *reason);
 /* It was called in vain. */
 void hm_destination_unseen(struct hm_agent *agent, struct hm_handover *handover);
-/* A frame of the VM was seen here: it lands, unless its stop is still to be told. */
-void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover);
+/* A frame of the VM was seen here, by the NIC with this MAC (NULL: of all that can be seen): it lands, unless
+ * its stop is still to be told. */
+void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover, const struct hm_mac *mac);
 
 /* Its staged lifetime is over, or, after the landing, the time for its registrations. */
 void hm_destination_expire(struct hm_agent *agent, struct hm_handover *handover);

@@ -182,6 +182,14 @@ struct hm_handover *hm_handover_named(const struct hm_handovers *handovers,
     return NULL;
 }
 
+bool hm_handover_is_nic(const struct hm_handover *handover, unsigned node)
+{
+    unsigned first = 0;
+    while (!hm_mac_equal(&handover->nodes[first].mac, &handover->nodes[node].mac))
+        first++;
+    return first == node;
+}
+
 const struct hm_mac *hm_handover_mac_of(const struct hm_handover *handover, uint32_t addr)
 {
     for (unsigned i = 0; i < handover->node_count; i++)

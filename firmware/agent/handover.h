@@ -94,6 +94,8 @@ struct hm_handover {
     struct hm_timer fetch_end;        /* when that is answered though nothing came */
     struct hm_timer call;             /* asks the VM for a sign of life */
     uint64_t call_end_ms;
+    uint16_t answered;                /* a bit per node whose NIC has given one; agent/call's */
+    uint64_t answered_ms;             /* the first did then */
     struct hm_delivery_counts counts; /* of its delivery, when that was done */
     struct hm_buffer recent;          /* agent/replay's */
     uint64_t replayed;                /* packets of it that were delivered, or sent after the VM */
@@ -135,6 +137,8 @@ struct hm_handover *hm_handover_named(const struct hm_handovers *handovers,
 /* The one writer of the state: logs the change and its reason, stamps times, stops the lifetime at the end.
  * Nothing happens when the event leads nowhere. */
 void hm_handover_apply(struct hm_handover *handover, enum hm_handover_event event, const char *reason);
+/* Is this node, by its number, the first with its MAC: does it stand for a NIC? */
+bool hm_handover_is_nic(const struct hm_handover *handover, unsigned node);
 /* The MAC of the VM's NIC that has this address; of its first one when none has. */
 const struct hm_mac *hm_handover_mac_of(const struct hm_handover *handover, uint32_t addr);
 

@@ -84,6 +84,7 @@ void hm_rollback_begin(struct hm_agent *agent, struct hm_handover *handover)
     bool is_home = belongs_here(agent, &handover->nodes[0]);
     handover->is_returning = true;
     handover->is_seen = false;
+    hm_call_forget(handover);
     handover->delivery = delivery_here(agent, handover);
     for (unsigned i = 0; i < handover->node_count; i++)
         keep_node(agent, handover, &handover->nodes[i]);
@@ -118,9 +119,11 @@ void hm_rollback_runs_again(struct hm_agent *agent, uint64_t handover_id)
         hm_source_cancel(agent, handover, NULL, "it runs here again");
 }
 
-void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover)
+void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover, const struct hm_mac *mac)
 {
     if (handover->is_seen)
+        return;
+    if (mac != NULL && belongs_here(agent, &handover->nodes[0]) && !hm_call_is_answered(agent, handover, mac))
         return;
     handover->is_seen = true;
     hm_call_stop(agent, handover);

@@ -11,8 +11,8 @@ void hm_rollback_begin(struct hm_agent *agent, struct hm_handover *handover);
 /* A frame of a stopped VM was seen at the source. When it is none of those that it had sent before, it runs
  * there again and nobody has said so: the handover is cancelled. */
 void hm_rollback_runs_again(struct hm_agent *agent, uint64_t handover_id);
-/* A frame of the VM was seen at the source. */
-void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover);
+/* A frame of the VM was seen at the source, by the NIC with this MAC; NULL: of all that can be seen. */
+void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover, const struct hm_mac *mac);
 /* It was asked for, and said nothing: what waits is dropped. */
 void hm_rollback_unseen(struct hm_agent *agent, struct hm_handover *handover);
 

@@ -30,24 +30,30 @@ static struct hm_visitor *visitor_of(const struct hm_agent *agent, const struct 
 
 /* --- the source --------------------------------------------------------------------------------------- */
 
-/* Behind the last frame that was delivered to the VM here. */
-static void send_marker(struct hm_agent *agent, const struct hm_handover *handover, unsigned link)
+/* Behind the last frame that was delivered to each of the VM's NICs here. */
+static void send_marker(struct hm_agent *agent, const struct hm_handover *handover, const struct hm_mac *nic,
+                        unsigned link)
 {
     uint8_t memory[HM_FRAME_HEADROOM + HM_MARKER_FRAME_LEN];
     struct hm_frame frame;
     hm_frame_init(&frame, memory, sizeof(memory), HM_MARKER_FRAME_LEN);
-    hm_marker_encode(frame.data, &handover->nodes[0].mac, &agent->env->config->links[link].mac, handover->id);
+    hm_marker_encode(frame.data, nic, &agent->env->config->links[link].mac, handover->id);
     hm_output_frame(agent->env, link, &frame);
 }
 
 /* The takeover's broadcast of a node that is taken over by its MAC is a marker itself. */
 static void end_path_on_lan(struct hm_agent *agent, const struct hm_handover *handover)
 {
-    const struct hm_visitor *visitor = visitor_of(agent, &handover->nodes[0]);
-    if (visitor != NULL)
-        send_marker(agent, handover, visitor->link);
-    else if (agent->env->config->takeover == HM_TAKEOVER_OWN)
-        send_marker(agent, handover, agent->env->home_link);
+    for (unsigned i = 0; i < handover->node_count; i++) {
+        const struct hm_control_node *node = &handover->nodes[i];
+        const struct hm_visitor *visitor = visitor_of(agent, node);
+        if (!hm_handover_is_nic(handover, i))
+            continue;
+        if (visitor != NULL)
+            send_marker(agent, handover, &node->mac, visitor->link);
+        else if (agent->env->config->takeover == HM_TAKEOVER_OWN)
+            send_marker(agent, handover, &node->mac, agent->env->home_link);
+    }
 }
 
 static void stop_node(struct hm_agent *agent, struct hm_handover *handover,

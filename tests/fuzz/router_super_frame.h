@@ -142,6 +142,8 @@ static inline void fuzz_super_frame(struct fuzz_router_world *f, unsigned site)
         .dst = agent->config.links[link].mac, .src = f->world->gate.ifaces[1].mac, .type = HM_ETHERTYPE_IPV4};
     struct hm_frame frame;
 
+    if (!agent->port.takes_super_frames) /* then its device brings none */
+        return;
     if ((choice & 16) == 0)
         gso_size %= 1401;
     hm_frame_init(&frame, memory, sizeof(memory), 0);

@@ -264,6 +264,108 @@ static void test_vm_with_two_nics_is_staged_as_one(void **state)
     assert_ping(world, &world->correspondent, HM_SIM_VM2_ADDR);
 }
 
+/* A VM with two NICs, each of which its neighbours know. */
+static struct hm_sim_host second_nic;
+
+static void add_second_nic(struct hm_sim_world *world)
+{
+    hm_sim_world_add_vm(world, &second_nic, "second-nic", HM_SIM_A, HM_SIM_VM2_ADDR & 0xff);
+    assert_ping(world, &world->sites[HM_SIM_A].neighbour, HM_SIM_VM_ADDR);
+    assert_ping(world, &world->sites[HM_SIM_A].neighbour, HM_SIM_VM2_ADDR);
+}
+
+static void stage_both_nics(struct hm_sim_world *world, enum hm_sim_site_number from,
+                            enum hm_sim_site_number to, bool has_stop_notice)
+{
+    struct hm_control_message request = hm_sim_imminent(&world->vm, &world->sites[to]);
+
+    request.addr_count = 0;
+    request.mac_count = 2;
+    request.macs[0] = world->vm.iface.mac;
+    request.macs[1] = second_nic.iface.mac;
+    request.has_stop_notice = has_stop_notice;
+    assert_int_equal(hm_sim_hypervisor_call(&world->sites[from].hypervisor, &request), HM_CONTROL_OK);
+}
+
+static void be_silent(struct hm_sim_world *world)
+{
+    world->vm.is_silent = second_nic.is_silent = true; /* neither announces itself where it resumes */
+}
+
+/* Each NIC's own bridges have learnt where it is. */
+static void assert_both_at_home(struct hm_sim_world *world)
+{
+    const struct hm_sim_lan *lan = &world->sites[HM_SIM_A].lan;
+
+    assert_ptr_equal(hm_sim_lan_lookup(lan, &world->vm.iface.mac), &world->vm.iface.port);
+    assert_ptr_equal(hm_sim_lan_lookup(lan, &second_nic.iface.mac), &second_nic.iface.port);
+    assert_ping(world, &world->sites[HM_SIM_A].neighbour, HM_SIM_VM_ADDR);
+    assert_ping(world, &world->sites[HM_SIM_A].neighbour, HM_SIM_VM2_ADDR);
+}
+
+/* It was stopped, and resumes at home: what waited for each NIC must reach it. */
+static unsigned roll_back_both(struct hm_sim_world *world)
+{
+    unsigned before = world->correspondent.pings_answered;
+
+    stage_both_nics(world, HM_SIM_A, HM_SIM_B, true);
+    hm_sim_host_pause(&world->vm);
+    hm_sim_host_pause(&second_nic);
+    assert_int_equal(call(world, HM_SIM_A, HM_OP_STOPPED, &world->vm), HM_CONTROL_OK);
+    hm_sim_run_for(&world->sim, 100 * HM_SIM_MS);
+    hm_sim_host_ping(&world->correspondent, HM_SIM_VM_ADDR, 56);
+    hm_sim_host_ping(&world->correspondent, HM_SIM_VM2_ADDR, 56);
+    hm_sim_run_for(&world->sim, 50 * HM_SIM_MS);
+    hm_sim_host_resume(&world->vm);
+    hm_sim_host_resume(&second_nic);
+    assert_int_equal(call(world, HM_SIM_A, HM_OP_CANCEL, &world->vm), HM_CONTROL_OK);
+    hm_sim_run_for(&world->sim, HM_SIM_S);
+    return (unsigned)world->correspondent.pings_answered - before;
+}
+
+static void test_both_nics_of_a_silent_vm_get_what_waited_when_it_goes_on_at_home(void **state)
+{
+    struct hm_sim_world *world = *state;
+
+    add_second_nic(world);
+    be_silent(world);
+    assert_int_equal(roll_back_both(world), 2);
+    assert_both_at_home(world);
+    assert_tables_empty(world);
+}
+
+static void test_a_nic_that_is_down_does_not_hold_up_the_other_one(void **state)
+{
+    struct hm_sim_world *world = *state;
+
+    add_second_nic(world);
+    be_silent(world);
+    hm_sim_host_move(&second_nic, NULL);
+    assert_int_equal(roll_back_both(world), 1);
+    assert_ping(world, &world->sites[HM_SIM_A].neighbour, HM_SIM_VM_ADDR);
+    assert_true(hm_sim_agent_logged(&world->sites[HM_SIM_A].agent, "not all of its NICs answer") > 0);
+}
+
+static void test_both_nics_of_a_silent_vm_come_home_and_go_from_visit_to_visit(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_host *const nics[] = {&world->vm, &second_nic};
+    static const enum hm_sim_site_number WAY[] = {HM_SIM_A, HM_SIM_B, HM_SIM_C, HM_SIM_A};
+
+    add_second_nic(world);
+    be_silent(world);
+    for (unsigned i = 0; i + 1 < sizeof(WAY) / sizeof(WAY[0]); i++) {
+        stage_both_nics(world, WAY[i], WAY[i + 1], false);
+        hm_sim_migrate(nics, 2, &world->sites[WAY[i + 1]].lan, SCENARIO_PAUSE_US);
+        assert_int_equal(call(world, WAY[i], HM_OP_LANDED, &world->vm), HM_CONTROL_OK);
+        hm_sim_run_for(&world->sim, HM_SIM_S);
+        assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
+        assert_ping(world, &world->correspondent, HM_SIM_VM2_ADDR);
+    }
+    assert_both_at_home(world);
+    assert_tables_empty(world);
+}
+
 static void test_one_bad_address_stages_nothing(void **state)
 {
     struct hm_sim_world *world = *state;
@@ -310,6 +412,9 @@ int main(void)
         SCENARIO(test_vm_with_two_addresses_moves_as_one),
         SCENARIO(test_a_mac_alone_means_all_its_addresses),
         SCENARIO(test_vm_with_two_nics_is_staged_as_one),
+        SCENARIO(test_both_nics_of_a_silent_vm_get_what_waited_when_it_goes_on_at_home),
+        SCENARIO(test_a_nic_that_is_down_does_not_hold_up_the_other_one),
+        SCENARIO(test_both_nics_of_a_silent_vm_come_home_and_go_from_visit_to_visit),
         SCENARIO(test_one_bad_address_stages_nothing),
         SCENARIO(test_an_early_frame_changes_nothing),
     };
