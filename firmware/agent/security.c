@@ -161,6 +161,7 @@ void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer
                               enum hm_encapsulation kind)
 {
     peer->asked = kind;
+    peer->agreed |= (uint8_t)(1u << kind);
     choose_tunnel(security, peer);
 }
 
@@ -168,7 +169,14 @@ void hm_security_grant_tunnel(const struct hm_security *security, struct hm_peer
                               enum hm_encapsulation kind)
 {
     peer->granted = kind;
+    peer->agreed |= (uint8_t)(1u << kind);
     if (kind == HM_ENCAPSULATION_UDP)
         peer->declines_udp = false;
     choose_tunnel(security, peer);
+}
+
+bool hm_security_takes_tunnel(const struct hm_peer *peer, enum hm_encapsulation kind)
+{
+    return kind == HM_ENCAPSULATION_IPIP || kind == peer->config->tunnel || peer->agreed == 0 ||
+           (peer->agreed & 1u << kind) != 0;
 }

@@ -27,6 +27,7 @@ struct hm_peer {
     enum hm_encapsulation tunnel;  /* how packets are wrapped for it: the better of the next two */
     enum hm_encapsulation asked;   /* what it has granted when we registered a visitor last, */
     enum hm_encapsulation granted; /* and what we have granted it; IP-in-IP before any */
+    uint8_t agreed;                /* a bit for each kind that was, in either role, since the start */
     bool declines_udp;             /* it refuses registrations that ask for a UDP tunnel */
 };
 
@@ -69,6 +70,12 @@ void hm_security_grant_tunnel(const struct hm_security *security, struct hm_peer
                               enum hm_encapsulation kind);
 void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer *peer,
                               enum hm_encapsulation kind);
+
+/* RFC 3024 section 4.3.2: is this kind of tunnel one that was agreed with the peer? So is IP-in-IP, which
+ * needs no agreement and is what an agent uses that has just begun; what we ask it for, since the answer may
+ * come later than the first packet; and before anything was agreed, which an agent forgets when it ends, all
+ * are. */
+bool hm_security_takes_tunnel(const struct hm_peer *peer, enum hm_encapsulation kind);
 
 /* May the hypervisor move a VM with this address? */
 bool hm_security_may_move(const struct hm_hypervisor_config *hypervisor, uint32_t addr);

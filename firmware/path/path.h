@@ -125,6 +125,8 @@ bool hm_path_combine_ecn(uint8_t *inner_bytes, const struct hm_ipv4 *inner, cons
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame);
 /* tunnel: the same, of which frame->data is the inner header: what is around it was found right. */
 void hm_path_unwrapped(struct hm_path *path, const struct hm_ipv4 *outer, struct hm_frame *frame);
+/* tunnel: is this kind taken from that agent? From a stranger each is: the rest decides about it. */
+bool hm_path_takes_tunnel(struct hm_path *path, uint32_t remote_addr, enum hm_encapsulation kind);
 
 /* waiting: the delivery into which a packet for this address comes from the agent at the other end of a
  * handover. */

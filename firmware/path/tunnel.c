@@ -169,6 +169,14 @@ void hm_path_tunnel_output(void *arg, uint32_t dst, struct hm_frame *frame)
     hm_path_encapsulate(arg, dst, NULL, frame);
 }
 
+bool hm_path_takes_tunnel(struct hm_path *path, uint32_t remote_addr, enum hm_encapsulation kind)
+{
+    const struct hm_tunnel_state *tunnel = hm_tunnel_state_find(&path->tunnels, remote_addr);
+    const struct hm_peer *peer =
+        tunnel != NULL ? tunnel->peer : hm_security_peer_by_addr(&path->agent->security, remote_addr);
+    return peer == NULL || hm_security_takes_tunnel(peer, kind);
+}
+
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
 {
     struct hm_ipv4 outer;
@@ -184,6 +192,9 @@ void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
         hm_env_drop(path->env, HM_DROP_TUNNEL_CHECKSUM, "by %s", hm_ip_text(outer.src, text));
     } else if (hm_encapsulation_decode(outer.protocol, frame->data, frame->len, &wrapping) != HM_OK) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "by %s", hm_ip_text(outer.src, text));
+    } else if (!hm_path_takes_tunnel(path, outer.src, wrapping.kind)) {
+        hm_env_drop(path->env, HM_DROP_TUNNEL_PEER, "%s was not agreed with %s",
+                    hm_encapsulation_name(wrapping.kind), hm_ip_text(outer.src, text));
     } else {
         hm_frame_pull(frame, wrapping.header_len);
         hm_path_unwrapped(path, &outer, frame);

@@ -28,6 +28,8 @@ static unsigned first_slot(const struct hm_tunnel_states *states, uint32_t remot
 
 struct hm_tunnel_state *hm_tunnel_state_find(struct hm_tunnel_states *states, uint32_t remote_addr)
 {
+    if (states->last != NULL && states->last->remote_addr == remote_addr)
+        return states->last;
     unsigned first = first_slot(states, remote_addr);
     for (unsigned i = 0; i < PROBES; i++) {
         struct hm_tunnel_state *state = &states->slots[(first + i) % HM_TUNNEL_STATES];
@@ -54,9 +56,7 @@ static struct hm_tunnel_state *choose_slot(struct hm_tunnel_states *states, uint
 struct hm_tunnel_state *hm_tunnel_state_use(struct hm_tunnel_states *states, uint32_t remote_addr)
 {
     struct hm_route route;
-    struct hm_tunnel_state *state = states->last;
-    if (state == NULL || state->remote_addr != remote_addr)
-        state = hm_tunnel_state_find(states, remote_addr);
+    struct hm_tunnel_state *state = hm_tunnel_state_find(states, remote_addr);
     if (state == NULL) {
         if (!hm_route_find(states->env->config, remote_addr, &route))
             return NULL;

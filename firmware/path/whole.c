@@ -285,6 +285,7 @@ static bool leave_single(struct hm_path *path, unsigned link, const struct hm_fr
         hm_ipv4_decode(frame->data + HM_ETHERNET_LEN, frame->len - HM_ETHERNET_LEN, &outer) != HM_OK ||
         !hm_ipv4_checksum_is_right(frame->data + HM_ETHERNET_LEN, outer.header_len) ||
         !is_for_us(path, link, &ethernet, &outer, frame) ||
+        !hm_path_takes_tunnel(path, outer.src, HM_ENCAPSULATION_UDP) ||
         !hm_udp_has_len(frame->data + UDP_AT, (size_t)outer.total_len - HM_IPV4_LEN))
         return false;
     hm_agent_presence(path->agent, link, &ethernet.src);
@@ -303,7 +304,8 @@ bool hm_path_whole(struct hm_path *path, unsigned link, struct hm_frame *frame)
         return false;
     hm_agent_presence(path->agent, link, &ethernet.src);
     if (is_for_us(path, link, &ethernet, &super.ip[0], frame))
-        return leave(path, &super, frame);
+        return hm_path_takes_tunnel(path, super.ip[0].src, HM_ENCAPSULATION_UDP) &&
+               leave(path, &super, frame);
     return path->env->tunnel_way != HM_TUNNEL_WAY_SINGLE && super.is_tcp && super.ip_count == 1 &&
            enter(path, link, &ethernet, &super, frame);
 }

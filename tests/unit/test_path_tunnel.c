@@ -124,6 +124,66 @@ static void test_i13_r8_strangers_and_wrong_inner_addresses_are_dropped_with_the
     }
 }
 
+/* From peer B to RIG_GUEST, in a tunnel of that kind. */
+static void hand_in_kind(struct path_rig *f, enum hm_encapsulation kind)
+{
+    uint8_t bytes[512], *outer = bytes + HM_ETHERNET_LEN;
+    struct hm_ethernet ethernet = {.dst = RIG_AGENT_MAC, .src = RIG_ROUTER_MAC, .type = HM_ETHERTYPE_IPV4};
+    struct hm_ipv4 ip = {
+        .ttl = 60, .protocol = hm_encapsulation_protocol(kind), .src = RIG_PEER_B, .dst = RIG_AGENT};
+    size_t before = hm_encapsulation_len(kind);
+
+    ip.total_len =
+        (uint16_t)(before +
+                   rig_write_packet(&(struct rig_packet){.src = RIG_FAR, .dst = RIG_GUEST}, outer + before));
+    hm_ethernet_encode(bytes, &ethernet);
+    hm_ipv4_encode(outer, &ip);
+    hm_encapsulation_encode(outer + HM_IPV4_LEN, kind, &ip);
+    hm_encapsulation_finish_sum(outer + HM_IPV4_LEN, ip.total_len - HM_IPV4_LEN, kind);
+    rig_forget_frames(&f->rig);
+    path_rig_frame(f, 0, bytes, HM_ETHERNET_LEN + ip.total_len);
+}
+
+static void expect_taken(struct path_rig *f, bool ipip, bool udp, bool gre)
+{
+    const bool expected[HM_ENCAPSULATION_COUNT] = {
+        [HM_ENCAPSULATION_IPIP] = ipip, [HM_ENCAPSULATION_UDP] = udp, [HM_ENCAPSULATION_GRE] = gre};
+
+    for (enum hm_encapsulation kind = 0; kind < HM_ENCAPSULATION_COUNT; kind++) {
+        uint64_t before = path_rig_dropped(f, HM_DROP_TUNNEL_PEER);
+        hand_in_kind(f, kind);
+        assert_int_equal(f->rig.frame_count, expected[kind]);
+        assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_PEER), before + !expected[kind]);
+    }
+}
+
+static void test_r8_only_the_kind_of_tunnel_that_was_agreed_is_taken(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_security *security = &f->agent.security;
+    struct hm_peer *peer = hm_security_peer_by_addr(security, RIG_PEER_B);
+
+    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
+    expect_taken(f, true, true, true); /* we may have agreed on anything before we began anew */
+    hm_security_grant_tunnel(security, peer, HM_ENCAPSULATION_IPIP);
+    expect_taken(f, true, false, false);
+    hm_security_grant_tunnel(security, peer, HM_ENCAPSULATION_GRE);
+    expect_taken(f, true, false, true);
+    hm_security_agree_tunnel(security, peer, HM_ENCAPSULATION_UDP);
+    expect_taken(f, true, true, true);
+}
+
+static void test_r8_the_kind_that_we_ask_for_is_taken_before_the_answer(void **state)
+{
+    struct path_rig *f = *state;
+
+    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
+    hm_security_agree_tunnel(&f->agent.security, hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B),
+                             HM_ENCAPSULATION_IPIP);
+    f->rig.peers[0].tunnel = HM_ENCAPSULATION_UDP;
+    expect_taken(f, true, true, false);
+}
+
 static void test_every_cut_of_a_tunnelled_packet_is_dropped(void **state)
 {
     struct path_rig *f = *state;
@@ -301,6 +361,8 @@ int main(void)
         TEST(test_a_packet_for_a_present_visitor_is_delivered),
         TEST(test_r6_a_visitors_packet_goes_up_whatever_mac_it_is_sent_to),
         TEST(test_t7_a_packet_out_of_the_reverse_tunnel_is_routed),
+        TEST(test_r8_only_the_kind_of_tunnel_that_was_agreed_is_taken),
+        TEST(test_r8_the_kind_that_we_ask_for_is_taken_before_the_answer),
         TEST(test_i13_r8_strangers_and_wrong_inner_addresses_are_dropped_with_their_reason),
         TEST(test_every_cut_of_a_tunnelled_packet_is_dropped),
         TEST(test_an_expected_visitor_is_reached_at_its_home_from_a_node_that_is_there),

@@ -317,6 +317,27 @@ static int setup_whole(void **state)
     return setup_way(state, HM_TUNNEL_WAY_WHOLE);
 }
 
+static void test_r8_nothing_comes_out_of_a_tunnel_that_was_not_agreed(void **state)
+{
+    struct path_rig *f = *state;
+    struct segment_rig segment = {.src = RIG_FAR,
+                                  .dst = RIG_GUEST,
+                                  .flags = HM_TCP_ACK,
+                                  .header_len = HM_TCP_LEN,
+                                  .payload_len = 4200,
+                                  .fragment = HM_IPV4_DF};
+
+    hm_security_grant_tunnel(&f->agent.security, hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B),
+                             HM_ENCAPSULATION_IPIP);
+    for (enum arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
+        uint64_t before = path_rig_dropped(f, HM_DROP_TUNNEL_PEER);
+        hand_in_as(f, arrival, &segment, 1400);
+        finish(f);
+        assert_int_equal(kernel.count, 0);
+        assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_PEER), before + 3);
+    }
+}
+
 static struct segment_rig long_segment(uint32_t src, uint32_t dst)
 {
     return (struct segment_rig){.src = src,
@@ -628,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_up_the_reverse_tunnel_each_way_gives_the_same_frames),
         cmocka_unit_test(test_out_of_the_tunnel_each_arrival_gives_the_same_frames),
         cmocka_unit_test(test_out_of_the_reverse_tunnel_each_arrival_gives_the_same_frames),
+        TEST(test_r8_nothing_comes_out_of_a_tunnel_that_was_not_agreed),
         TEST(test_a_node_that_is_about_to_move_gets_plain_packets),
         TEST(test_a_tunnel_of_another_kind_carries_plain_packets),
         TEST(test_what_comes_for_a_visitor_that_has_stopped_is_sent_after_it),
