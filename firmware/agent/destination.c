@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The destination's side of a handover.
- *
- * Of the VM's addresses each that belongs elsewhere becomes an expected visitor, staged with its home agent;
- * each that belongs here is an absent node whose return is staged. The source is answered when the last
- * outcome is in: all, or none. The landing of one NIC is the landing of the VM. */
+/* The destination's side of a handover, once it is being prepared (agent/prepare). The source is answered
+ * when the last outcome is in: all, or none. The landing of one NIC is the landing of the VM. */
 #include "firmware/agent/destination.h"
 
 #include <stdio.h>
 
-#include "firmware/agent/admission.h"
 #include "firmware/agent/call.h"
+#include "firmware/agent/destination_parts.h"
 #include "firmware/agent/fetch.h"
 #include "firmware/agent/replay.h"
 #include "firmware/agent/rollback.h"
@@ -59,8 +56,8 @@ static void answer(struct hm_agent *agent, struct hm_handover *handover, enum hm
         hm_control_answer_text(&agent->server, request, code, "%s", text);
 }
 
-static void fail(struct hm_agent *agent, struct hm_handover *handover, enum hm_control_code code,
-                 const char *text)
+void hm_destination_fail(struct hm_agent *agent, struct hm_handover *handover, enum hm_control_code code,
+                         const char *text)
 {
     hm_handover_apply(handover, HM_HANDOVER_FAIL, text);
     hm_waiting_end(agent, handover);
@@ -69,7 +66,7 @@ static void fail(struct hm_agent *agent, struct hm_handover *handover, enum hm_c
 }
 
 /* All outcomes are in. */
-static void conclude(struct hm_agent *agent, struct hm_handover *handover)
+void hm_destination_conclude(struct hm_agent *agent, struct hm_handover *handover)
 {
     char text[HM_CONTROL_TEXT_LEN];
     if (!hm_handover_is_ahead(handover)) /* it has landed meanwhile: that is better than staged */
@@ -79,70 +76,12 @@ static void conclude(struct hm_agent *agent, struct hm_handover *handover)
         hm_handover_apply(handover, HM_HANDOVER_STAGED, "all addresses registered");
         answer(agent, handover, HM_CONTROL_OK, "staged");
     } else if (handover->refusal == HM_REGISTRATION_SILENT)
-        fail(agent, handover, HM_CONTROL_UNREACHABLE, "the home agent does not answer");
+        hm_destination_fail(agent, handover, HM_CONTROL_UNREACHABLE, "the home agent does not answer");
     else {
         snprintf(text, sizeof(text), "the home agent refuses: %s (code %u)",
                  hm_reply_code_text((uint8_t)handover->refusal), handover->refusal);
-        fail(agent, handover, HM_CONTROL_REFUSED, text);
+        hm_destination_fail(agent, handover, HM_CONTROL_REFUSED, text);
     }
-}
-
-/* --- staging ------------------------------------------------------------------------------------------ */
-
-static uint32_t staged_lifetime_s(const struct hm_agent *agent, const struct hm_control_message *message)
-{
-    uint32_t own_s = agent->env->config->staged_lifetime_s;
-    return message->lifetime_s != 0 && message->lifetime_s < own_s ? message->lifetime_s : own_s;
-}
-
-/* Stages one address; false when there is no room. */
-static bool stage_node(struct hm_agent *agent, struct hm_handover *handover,
-                       const struct hm_control_node *node, const struct hm_control_message *message)
-{
-    uint32_t lifetime_s = staged_lifetime_s(agent, message);
-    if (belongs_here(agent, node))
-        return hm_home_stage_return(&agent->home, node, handover->id, handover->epoch, lifetime_s) == HM_OK;
-    handover->awaited++;
-    struct hm_visitor *visitor = hm_foreign_expect(
-        &agent->foreign, node, handover->vm, handover->id, handover->epoch, message->neighbours,
-        message->neighbour_count, message->has_stop_notice, lifetime_s);
-    if (visitor == NULL) {
-        handover->awaited--;
-        return false;
-    }
-    visitor->delivery = handover->delivery;
-    return true;
-}
-
-static void stage(struct hm_agent *agent, struct hm_handover *handover,
-                  const struct hm_control_message *message)
-{
-    handover->awaited = 1; /* this function: outcomes that come from within must not conclude */
-    handover->nodes[0] = message->nodes[0];
-    if (!hm_waiting_begin(agent, handover)) {
-        fail(agent, handover, HM_CONTROL_REFUSED, "too many handovers at once");
-        return;
-    }
-    for (unsigned i = 0; i < message->node_count; i++) {
-        handover->nodes[handover->node_count++] = message->nodes[i];
-        if (!stage_node(agent, handover, &message->nodes[i], message)) {
-            fail(agent, handover, HM_CONTROL_REFUSED, "no room for another visitor");
-            return;
-        }
-    }
-    hm_timer_arm(&agent->env->wheel, &handover->lifetime, (uint64_t)staged_lifetime_s(agent, message) * 1000);
-    if (--handover->awaited == 0)
-        conclude(agent, handover);
-}
-
-/* A handover that is known already: a repetition whose request id was forgotten. Nothing is redone. */
-static void answer_again(struct hm_agent *agent, const struct hm_handover *handover,
-                         struct hm_control_request *request)
-{
-    bool is_fine = handover->state >= HM_HANDOVER_PREPARED && handover->state <= HM_HANDOVER_DONE &&
-                   handover->other == request->peer->config->addr;
-    hm_control_answer_text(&agent->server, request, is_fine ? HM_CONTROL_OK : HM_CONTROL_REFUSED, "%s",
-                           hm_handover_state_name(handover->state));
 }
 
 static void on_arrived_answer(void *arg, const struct hm_control_message *message)
@@ -152,50 +91,14 @@ static void on_arrived_answer(void *arg, const struct hm_control_message *messag
         hm_env_log(agent->env, HM_LOG_WARNING, "a source agent was not reached after a landing");
 }
 
-static void tell_source(struct hm_agent *agent, uint32_t source, const char *vm, uint64_t handover_id,
-                        uint32_t epoch)
+void hm_destination_tell_source(struct hm_agent *agent, uint32_t source, const char *vm, uint64_t handover_id,
+                                uint32_t epoch)
 {
     struct hm_control_message message = {.op = HM_OP_ARRIVED, .handover_id = handover_id, .epoch = epoch};
     struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, source);
     snprintf(message.vm, sizeof(message.vm), "%s", vm);
     if (peer != NULL)
         hm_control_call(&agent->calls, peer, &message, ARRIVED_WAIT_MS, on_arrived_answer, agent);
-}
-
-static bool is_landed(const struct hm_agent *agent, const struct hm_control_node *node, uint64_t id)
-{
-    if (belongs_here(agent, node)) {
-        const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-        return binding != NULL && binding->state == HM_BINDING_HOME && binding->handover_id == id;
-    }
-    const struct hm_visitor *visitor =
-        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-    return visitor != NULL && visitor->handover_id == id &&
-           (visitor->state == HM_VISITOR_PRESENT || visitor->awaits_sign);
-}
-
-/* It has landed by this handover, whose record an agent has lost by a restart: the source is told again. */
-static bool has_landed_before(struct hm_agent *agent, const struct hm_control_request *request)
-{
-    const struct hm_control_message *message = &request->message;
-    for (unsigned i = 0; i < message->node_count; i++)
-        if (!is_landed(agent, &message->nodes[i], message->handover_id))
-            return false;
-    tell_source(agent, request->peer->config->addr, message->vm, message->handover_id, message->epoch);
-    return true;
-}
-
-/* An earlier move of a node of this home is not over: it will be asked again. */
-static bool is_early(const struct hm_agent *agent, const struct hm_control_message *message)
-{
-    for (unsigned i = 0; i < message->node_count; i++) {
-        const struct hm_binding *binding =
-            hm_binding_lookup(&agent->home.bindings, message->nodes[i].home_addr);
-        if (binding != NULL && belongs_here(agent, &message->nodes[i]) &&
-            hm_binding_is_under_way(binding, message->handover_id))
-            return true;
-    }
-    return false;
 }
 
 struct hm_handover *hm_destination_told(struct hm_agent *agent, struct hm_control_request *request)
@@ -206,51 +109,6 @@ struct hm_handover *hm_destination_told(struct hm_agent *agent, struct hm_contro
         return handover;
     hm_control_answer_text(&agent->server, request, HM_CONTROL_UNKNOWN_VM, "no such handover here");
     return NULL;
-}
-
-void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *request)
-{
-    const struct hm_control_message *message = &request->message;
-    char text[HM_CONTROL_TEXT_LEN];
-    if (message->node_count == 0 || message->handover_id == 0) {
-        hm_control_answer_text(&agent->server, request, HM_CONTROL_MALFORMED, "no address, or no handover");
-        return;
-    }
-    struct hm_handover *known =
-        hm_handover_lookup(&agent->handovers, message->handover_id, HM_ROLE_DESTINATION);
-    if (known != NULL) {
-        answer_again(agent, known, request);
-        return;
-    }
-    if (has_landed_before(agent, request)) {
-        hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "landed");
-        return;
-    }
-    if (is_early(agent, message)) {
-        hm_control_defer(&agent->server, request);
-        return;
-    }
-    if (hm_admission_is_refused(agent, request->peer->config->addr, message, text, sizeof(text))) {
-        hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "%s", text);
-        return;
-    }
-    if (message->dry_run) {
-        hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "would be staged");
-        return;
-    }
-    struct hm_handover *handover =
-        hm_handover_add(&agent->handovers, message->handover_id, message->epoch, HM_ROLE_DESTINATION);
-    if (handover == NULL) {
-        hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED,
-                               "too many handovers at once (max_handovers)");
-        return;
-    }
-    snprintf(handover->vm, sizeof(handover->vm), "%s", message->vm);
-    snprintf(handover->host, sizeof(handover->host), "%s", message->host);
-    handover->other = request->peer->config->addr;
-    handover->has_stop_notice = message->has_stop_notice;
-    handover->request = request;
-    stage(agent, handover, message);
 }
 
 void hm_destination_staged(struct hm_agent *agent, struct hm_visitor *visitor, unsigned code)
@@ -264,7 +122,7 @@ void hm_destination_staged(struct hm_agent *agent, struct hm_visitor *visitor, u
         handover->refusal = code;
     }
     if (--handover->awaited == 0)
-        conclude(agent, handover);
+        hm_destination_conclude(agent, handover);
 }
 
 /* --- landing ------------------------------------------------------------------------------------------ */
@@ -333,7 +191,7 @@ static void land(struct hm_agent *agent, struct hm_handover *handover, const cha
     for (unsigned i = 0; i < handover->node_count; i++)
         land_node(agent, handover, &handover->nodes[i], reason);
     answer(agent, handover, HM_CONTROL_OK, "landed");
-    tell_source(agent, handover->other, handover->vm, handover->id, handover->epoch);
+    hm_destination_tell_source(agent, handover->other, handover->vm, handover->id, handover->epoch);
     deliver(agent, handover);
     if (--handover->awaited == 0)
         finish(handover);

@@ -6,9 +6,6 @@
 
 #include "firmware/agent/agent.h"
 
-/* A request PREPARE of the source came in. */
-void hm_destination_prepare(struct hm_agent *agent, struct hm_control_request *request);
-
 /* The handover to here that a request of its source is about; NULL, and refused, when there is none. */
 struct hm_handover *hm_destination_told(struct hm_agent *agent, struct hm_control_request *request);
 

@@ -13,6 +13,7 @@
 #include "firmware/agent/destination.h"
 #include "firmware/agent/divert.h"
 #include "firmware/agent/end_marker.h"
+#include "firmware/agent/prepare.h"
 #include "firmware/agent/progress.h"
 #include "firmware/agent/resolve.h"
 #include "firmware/agent/restart.h"
@@ -306,7 +307,7 @@ void hm_notice_handle(struct hm_agent *agent, struct hm_control_request *request
         hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "%s", agent->env->config->name);
         return;
     case HM_OP_PREPARE:
-        hm_destination_prepare(agent, request);
+        hm_prepare_asked(agent, request);
         return;
     case HM_OP_LOCATE:
         begin(agent, request);

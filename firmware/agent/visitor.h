@@ -66,6 +66,7 @@ struct hm_visitor {
     uint64_t handover_id;
     uint32_t epoch;
     uint64_t seen_ms;     /* its last frame */
+    uint64_t doubted_ms;  /* another agent said that it will come though it is here; 0: none did */
     bool has_stop_notice; /* a marker ends its old way to its home */
     bool awaits_sign;  /* its next frame is waited for: EXPECTED: it was here before this agent restarted */
     bool is_revocable; /* its home agent's last reply told revocation support, */

@@ -376,6 +376,49 @@ static void test_the_same_handover_asked_for_again_does_not_undo_the_landing(voi
     assert_int_equal(guest(f)->state, HM_VISITOR_PRESENT);
 }
 
+/* Somebody says that the VM will come though it is here. It is asked, and its entry stays as it is. */
+static void doubt_guest(struct path_rig *f)
+{
+    struct hm_control_message answer;
+
+    land_guest(f);
+    path_rig_pass_ms(f, 10);
+    control_rig_say(f, RIG_PEER_B, control_rig_prepare(2, 11));
+    assert_int_equal(guest(f)->state, HM_VISITOR_PRESENT);
+    assert_int_equal(guest(f)->handover_id, 1);
+    assert_false(control_rig_sent(f, RIG_PEER_B, HM_CONTROL_REPLY, HM_OP_PREPARE, &answer));
+}
+
+static void test_f5_a_visitor_that_is_here_is_not_disturbed_by_a_move_to_here(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_control_message answer;
+
+    doubt_guest(f);
+    path_rig_pass_ms(f, 5);
+    control_rig_show(f, &RIG_GUEST_MAC);
+    path_rig_pass_ms(f, 100);
+    control_rig_say(f, RIG_PEER_B, control_rig_prepare(2, 11));
+    assert_true(control_rig_sent(f, RIG_PEER_B, HM_CONTROL_REPLY, HM_OP_PREPARE, &answer));
+    assert_int_equal(answer.code, HM_CONTROL_REFUSED);
+    assert_int_equal(guest(f)->state, HM_VISITOR_PRESENT);
+    assert_int_equal(guest(f)->handover_id, 1);
+}
+
+static void test_f5_a_visitor_that_has_gone_unnoticed_gives_way_to_its_next_visit(void **state)
+{
+    struct path_rig *f = *state;
+
+    doubt_guest(f);
+    path_rig_pass_ms(f, 290);
+    control_rig_say(f, RIG_PEER_B, control_rig_prepare(2, 11));
+    assert_int_equal(guest(f)->state, HM_VISITOR_PRESENT);
+    path_rig_pass_ms(f, 20);
+    stage_guest(f, 2, 11);
+    assert_int_equal(guest(f)->state, HM_VISITOR_EXPECTED);
+    assert_int_equal(guest(f)->handover_id, 2);
+}
+
 static void test_an_older_epoch_is_refused(void **state)
 {
     struct path_rig *f = *state;
@@ -445,6 +488,10 @@ static void test_no_record_stays_open_when_the_visitor_is_expected_again(void **
     struct path_rig *f = *state;
 
     for (unsigned i = 0; i < f->rig.config.max_handovers + 1; i++) {
+        if (i > 0) { /* it is asked whether it is here */
+            control_rig_say(f, RIG_PEER_B, control_rig_prepare(i + 1, 10 + i));
+            path_rig_pass_ms(f, 350);
+        }
         stage_guest(f, i + 1, 10 + i);
         control_rig_show(f, &RIG_GUEST_MAC);
         rig_forget_frames(&f->rig);
@@ -583,6 +630,8 @@ int main(void)
         TEST(test_an_abort_withdraws_the_visitor_and_tells_its_home_agent),
         TEST(test_an_abort_of_another_peer_changes_nothing),
         TEST(test_the_same_handover_asked_for_again_does_not_undo_the_landing),
+        TEST(test_f5_a_visitor_that_is_here_is_not_disturbed_by_a_move_to_here),
+        TEST(test_f5_a_visitor_that_has_gone_unnoticed_gives_way_to_its_next_visit),
         TEST(test_an_older_epoch_is_refused),
         TEST(test_impossible_nodes_are_refused),
         TEST(test_no_record_stays_open_when_the_home_agent_is_silent),
