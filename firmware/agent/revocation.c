@@ -59,11 +59,11 @@ uint32_t hm_revocations_time(struct hm_revocations *revocations)
 
 /* --- messages ----------------------------------------------------------------------------------------- */
 
-static void send_signed(struct hm_revocations *revocations, const struct hm_peer *peer,
+static void send_signed(struct hm_revocations *revocations, const struct hm_association *association,
                         struct hm_writer *writer, struct hm_datagram *datagram)
 {
-    hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, peer->config->spi, peer->config->algorithm,
-                            &peer->config->key);
+    hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, association->spi, association->algorithm,
+                            association->key);
     assert(!writer->failed);
     datagram->local_port = HM_MIP_PORT;
     datagram->bytes = writer->bytes;
@@ -92,9 +92,10 @@ static void transmit(struct entry *entry)
     hm_writer_init(&writer, bytes, sizeof(bytes));
     hm_revocation_write(&writer, &revocation);
     hm_env_count(revocations->env, HM_COUNT_REVOCATIONS_SENT);
-    send_signed(revocations, entry->peer, &writer, &datagram);
+    send_signed(revocations, &entry->peer->associations[0], &writer, &datagram);
 }
 
+/* By the key that the revocation came with: while keys are rolled, its sender may know no other of ours. */
 static void acknowledge(struct hm_revocations *revocations, const struct hm_peer *peer,
                         const struct hm_datagram *asked, const struct hm_revocation *revocation)
 {
@@ -106,7 +107,7 @@ static void acknowledge(struct hm_revocations *revocations, const struct hm_peer
                                    .remote_port = asked->remote_port};
     hm_writer_init(&writer, bytes, sizeof(bytes));
     hm_revocation_ack_write(&writer, &ack);
-    send_signed(revocations, peer, &writer, &datagram);
+    send_signed(revocations, hm_security_association(peer, revocation->ext.fa_ha.spi), &writer, &datagram);
 }
 
 /* --- sending side ------------------------------------------------------------------------------------- */
@@ -209,13 +210,16 @@ static const struct hm_peer *verify(struct hm_revocations *revocations, const st
     hm_ip_text(datagram->remote_addr, text);
     const struct hm_peer *peer = hm_security_peer_by_addr(revocations->security, datagram->remote_addr);
     const struct hm_auth_ext *auth = &ext->fa_ha;
+    const struct hm_association *used = NULL;
+    if (err == HM_OK && peer != NULL && auth->count == 1)
+        used = hm_security_association(peer, auth->spi);
     if (err != HM_OK)
         hm_env_drop(revocations->env, err == HM_ERR_REFUSED ? HM_DROP_MIP_EXTENSION : HM_DROP_MIP_MALFORMED,
                     "revocation from %s", text);
-    else if (peer == NULL || !auth->present || auth->count != 1 || auth->spi != peer->config->spi)
+    else if (used == NULL)
         hm_env_drop(revocations->env, HM_DROP_MIP_NO_SA, "revocation from %s", text);
     else if (!hm_extensions_are_covered(ext, auth) ||
-             !hm_extension_auth_is_right(auth, datagram->bytes, peer->config->algorithm, &peer->config->key))
+             !hm_extension_auth_is_right(auth, datagram->bytes, used->algorithm, used->key))
         hm_env_drop(revocations->env, HM_DROP_MIP_AUTH, "revocation from %s", text);
     else
         return peer;

@@ -7,6 +7,7 @@
 #include "firmware/wire/revocation.h"
 
 #define PAYLOAD_AT 42 /* Ethernet, IPv4 and UDP headers */
+#define NEW_SPI 5000
 
 static const struct hm_sim_knobs CUT = {.loss_ppm = HM_SIM_MILLION};
 
@@ -42,6 +43,41 @@ static void test_v9_x17_the_old_place_is_revoked_after_a_move(void **state)
     assert_int_equal(counter(world, HM_SIM_A, "revocations-sent"), 1);
     probes_check(&probes, world, 0);
     probes_stop(&probes);
+}
+
+/* A's and B's agents have a new key for each other, A in the first place already, B beside the old one yet.
+ */
+static void roll_keys(struct hm_sim_world *world)
+{
+    struct hm_peer_config *at_a = &world->sites[HM_SIM_A].peers[0];
+    struct hm_peer_config *at_b = &world->sites[HM_SIM_B].peers[0];
+    const struct hm_association_config old = {
+        .spi = at_a->spi, .algorithm = at_a->algorithm, .key = at_a->key};
+
+    at_a->spi = NEW_SPI;
+    at_a->key.bytes[0] ^= 0xff;
+    at_b->more[0] =
+        (struct hm_association_config){.spi = NEW_SPI, .algorithm = at_a->algorithm, .key = at_a->key};
+    at_a->more[0] = old;
+    at_a->more_count = at_b->more_count = 1;
+    for (unsigned site = HM_SIM_A; site <= HM_SIM_B; site++) {
+        hm_sim_agent_kill(&world->sites[site].agent);
+        hm_sim_agent_start(&world->sites[site].agent);
+    }
+    hm_sim_run_for(&world->sim, HM_SIM_S);
+}
+
+static void test_a5_v7_a_revocation_counts_while_keys_are_rolled(void **state)
+{
+    struct hm_sim_world *world = *state;
+
+    roll_keys(world);
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    move_on_unheard(world);
+    assert_int_equal(visitors(world, HM_SIM_B), 0);
+    assert_int_equal(counter(world, HM_SIM_B, "revocations-received"), 1);
+    assert_int_equal(counter(world, HM_SIM_A, "revocations-acked"), 1);
+    assert_int_equal(counter(world, HM_SIM_B, "drop-mip-no-sa"), 0);
 }
 
 static void test_v7_the_visitor_is_gone_before_the_source_hears_of_the_return(void **state)
@@ -255,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENARIO(test_v9_x17_the_old_place_is_revoked_after_a_move),
+        SCENARIO(test_a5_v7_a_revocation_counts_while_keys_are_rolled),
         SCENARIO(test_v7_the_visitor_is_gone_before_the_source_hears_of_the_return),
         SCENARIO(test_v6_a_lost_revocation_is_repeated_with_a_new_time),
         SCENARIO(test_v3_a_lost_acknowledgment_is_given_again),

@@ -6,6 +6,7 @@
 #include "tests/unit/rig/rig.h"
 
 #define FROM_PORT 5434
+#define NEW_SPI 1003 /* of peer B beside its own */
 
 struct fixture {
     struct rig rig;
@@ -60,6 +61,10 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     rig_init(&f->rig);
+    f->rig.peers[0].more_count = 1;
+    f->rig.peers[0].more[0] =
+        (struct hm_association_config){.spi = NEW_SPI, .algorithm = HM_ALGORITHM_HMAC_MD5};
+    f->rig.peers[0].more[0].key.len = 16;
     hm_env_init(&f->env, &f->rig.config, &f->rig.port, &f->rig.now);
     assert_int_equal(hm_neighbours_init(&f->neighbours, &f->env), 0);
     assert_int_equal(hm_arp_updates_init(&f->updates, &f->env, &f->neighbours), 0);
@@ -322,6 +327,89 @@ static void test_v3_v7_an_acknowledgment_goes_to_where_the_revocation_came_from(
     assert_int_equal(f->env.counters.drops[HM_DROP_MIP_REPLAY], 1);
 }
 
+/* Peer B as one that has its new key in the first place already, where this agent has the old one. */
+static struct hm_peer_config rolled(const struct fixture *f)
+{
+    struct hm_peer_config peer = f->rig.peers[0];
+
+    peer.spi = NEW_SPI;
+    peer.algorithm = peer.more[0].algorithm;
+    peer.key = peer.more[0].key;
+    return peer;
+}
+
+static void test_a5_v3_v7_a_revocation_by_any_of_the_peers_keys_counts_and_is_answered_by_that(void **state)
+{
+    struct fixture *f = *state;
+    const struct hm_peer_config peer = rolled(f);
+    const struct hm_revocation revocation = {.flags = HM_REVOCATION_A,
+                                             .home_addr = RIG_GUEST,
+                                             .home_agent = RIG_PEER_B,
+                                             .care_of_addr = RIG_AGENT,
+                                             .id = 77};
+
+    deliver_revocation(f, &peer, &revocation, true);
+    assert_int_equal(f->revoked + f->ack_count, 0);
+    deliver_revocation(f, &peer, &revocation, false);
+    assert_int_equal(f->revoked, 1);
+    assert_int_equal(f->ack_count, 1);
+    assert_int_equal(f->ack.ext.fa_ha.spi, NEW_SPI);
+    assert_true(hm_extension_auth_is_right(&f->ack.ext.fa_ha, f->bytes, peer.algorithm, &peer.key));
+    deliver_revocation(f, &f->rig.peers[0], &revocation, false);
+    assert_int_equal(f->ack_count, 2);
+    assert_int_equal(f->ack.ext.fa_ha.spi, f->rig.peers[0].spi);
+}
+
+static void test_a5_v3_an_acknowledgment_by_any_of_the_peers_keys_counts(void **state)
+{
+    struct fixture *f = *state;
+    const struct hm_peer_config peer = rolled(f);
+
+    hm_revocations_start(&f->revocations, RIG_VM, RIG_PEER_B, 20000);
+    assert_int_equal(f->revocation.ext.fa_ha.spi, f->rig.peers[0].spi);
+    deliver_ack(f, &peer, f->revocation.id, false);
+    assert_int_equal(f->env.counters.events[HM_COUNT_REVOCATIONS_ACKED], 1);
+    pass_ms(f, 20000);
+    assert_int_equal(f->revocation_count, 1);
+}
+
+static void test_v4_a5_an_spi_that_is_not_the_peers_does_not_count(void **state)
+{
+    struct fixture *f = *state;
+    struct hm_peer_config peer = f->rig.peers[0];
+    const struct hm_revocation revocation = {.flags = HM_REVOCATION_A,
+                                             .home_addr = RIG_GUEST,
+                                             .home_agent = RIG_PEER_B,
+                                             .care_of_addr = RIG_AGENT,
+                                             .id = 77};
+
+    peer.spi = f->rig.peers[1].spi;
+    peer.key = f->rig.peers[1].key;
+    deliver_revocation(f, &peer, &revocation, false);
+    assert_int_equal(f->env.counters.drops[HM_DROP_MIP_NO_SA], 1);
+    assert_int_equal(f->revoked + f->sent, 0);
+}
+
+static void test_v4_two_authenticators_are_as_wrong_as_none(void **state)
+{
+    struct fixture *f = *state;
+    const struct hm_peer_config *peer = &f->rig.peers[0];
+    const struct hm_revocation revocation = {.flags = HM_REVOCATION_A,
+                                             .home_addr = RIG_GUEST,
+                                             .home_agent = RIG_PEER_B,
+                                             .care_of_addr = RIG_AGENT,
+                                             .id = 77};
+    uint8_t bytes[HM_MIP_MAX_LEN];
+    struct hm_writer writer;
+
+    hm_writer_init(&writer, bytes, sizeof(bytes));
+    hm_revocation_write(&writer, &revocation);
+    hm_extension_write_auth(&writer, HM_EXT_FA_HA_AUTH, peer->spi, peer->algorithm, &peer->key);
+    deliver(f, peer, &writer, false);
+    assert_int_equal(f->env.counters.drops[HM_DROP_MIP_NO_SA], 1);
+    assert_int_equal(f->revoked + f->sent, 0);
+}
+
 static void test_v4_v5_revocations_that_do_not_count(void **state)
 {
     struct fixture *f = *state;
@@ -380,6 +468,10 @@ int main(void)
         TEST(test_acknowledgments_that_do_not_count),
         TEST(test_memory_is_bounded),
         TEST(test_v3_v7_an_acknowledgment_goes_to_where_the_revocation_came_from),
+        TEST(test_a5_v3_v7_a_revocation_by_any_of_the_peers_keys_counts_and_is_answered_by_that),
+        TEST(test_a5_v3_an_acknowledgment_by_any_of_the_peers_keys_counts),
+        TEST(test_v4_a5_an_spi_that_is_not_the_peers_does_not_count),
+        TEST(test_v4_two_authenticators_are_as_wrong_as_none),
         TEST(test_v4_v5_revocations_that_do_not_count),
         TEST(test_v8_a_foreign_agent_ends_its_own_binding_and_no_other),
     };
