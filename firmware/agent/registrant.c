@@ -143,13 +143,16 @@ void hm_registrant_start(struct hm_registrant *registrant, struct hm_visitor *vi
     on_timer(visitor);
 }
 
-/* The visitor whose open request this reply answers, or NULL. */
-static struct hm_visitor *find_asker(struct hm_registrant *registrant,
+/* The visitor whose open request this reply answers, or NULL. It is the sender that tells whose node it is:
+ * with code 136 the home agent field is where it says which address should have been asked. */
+static struct hm_visitor *find_asker(struct hm_registrant *registrant, const struct hm_datagram *datagram,
                                      const struct hm_registration_reply *reply)
 {
     struct hm_visitor *visitor =
-        hm_visitor_by_home(registrant->visitors, reply->home_agent, reply->home_addr);
+        hm_visitor_by_home(registrant->visitors, datagram->remote_addr, reply->home_addr);
     if (visitor == NULL || !visitor->registration.open)
+        return NULL;
+    if (reply->home_agent != visitor->node.home_agent && reply->code != HM_CODE_HA_UNKNOWN_ADDRESS)
         return NULL;
     return (uint32_t)visitor->registration.identification == (uint32_t)reply->identification ? visitor : NULL;
 }
@@ -216,9 +219,9 @@ void hm_registrant_receive(struct hm_registrant *registrant, const struct hm_dat
                     "reply from %s", text);
         return;
     }
-    struct hm_visitor *visitor = find_asker(registrant, &reply);
+    struct hm_visitor *visitor = find_asker(registrant, datagram, &reply);
     struct hm_peer *peer = hm_security_peer_by_addr(registrant->security, datagram->remote_addr);
-    if (visitor == NULL || peer == NULL || datagram->remote_addr != visitor->node.home_agent) {
+    if (visitor == NULL || peer == NULL) {
         hm_env_drop(registrant->env, HM_DROP_MIP_UNEXPECTED, "reply from %s", text);
         return;
     }

@@ -113,8 +113,10 @@ struct answer {
     uint32_t high;    /* 0: the request's */
     uint32_t from;    /* 0: the home agent's */
     uint32_t home_addr;
+    uint32_t home_agent; /* 0: the one that was asked */
     uint32_t spi;
     bool spoil, unauthenticated;
+    bool twice; /* two authenticators, each right */
     bool grants_udp;
 };
 
@@ -127,7 +129,7 @@ static void answer(struct fixture *f, const struct answer *what)
     struct hm_registration_reply reply = {.code = what->code,
                                           .lifetime_s = 120,
                                           .home_addr = what->home_addr != 0 ? what->home_addr : RIG_GUEST,
-                                          .home_agent = RIG_PEER_B,
+                                          .home_agent = what->home_agent != 0 ? what->home_agent : RIG_PEER_B,
                                           .identification =
                                               high | (uint32_t)(last.identification + what->low_off)};
     uint8_t bytes[HM_MIP_MAX_LEN];
@@ -138,7 +140,7 @@ static void answer(struct fixture *f, const struct answer *what)
     hm_extension_write_pmip_method(&writer, HM_PMIP_METHOD_FA_HA);
     if (what->grants_udp)
         hm_extension_write_udp_reply(&writer, &(struct hm_udp_tunnel_reply){.flags = HM_UDP_TUNNEL_FORCED});
-    if (!what->unauthenticated)
+    for (unsigned i = what->unauthenticated; i < (what->twice ? 2 : 1); i++)
         hm_extension_write_auth(&writer, HM_EXT_FA_HA_AUTH, what->spi != 0 ? what->spi : peer->spi,
                                 is_new ? peer->more[0].algorithm : peer->algorithm,
                                 is_new ? &peer->more[0].key : &peer->key);
@@ -212,12 +214,15 @@ static void test_a14_a19_replies_that_do_not_answer_or_are_not_authentic_do_not_
         {.low_off = 1},
         {.from = RIG_PEER_C},
         {.home_addr = RIG_GUEST + 1},
+        {.home_agent = RIG_PEER_B + 7},
         {.spi = 1002},
         {.spoil = true},
         {.unauthenticated = true},
         {.code = 133, .spoil = true},
         {.code = 150, .spoil = true},
         {.spi = 1003, .spoil = true},
+        {.twice = true},
+        {.spi = 1003, .twice = true},
     };
 
     activate(f);
@@ -232,7 +237,30 @@ static void test_a14_a19_replies_that_do_not_answer_or_are_not_authentic_do_not_
     assert_int_equal(f->lifetime_s, 120);
     answer(f, &(struct answer){0}); /* once */
     assert_int_equal(f->ends, 1);
-    assert_int_equal(f->env.counters.drops[HM_DROP_MIP_AUTH], 6);
+    assert_int_equal(f->env.counters.drops[HM_DROP_MIP_AUTH], 8);
+}
+
+/* RFC 5944 section 3.8.3.2: the home agent field has its own address then, and that need not be the one that
+ * was asked. */
+static void test_a19_f12_h10_code_136_is_an_answer_whatever_home_agent_it_names(void **state)
+{
+    struct fixture *f = *state;
+    static const struct answer WRONG[] = {
+        {.code = 136, .home_agent = RIG_PEER_B + 7, .from = RIG_PEER_C},
+        {.code = 136, .home_agent = RIG_PEER_B, .from = RIG_PEER_C},
+        {.code = 136, .home_agent = RIG_PEER_B + 7, .from = RIG_PEER_B + 7},
+        {.code = 136, .home_agent = RIG_PEER_B + 7, .low_off = 1},
+        {.code = 136, .home_agent = RIG_PEER_B + 7, .spoil = true},
+    };
+
+    activate(f);
+    for (unsigned i = 0; i < UNIT_COUNT(WRONG); i++) {
+        answer(f, &WRONG[i]);
+        assert_int_equal(f->ends, 0);
+    }
+    answer(f, &(struct answer){.code = 136, .home_agent = RIG_PEER_B + 7});
+    assert_int_equal(f->ends, 1);
+    assert_int_equal(f->code, 136);
 }
 
 static void test_a5_a_reply_with_any_of_the_peers_keys_counts(void **state)
@@ -396,6 +424,7 @@ int main(void)
         TEST(test_a16_a22_repetitions_are_a_second_apart_doubling_and_each_is_new),
         TEST(test_a16_requests_at_one_instant_have_growing_identifications),
         TEST(test_a14_a19_replies_that_do_not_answer_or_are_not_authentic_do_not_count),
+        TEST(test_a19_f12_h10_code_136_is_an_answer_whatever_home_agent_it_names),
         TEST(test_a5_a_reply_with_any_of_the_peers_keys_counts),
         TEST(test_a20_code_133_moves_the_clock_and_the_request_is_sent_again),
         TEST(test_a20_a_clock_that_cannot_be_agreed_on_is_told_in_the_end),
