@@ -159,6 +159,26 @@ static void test_a10_a_known_agent_must_authenticate_a_registration(void **state
     assert_int_equal(home_counter(f, "drop-mip-auth"), 3);
 }
 
+static void test_a10_two_authenticators_of_the_agent_are_as_wrong_as_none(void **state)
+{
+    struct home_rig *f = *state;
+
+    assert_int_equal(HOME_ASK(f, NODE(.agent_twice = true)), 132);
+    assert_int_equal(home_counter(f, "drop-mip-auth"), 1);
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .agent_twice = true), -1);
+    assert_int_equal(home_counter(f, "drop-mip-no-sa"), 1);
+    assert_nothing_changed(f);
+}
+
+static void test_a8_two_authenticators_of_the_node_are_as_wrong_as_none(void **state)
+{
+    struct home_rig *f = *state;
+
+    assert_int_equal(HOME_ASK(f, NODE(.node_twice = true)), -1);
+    assert_int_equal(home_counter(f, "drop-mip-no-sa"), 1);
+    assert_nothing_changed(f);
+}
+
 static void test_a11_an_agents_authenticator_without_an_association_is_discarded(void **state)
 {
     struct home_rig *f = *state;
@@ -373,6 +393,8 @@ int main(void)
         TEST(test_a8_without_an_authorizing_authenticator_or_association_nothing_is_answered),
         TEST(test_a9_a_wrong_node_gets_131_only_with_a_right_agent),
         TEST(test_a10_a_known_agent_must_authenticate_a_registration),
+        TEST(test_a10_two_authenticators_of_the_agent_are_as_wrong_as_none),
+        TEST(test_a8_two_authenticators_of_the_node_are_as_wrong_as_none),
         TEST(test_a11_an_agents_authenticator_without_an_association_is_discarded),
         TEST(test_a12_a_nodes_deregistration_needs_and_gets_no_agents_authenticator),
         TEST(test_a12_an_agents_deregistration_needs_its_authenticator),

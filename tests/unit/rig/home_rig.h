@@ -49,7 +49,8 @@ struct home_ask {
     const char *nai; /* NULL: "vm1" */
     uint8_t method;  /* 0: FA-HA */
     bool no_mac;
-    uint8_t extra; /* type of one more extension, with a value of 4 bytes */
+    uint8_t extra;                /* type of one more extension, with a value of 4 bytes */
+    bool node_twice, agent_twice; /* an authenticator has a second one of its kind behind it, just as right */
     struct hm_udp_tunnel_request udp;
     bool udp_is_last;              /* behind all authenticators */
     bool udp_is_agents;            /* behind the node's authenticator */
@@ -169,13 +170,34 @@ static inline void home_write_udp(const struct home_ask *ask, struct hm_writer *
     writer->bytes[writer->len - 1] = ask->udp.has_reserved;
 }
 
+static inline void home_write_node_auth(const struct home_rig *f, const struct home_ask *ask,
+                                        struct hm_writer *writer)
+{
+    const struct hm_association_config *own = &f->mobiles[0].association;
+
+    for (unsigned i = 0; i < (ask->node_twice ? 2 : 1); i++)
+        hm_extension_write_auth(writer, HM_EXT_MN_HA_AUTH, ask->node_spi != 0 ? ask->node_spi : own->spi,
+                                own->algorithm, &own->key);
+    if (ask->spoil_node)
+        writer->bytes[writer->len - 1] ^= 1;
+}
+
+static inline void home_write_agent_auth(const struct home_ask *ask, struct hm_writer *writer,
+                                         const struct hm_peer_config *peer)
+{
+    const struct hm_association_config *more = &peer->more[0];
+    bool is_new = ask->spi == HOME_NEW_SPI;
+
+    for (unsigned i = 0; i < (ask->agent_twice ? 2 : 1); i++)
+        hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, ask->spi != 0 ? ask->spi : peer->spi,
+                                is_new ? more->algorithm : peer->algorithm, is_new ? &more->key : &peer->key);
+    if (ask->spoil_agent)
+        writer->bytes[writer->len - 1] ^= 1;
+}
+
 static inline void home_write_extensions(const struct home_rig *f, const struct home_ask *ask,
                                          struct hm_writer *writer, const struct hm_peer_config *peer)
 {
-    const struct hm_association_config *more = &peer->more[0];
-    const struct hm_association_config *own = &f->mobiles[0].association;
-    bool is_new = ask->spi == HOME_NEW_SPI;
-
     if (ask->nai == NULL || ask->nai[0] != '\0')
         hm_extension_write_nai(writer, ask->nai != NULL ? ask->nai : "vm1");
     if (!ask->node)
@@ -188,20 +210,13 @@ static inline void home_write_extensions(const struct home_rig *f, const struct 
         hm_write_bytes(writer, (const uint8_t[]){ask->extra, 4, 1, 2, 3, 4}, 6);
     if (ask->udp.is_given && !ask->udp_is_last && !ask->udp_is_agents)
         home_write_udp(ask, writer);
-    if (ask->node) {
-        hm_extension_write_auth(writer, HM_EXT_MN_HA_AUTH, ask->node_spi != 0 ? ask->node_spi : own->spi,
-                                own->algorithm, &own->key);
-        if (ask->spoil_node)
-            writer->bytes[writer->len - 1] ^= 1;
-    }
+    if (ask->node)
+        home_write_node_auth(f, ask, writer);
     if (ask->udp.is_given && ask->udp_is_agents)
         home_write_udp(ask, writer);
     if (ask->no_agent)
         return;
-    hm_extension_write_auth(writer, HM_EXT_FA_HA_AUTH, ask->spi != 0 ? ask->spi : peer->spi,
-                            is_new ? more->algorithm : peer->algorithm, is_new ? &more->key : &peer->key);
-    if (ask->spoil_agent)
-        writer->bytes[writer->len - 1] ^= 1;
+    home_write_agent_auth(ask, writer, peer);
     if (ask->udp.is_given && ask->udp_is_last)
         home_write_udp(ask, writer);
 }
