@@ -24,6 +24,8 @@ static enum hm_reply_code check_address(const struct hm_home *home,
         return HM_CODE_HA_MALFORMED;
     if (request->ext.has_unknown_critical_vendor)
         return HM_CODE_HA_VENDOR_MN;
+    if (request->ext.has_agents_unknown_critical_vendor)
+        return HM_CODE_HA_VENDOR_FA;
     if (request->home_agent != home->env->agent_addr)
         return HM_CODE_HA_UNKNOWN_ADDRESS;
     if (!hm_home_serves(home, request->home_addr))

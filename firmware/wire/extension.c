@@ -144,7 +144,10 @@ static int read_critical_vendor(struct found *found, struct hm_extensions *out)
     if (found->value.failed)
         return HM_ERR_MALFORMED;
     if (vendor != HM_VENDOR_ID || type != HM_VENDOR_HOLD) {
-        out->has_unknown_critical_vendor = true;
+        if (out->mn_ha.present && found->end > out->mn_ha.covered_len)
+            out->has_agents_unknown_critical_vendor = true;
+        else
+            out->has_unknown_critical_vendor = true;
         return HM_OK;
     }
     out->has_hold = true;

@@ -85,8 +85,9 @@ struct hm_extensions {
     struct hm_mac agent_mac;
     struct hm_udp_tunnel_request udp_request;
     struct hm_udp_tunnel_reply udp_reply;
-    bool has_unknown_critical_vendor; /* to be refused with 140 */
-    bool has_revocation;              /* RFC 3543 section 3.2 */
+    bool has_unknown_critical_vendor;        /* to be refused with 140 */
+    bool has_agents_unknown_critical_vendor; /* behind the MN-HA authenticator: with 141 */
+    bool has_revocation;                     /* RFC 3543 section 3.2 */
     uint16_t revocation_flags;
     uint32_t revocation_timestamp;
     size_t values_len; /* bytes of the message up to the end of the last extension that is filled in above */

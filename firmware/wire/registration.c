@@ -95,6 +95,7 @@ const char *hm_reply_code_text(uint8_t code)
         [HM_CODE_HA_REVERSE_MANDATORY] = "reverse tunnel is mandatory",
         [HM_CODE_HA_ENCAPSULATION] = "encapsulation unavailable",
         [HM_CODE_HA_VENDOR_MN] = "vendor extension not understood",
+        [HM_CODE_HA_VENDOR_FA] = "vendor extension of the foreign agent not understood",
         [HM_CODE_HA_PMIP_UNSUPPORTED] = "proxy registration unsupported",
         [HM_CODE_HA_PMIP_DISALLOWED] = "proxy registration not allowed for this agent",
     };

@@ -6,6 +6,7 @@
 
 /* An FA-HA authentication extension with a made-up authenticator: the walk does not judge it. */
 #define AUTH "221400000101 000102030405060708090a0b0c0d0e0f"
+#define NODE_AUTH "201400000100 000102030405060708090a0b0c0d0e0f"
 #define PREFIX_LEN 3 /* the walk begins behind bytes that are none of its business */
 
 static int decode_at(const uint8_t *bytes, size_t len)
@@ -204,6 +205,19 @@ static void test_vendor_extensions_of_others(void **state)
     assert_false(ext.has_unknown_critical_vendor || ext.has_handover || ext.has_agent_mac);
 }
 
+static void test_critical_vendor_extensions_behind_the_nodes_authenticator_are_the_agents(void **state)
+{
+    struct hm_extensions ext;
+
+    (void)state;
+    assert_int_equal(decode("26000006 00000009 0001" NODE_AUTH AUTH, &ext), HM_OK);
+    assert_true(ext.has_unknown_critical_vendor && !ext.has_agents_unknown_critical_vendor);
+    assert_int_equal(decode(NODE_AUTH "26000006 00000009 0001" AUTH, &ext), HM_OK);
+    assert_true(ext.has_agents_unknown_critical_vendor && !ext.has_unknown_critical_vendor);
+    assert_int_equal(decode(NODE_AUTH "26000006 00000009 0001", &ext), HM_OK); /* nobody's */
+    assert_false(ext.has_agents_unknown_critical_vendor || ext.has_unknown_critical_vendor);
+}
+
 static void test_other_subtypes_of_147_are_skipped(void **state)
 {
     struct hm_extensions ext;
@@ -312,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_wrong_lengths_of_known_types_are_malformed),
         cmocka_unit_test(test_nai_has_at_most_72_bytes),
         cmocka_unit_test(test_vendor_extensions_of_others),
+        cmocka_unit_test(test_critical_vendor_extensions_behind_the_nodes_authenticator_are_the_agents),
         cmocka_unit_test(test_other_subtypes_of_147_are_skipped),
         cmocka_unit_test(test_revocation_support_is_read),
         cmocka_unit_test(test_u1_a_udp_tunnel_is_asked_for),

@@ -262,6 +262,20 @@ static void test_h13_asking_for_broadcasts_is_no_reason_to_refuse(void **state)
     assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .flags = HM_RRQ_B), 0);
 }
 
+/* RFC 3115 section 2.3: the code tells whose extension it is. */
+static void test_y10_critical_vendor_extensions_get_140_or_behind_the_nodes_authenticator_141(void **state)
+{
+    struct home_rig *f = *state;
+
+    assert_int_equal(HOME_ASK(f, .node = true, .lifetime_s = 300, .vendor = true), 140);
+    assert_int_equal(HOME_ASK(f, .node = true, .lifetime_s = 300, .agents_vendor = true), 141);
+    assert_int_equal(HOME_ASK(f, .node = true, .lifetime_s = 300, .vendor = true, .agents_vendor = true),
+                     140);
+    /* A proxy speaks in the node's name. */
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300, .vendor = true), 140);
+    assert_binding(f, "none", NULL);
+}
+
 static void test_r4_encapsulations_and_reverse_tunnel_have_their_codes(void **state)
 {
     struct home_rig *f = *state;
@@ -373,6 +387,7 @@ int main(void)
         TEST(test_h13_asking_for_broadcasts_is_no_reason_to_refuse),
         TEST(test_h14_addresses_and_ports_of_the_reply_are_the_requests_exchanged),
         TEST(test_h15_a_returning_node_is_answered_on_the_home_link_even_when_refused),
+        TEST(test_y10_critical_vendor_extensions_get_140_or_behind_the_nodes_authenticator_141),
         TEST(test_r4_encapsulations_and_reverse_tunnel_have_their_codes),
         TEST(test_impossible_care_of_addresses_of_a_node_are_refused),
         TEST(test_x1_a_proxy_never_has_a_co_located_care_of_address),

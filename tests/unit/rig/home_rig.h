@@ -50,6 +50,7 @@ struct home_ask {
     uint8_t method;  /* 0: FA-HA */
     bool no_mac;
     uint8_t extra;                /* type of one more extension, with a value of 4 bytes */
+    bool vendor, agents_vendor;   /* a critical one of another vendor; behind the node's authenticator */
     bool node_twice, agent_twice; /* an authenticator has a second one of its kind behind it, just as right */
     struct hm_udp_tunnel_request udp;
     bool udp_is_last;              /* behind all authenticators */
@@ -170,6 +171,13 @@ static inline void home_write_udp(const struct home_ask *ask, struct hm_writer *
     writer->bytes[writer->len - 1] = ask->udp.has_reserved;
 }
 
+static inline void home_write_vendor(struct hm_writer *writer)
+{
+    static const uint8_t BYTES[] = {HM_EXT_CRITICAL_VENDOR, 0, 0, 6, 0, 0, 0, 9, 0, 1};
+
+    hm_write_bytes(writer, BYTES, sizeof(BYTES));
+}
+
 static inline void home_write_node_auth(const struct home_rig *f, const struct home_ask *ask,
                                         struct hm_writer *writer)
 {
@@ -208,12 +216,16 @@ static inline void home_write_extensions(const struct home_rig *f, const struct 
         hm_extension_write_hold(writer, ask->hold, 1);
     if (ask->extra != 0)
         hm_write_bytes(writer, (const uint8_t[]){ask->extra, 4, 1, 2, 3, 4}, 6);
+    if (ask->vendor)
+        home_write_vendor(writer);
     if (ask->udp.is_given && !ask->udp_is_last && !ask->udp_is_agents)
         home_write_udp(ask, writer);
     if (ask->node)
         home_write_node_auth(f, ask, writer);
     if (ask->udp.is_given && ask->udp_is_agents)
         home_write_udp(ask, writer);
+    if (ask->agents_vendor)
+        home_write_vendor(writer);
     if (ask->no_agent)
         return;
     home_write_agent_auth(ask, writer, peer);
