@@ -2,6 +2,8 @@
 /* Scenarios: the control channel with wrong keys, wrong clocks, lost and repeated messages. */
 #include "tests/scenario/scenario.h"
 
+#include <limits.h>
+
 #define HOUR_US (3600 * (int64_t)HM_SIM_S)
 
 static struct hm_sim_hypervisor *hypervisor_of(struct hm_sim_world *world, enum hm_sim_site_number site)
@@ -141,6 +143,32 @@ static void test_lost_messages_between_agents_are_repeated(void **state)
     }
 }
 
+/* B hears that the VM has landed at C only when it is at B again: that was about an earlier visit. */
+static void test_a_late_word_of_the_landing_does_not_end_a_newer_visit(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_lan *lan = &world->sites[HM_SIM_B].lan;
+    struct meddler late, heard;
+    struct probes probes;
+
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    meddler_start(&late, lan, pattern_control(HM_CONTROL_REQUEST, HM_OP_ARRIVED), MEDDLE_DROP, UINT_MAX);
+    handover(world, &world->vm, HM_SIM_B, HM_SIM_C);
+    handover(world, &world->vm, HM_SIM_C, HM_SIM_B);
+    assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
+    assert_true(late.seen > 0);
+    meddler_stop(&late, lan);
+    meddler_start(&heard, lan, pattern_control(HM_CONTROL_REPLY, HM_OP_ARRIVED), MEDDLE_WATCH, 0);
+    heard.from = &world->sites[HM_SIM_B].agent.links[0];
+    probes_start(&probes, &world->correspondent, &world->vm, SCENARIO_RATE);
+    hm_sim_run_for(&world->sim, 30 * HM_SIM_S);
+    assert_true(heard.seen > 0);
+    assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
+    probes_check(&probes, world, 0);
+    probes_stop(&probes);
+    meddler_stop(&heard, lan);
+}
+
 static void test_destination_out_of_reach(void **state)
 {
     struct hm_sim_world *world = *state;
@@ -208,6 +236,7 @@ int main(void)
         SCENARIO(test_a_question_is_repeated_and_not_redone),
         SCENARIO(test_doubled_control_messages_are_not_redone),
         cmocka_unit_test(test_lost_messages_between_agents_are_repeated),
+        SCENARIO(test_a_late_word_of_the_landing_does_not_end_a_newer_visit),
         SCENARIO(test_destination_out_of_reach),
         SCENARIO(test_home_agent_out_of_reach_of_the_destination),
         SCENARIO(test_replayed_control_message_is_not_redone),

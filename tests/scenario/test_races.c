@@ -143,6 +143,43 @@ static void test_an_end_marker_does_not_overtake_what_is_held(void **state)
     probes_check(&life->probes, world, 0);
 }
 
+/* B's registration of the landing is lost, and the VM is on its way again: what is diverted waits at B, so
+ * the home agent lets C ask again until B has its answer. */
+static void test_the_next_move_is_prepared_once_the_landing_before_it_is_registered(void **state)
+{
+    struct life *life = *state;
+    struct hm_sim_world *world = life->world;
+    struct hm_control_message request = hm_sim_imminent(&world->vm, &world->sites[HM_SIM_C]);
+    struct meddler meddler;
+
+    life_announce(life, HM_SIM_A, HM_SIM_B);
+    life_stop(life, HM_SIM_A);
+    life_pass(life, 50);
+    meddler_start(&meddler, &world->sites[HM_SIM_B].lan, pattern_registration(HM_MIP_REQUEST), MEDDLE_DROP,
+                  2);
+    meddler.from = &world->sites[HM_SIM_B].agent.links[0];
+    life_land(life, HM_SIM_B);
+    life_pass(life, 50);
+    request.has_stop_notice = true;
+    hm_sim_hypervisor_ask(&world->sites[HM_SIM_B].hypervisor, &request);
+    life_pass(life, 200);
+    assert_true(counter(world, HM_SIM_A, "drop-mip-early") > 0);
+    assert_states(world, HM_SIM_VM_ADDR, "diverted", HM_SIM_C, "expected");
+    life_pass(life, 6000);
+    meddler_stop(&meddler, &world->sites[HM_SIM_B].lan);
+    hm_sim_hypervisor_abandon(&world->sites[HM_SIM_B].hypervisor);
+    assert_states(world, HM_SIM_VM_ADDR, "switching", HM_SIM_C, "expected");
+    life_stop(life, HM_SIM_B);
+    life_pass(life, 40);
+    life_land(life, HM_SIM_C);
+    life_pass(life, 2000);
+    assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_C, "present");
+    struct hm_sim_counts counts = life_end_probes(life);
+    assert_int_equal(counts.lost, 0);
+    assert_int_equal(counts.doubled, 0);
+    assert_int_equal(counts.reordered, 0);
+}
+
 static void test_the_longest_salvage_and_notice_are_relayed(void **state)
 {
     struct life *life = *state;
@@ -280,6 +317,7 @@ int main(void)
         LIFE(test_a_home_agents_marker_before_the_cancel_is_not_waited_for_again),
         LIFE(test_what_comes_behind_a_stream_that_was_confirmed_goes_on_at_once),
         LIFE(test_an_end_marker_does_not_overtake_what_is_held),
+        LIFE(test_the_next_move_is_prepared_once_the_landing_before_it_is_registered),
         LIFE(test_the_longest_salvage_and_notice_are_relayed),
         LIFE(test_half_a_salvaged_frame_keeps_nothing_open),
         LIFE(test_a_cancel_told_before_it_runs_again_loses_nothing),

@@ -431,6 +431,57 @@ static void test_an_older_epoch_is_refused(void **state)
     assert_int_equal(guest(f)->state, HM_VISITOR_PRESENT);
 }
 
+/* The VM of this home is at B by the handover of this epoch, and a move on to C is staged when staged_epoch
+ * is not 0. */
+static void send_vm_to_b(struct path_rig *f, uint32_t epoch, uint32_t staged_epoch)
+{
+    struct hm_binding *binding = path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
+
+    binding->handover_id = 1;
+    binding->epoch = epoch;
+    if (staged_epoch == 0)
+        return;
+    hm_binding_set_staged(binding, RIG_PEER_C, 2, staged_epoch);
+    hm_binding_apply(binding, HM_BINDING_STAGE, "test");
+}
+
+/* B asks to send the VM home. */
+static struct hm_control_message ask_return(struct path_rig *f, uint32_t epoch, bool dry_run)
+{
+    struct hm_control_message prepare = control_rig_prepare(100 + epoch, epoch), answer;
+
+    prepare.nodes[0] = (struct hm_control_node){
+        .home_addr = RIG_VM, .mac = RIG_VM_MAC, .home_agent = RIG_AGENT, .home_prefix = f->rig.config.home};
+    prepare.dry_run = dry_run;
+    rig_forget_frames(&f->rig);
+    control_rig_say(f, RIG_PEER_B, prepare);
+    assert_true(control_rig_sent(f, RIG_PEER_B, HM_CONTROL_REPLY, HM_OP_PREPARE, &answer));
+    return answer;
+}
+
+static void test_a_return_of_an_older_epoch_is_refused_without_a_trace(void **state)
+{
+    static const struct {
+        uint32_t at_b, staged, asked;
+    } cases[] = {{10, 0, 9}, {10, 20, 9}, {10, 20, 19}};
+
+    for (unsigned i = 0; i < UNIT_COUNT(cases); i++) {
+        struct path_rig *f;
+
+        setup((void **)&f);
+        send_vm_to_b(f, cases[i].at_b, cases[i].staged);
+        for (unsigned dry_run = 0; dry_run < 2; dry_run++) {
+            struct hm_control_message answer = ask_return(f, cases[i].asked, dry_run);
+            assert_int_equal(answer.code, HM_CONTROL_REFUSED);
+            assert_non_null(strstr(answer.text, "10.1.0.5: a newer handover is known here"));
+        }
+        assert_null(newest(f));
+        assert_int_equal(ask_return(f, cases[i].at_b + cases[i].staged + 1, false).code, HM_CONTROL_OK);
+        path_rig_teardown((void **)&f);
+    }
+    (void)state;
+}
+
 static void test_impossible_nodes_are_refused(void **state)
 {
     struct path_rig *f = *state;
@@ -633,6 +684,7 @@ int main(void)
         TEST(test_f5_a_visitor_that_is_here_is_not_disturbed_by_a_move_to_here),
         TEST(test_f5_a_visitor_that_has_gone_unnoticed_gives_way_to_its_next_visit),
         TEST(test_an_older_epoch_is_refused),
+        cmocka_unit_test(test_a_return_of_an_older_epoch_is_refused_without_a_trace),
         TEST(test_impossible_nodes_are_refused),
         TEST(test_no_record_stays_open_when_the_home_agent_is_silent),
         TEST(test_no_record_stays_open_when_the_visitor_is_expected_again),

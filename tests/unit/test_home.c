@@ -324,6 +324,36 @@ static void test_another_agent_cannot_deregister_the_node(void **state)
     assert_int_equal(binding(f)->state, HM_BINDING_AWAY);
 }
 
+/* The node has been at B, at C, and is at B again. What B says of the first visit, though sent just now, is
+ * about that, and not about the second. */
+static void test_a_late_deregistration_does_not_end_a_newer_visit(void **state)
+{
+    struct fixture *f = *state;
+
+    activate_at_b(f);
+    assert_int_equal(ask(f, &(struct ask){.peer = C, .lifetime_s = 300, .handover = 2, .epoch = 20}), 0);
+    assert_int_equal(ask(f, &(struct ask){.peer = B, .lifetime_s = 300, .handover = 3, .epoch = 30}), 0);
+    assert_int_equal(ask(f, &(struct ask){.peer = B, .handover = 1, .epoch = 10}), HM_CODE_HA_PROHIBITED);
+    assert_int_equal(binding(f)->state, HM_BINDING_AWAY);
+    assert_int_equal(binding(f)->care_of_addr, RIG_PEER_B);
+    assert_int_equal(ask(f, &(struct ask){.peer = B, .handover = 3, .epoch = 30}), 0);
+    assert_int_equal(binding(f)->state, HM_BINDING_HOME);
+}
+
+static void test_a_late_return_is_not_staged(void **state)
+{
+    struct fixture *f = *state;
+    const struct hm_control_node node = {
+        .home_addr = RIG_VM, .mac = RIG_VM_MAC, .home_agent = RIG_AGENT, .home_prefix = f->rig.config.home};
+
+    activate_at_b(f);
+    assert_int_equal(hm_home_stage_return(&f->home, &node, 2, 9, 60), HM_ERR_REPLAY);
+    assert_int_equal(binding(f)->state, HM_BINDING_AWAY);
+    assert_int_equal(ask(f, &(struct ask){.peer = C, .lifetime_s = 60, .hold = 3, .epoch = 30}), 0);
+    assert_int_equal(hm_home_stage_return(&f->home, &node, 2, 20, 60), HM_ERR_REPLAY);
+    assert_int_equal(hm_binding_motion(binding(f))->staged_care_of_addr, RIG_PEER_C);
+}
+
 static void test_deregistering_an_unknown_node_makes_no_entry(void **state)
 {
     struct fixture *f = *state;
@@ -539,6 +569,8 @@ int main(void)
         TEST(test_a_late_withdrawal_does_not_rename_a_staged_return),
         TEST(test_the_care_of_agent_deregisters),
         TEST(test_another_agent_cannot_deregister_the_node),
+        TEST(test_a_late_deregistration_does_not_end_a_newer_visit),
+        TEST(test_a_late_return_is_not_staged),
         TEST(test_deregistering_an_unknown_node_makes_no_entry),
         TEST(test_refusals_have_their_codes_and_change_nothing),
         TEST(test_h10_h17_only_the_address_of_the_tunnel_is_the_home_agents),
