@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Scenarios: ARP and bridges on the home LAN and on the foreign one, before, during and after a visit. */
-#include "tests/scenario/scenario.h"
+#include "firmware/wire/ethernet.h"
+#include "tests/scenario/life.h"
 
 #define GATEWAY_OF(addr) (((addr)&0xffffff00u) + 1)
 
@@ -39,6 +40,95 @@ static void test_nothing_is_announced_while_the_vm_runs_at_home(void **state)
     assert_int_equal(world->vm.iface.conflicts, 0);
     assert_int_equal(world->vm.iface.own_mac, own_mac);
     assert_int_equal(hm_sim_lan_moves(&world->sites[HM_SIM_A].lan, &world->vm.iface.mac), 0);
+}
+
+/* What the agent of a LAN announces of the VM, by gratuitous ARP. */
+struct announced {
+    struct hm_sim_tap tap;
+    const struct hm_sim_port *agent;
+    unsigned count;
+    struct hm_mac mac; /* the last that it told */
+};
+
+static void see_announcement(void *ctx, struct hm_sim_passing *passing)
+{
+    struct announced *announced = ctx;
+    struct hm_ethernet ethernet;
+    struct hm_arp arp;
+
+    if (passing->from != announced->agent ||
+        hm_ethernet_decode(passing->bytes, passing->len, &ethernet) != 0 ||
+        ethernet.type != HM_ETHERTYPE_ARP ||
+        hm_arp_decode(passing->bytes + HM_ETHERNET_LEN, passing->len - HM_ETHERNET_LEN, &arp) != 0 ||
+        arp.sender_addr != HM_SIM_VM_ADDR)
+        return;
+    announced->count++;
+    announced->mac = arp.sender_mac;
+}
+
+/* With either takeover: the VM's own MAC told by another port would move the bridges, and the agent's MAC the
+ * neighbours, while it still runs. */
+static void check_nothing_before_the_stop(enum hm_takeover_mode takeover)
+{
+    struct life *life = life_create(&(struct hm_sim_world_options){.takeover = takeover});
+    struct hm_sim_world *world = life->world;
+    struct hm_sim_site *home = &world->sites[HM_SIM_A];
+    const struct hm_mac *told =
+        takeover == HM_TAKEOVER_OWN ? &home->agent.config.links[0].mac : &world->vm.iface.mac;
+    struct announced announced = {.agent = &home->agent.links[0]};
+
+    announced.tap = (struct hm_sim_tap){.see = see_announcement, .ctx = &announced};
+    hm_sim_lan_add_tap(&home->lan, &announced.tap);
+    life_announce(life, HM_SIM_A, HM_SIM_B);
+    life_pass(life, 10000);
+    assert_int_equal(announced.count, 0);
+    life_stop(life, HM_SIM_A);
+    assert_in_range(announced.count, 1, 3);
+    assert_memory_equal(&announced.mac, told, 6);
+    life_pass(life, 40);
+    life_land(life, HM_SIM_B);
+    life_pass(life, 1000);
+    assert_int_equal(world->vm.iface.conflicts, 0);
+    assert_memory_equal(&announced.mac, told, 6);
+    hm_sim_lan_remove_tap(&home->lan, &announced.tap);
+    life_destroy(life);
+}
+
+static void test_p9_with_the_agents_mac_nothing_is_announced_before_the_stop(void **state)
+{
+    (void)state;
+    check_nothing_before_the_stop(HM_TAKEOVER_OWN);
+}
+
+static void test_p9_with_the_vms_mac_nothing_is_announced_before_the_stop(void **state)
+{
+    (void)state;
+    check_nothing_before_the_stop(HM_TAKEOVER_MAC);
+}
+
+/* RFC 826: who has an entry for the VM gets it right though it asks nobody, and who has none gets none. */
+static void test_p10_an_announcement_mends_the_entries_that_there_are_and_makes_none(void **state)
+{
+    const struct hm_sim_world_options options = {.takeover = HM_TAKEOVER_OWN};
+    struct hm_sim_world *world = scenario_create(&options);
+    struct hm_sim_site *home = &world->sites[HM_SIM_A];
+    struct hm_sim_iface *knows = &home->neighbour.iface, *does_not = &home->machine.iface;
+
+    (void)state;
+    assert_ping(world, &home->neighbour, HM_SIM_VM_ADDR);
+    hm_sim_iface_flush(does_not);
+    for (unsigned round = 0; round < 2; round++) {
+        assert_memory_equal(hm_sim_iface_lookup(knows, HM_SIM_VM_ADDR), &world->vm.iface.mac, 6);
+        handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+        assert_memory_equal(hm_sim_iface_lookup(knows, HM_SIM_VM_ADDR), &home->agent.config.links[0].mac, 6);
+        hm_sim_run_for(&world->sim, 10 * HM_SIM_S);
+        assert_null(hm_sim_iface_lookup(does_not, HM_SIM_VM_ADDR));
+        handover(world, &world->vm, HM_SIM_B, HM_SIM_A);
+        hm_sim_run_for(&world->sim, 10 * HM_SIM_S);
+        assert_null(hm_sim_iface_lookup(does_not, HM_SIM_VM_ADDR));
+    }
+    assert_memory_equal(hm_sim_iface_lookup(knows, HM_SIM_VM_ADDR), &world->vm.iface.mac, 6);
+    hm_sim_world_destroy(world);
 }
 
 static void test_takeover_outlives_the_bridges_ageing(void **state)
@@ -188,6 +278,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENARIO(test_home_neighbour_keeps_reaching_the_vm),
         SCENARIO(test_nothing_is_announced_while_the_vm_runs_at_home),
+        cmocka_unit_test(test_p9_with_the_agents_mac_nothing_is_announced_before_the_stop),
+        cmocka_unit_test(test_p9_with_the_vms_mac_nothing_is_announced_before_the_stop),
+        cmocka_unit_test(test_p10_an_announcement_mends_the_entries_that_there_are_and_makes_none),
         SCENARIO(test_takeover_outlives_the_bridges_ageing),
         SCENARIO(test_x12_visitors_arp_is_answered),
         SCENARIO(test_l10_a_gratuitous_arp_lands_the_vm_and_is_not_passed_on),
