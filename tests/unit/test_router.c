@@ -264,6 +264,93 @@ static void test_a_gateway_tells_what_it_cannot_forward(void **state)
     assert_int_equal(icmp[0], HM_ICMP_UNREACHABLE);
 }
 
+/* --- what is for the agent itself ------------------------------------------------------------------------
+ */
+
+#define ECHO_LEN 1008 /* with its header */
+#define PIECE_LEN (ECHO_LEN / 2)
+
+static void write_echo(uint8_t *echo, uint16_t id)
+{
+    uint16_t sum;
+
+    memset(echo, 0, 8);
+    echo[0] = 8;
+    echo[4] = (uint8_t)(id >> 8);
+    echo[5] = (uint8_t)id;
+    for (unsigned i = 8; i < ECHO_LEN; i++)
+        echo[i] = (uint8_t)(i * 7 + id);
+    sum = (uint16_t)~hm_checksum_add(0, echo, ECHO_LEN);
+    echo[2] = (uint8_t)(sum >> 8);
+    echo[3] = (uint8_t)sum;
+}
+
+static void hand_in_piece(struct fixture *f, const uint8_t *echo, uint16_t id, size_t at, size_t len)
+{
+    uint8_t bytes[HM_ETHERNET_LEN + HM_IPV4_LEN + ECHO_LEN];
+    struct hm_ethernet ethernet = {.dst = RIG_AGENT_MAC, .src = RIG_ROUTER_MAC, .type = HM_ETHERTYPE_IPV4};
+    struct hm_ipv4 ip = {.total_len = (uint16_t)(HM_IPV4_LEN + len),
+                         .id = id,
+                         .fragment = (uint16_t)((at + len < ECHO_LEN ? HM_IPV4_MF : 0) | at / 8),
+                         .ttl = 64,
+                         .protocol = HM_IP_PROTO_ICMP,
+                         .src = RIG_FAR,
+                         .dst = RIG_AGENT};
+
+    hm_ethernet_encode(bytes, &ethernet);
+    hm_ipv4_encode(bytes + HM_ETHERNET_LEN, &ip);
+    memcpy(bytes + HM_ETHERNET_LEN + HM_IPV4_LEN, echo + at, len);
+    hand_in(f, 0, bytes, HM_ETHERNET_LEN + HM_IPV4_LEN + len);
+}
+
+/* The one frame that was sent is the answer, with all that was sent in it. */
+static void assert_echoed(const struct fixture *f, const uint8_t *echo)
+{
+    const struct rig_frame *sent = &f->rig.frames[0];
+    const uint8_t *reply = sent->bytes + HM_ETHERNET_LEN + HM_IPV4_LEN;
+    struct hm_ipv4 ip;
+
+    assert_int_equal(f->rig.frame_count, 1);
+    assert_int_equal(hm_ipv4_decode(sent->bytes + HM_ETHERNET_LEN, sent->len - HM_ETHERNET_LEN, &ip), 0);
+    assert_int_equal(ip.src, RIG_AGENT);
+    assert_int_equal(ip.dst, RIG_FAR);
+    assert_int_equal(ip.total_len, HM_IPV4_LEN + ECHO_LEN);
+    assert_int_equal(reply[0], 0);
+    assert_memory_equal(reply + 4, echo + 4, ECHO_LEN - 4);
+    assert_int_equal(hm_checksum_add(0, reply, ECHO_LEN), 0xffff);
+}
+
+static void test_q12_a_fragmented_echo_request_to_the_agents_own_address_is_answered(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t echo[ECHO_LEN];
+
+    hand_in_arp(f, 0,
+                &(struct hm_arp){.op = HM_ARP_REQUEST,
+                                 .sender_mac = RIG_ROUTER_MAC,
+                                 .sender_addr = RIG_ROUTER,
+                                 .target_addr = RIG_AGENT});
+    for (uint16_t id = 1; id <= 2; id++) { /* in order, and out of order */
+        size_t first_at = id == 1 ? 0 : PIECE_LEN, second_at = PIECE_LEN - first_at;
+        write_echo(echo, id);
+        rig_forget_frames(&f->rig);
+        hand_in_piece(f, echo, id, first_at, PIECE_LEN);
+        assert_int_equal(f->rig.frame_count, 0);
+        hand_in_piece(f, echo, id, second_at, PIECE_LEN);
+        assert_echoed(f, echo);
+    }
+    /* Half of one is none, and nothing is said of what lacks its first part. */
+    write_echo(echo, 3);
+    rig_forget_frames(&f->rig);
+    hand_in_piece(f, echo, 3, PIECE_LEN, PIECE_LEN);
+    for (unsigned s = 0; s < 60; s++) {
+        rig_pass_us(&f->rig, 1000000);
+        tick(f);
+    }
+    for (unsigned i = 0; i < f->rig.frame_count; i++)
+        assert_int_not_equal(f->rig.frames[i].bytes[HM_ETHERNET_LEN + 9], HM_IP_PROTO_ICMP);
+}
+
 /* Random bytes behind a believable beginning: for the sanitizers to judge. */
 static void test_noise_breaks_nothing(void **state)
 {
@@ -378,6 +465,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_timer_that_a_frame_arms_counts_from_the_frame),
+        TEST(test_q12_a_fragmented_echo_request_to_the_agents_own_address_is_answered),
         TEST(test_a_frame_waits_for_its_next_hop),
         TEST(test_arp_for_the_agents_address_is_answered_and_for_others_not),
         TEST(test_a_clock_that_is_set_back_does_not_stand_still),
