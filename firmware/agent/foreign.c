@@ -339,7 +339,9 @@ int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
     struct hm_visitor *visitor =
         hm_visitor_by_home(&foreign->visitors, peer->config->addr, revocation->home_addr);
     bool is_sought = visitor != NULL && visitor->state == HM_VISITOR_EXPECTED && visitor->awaits_sign;
-    if (is_sought && is_timely(foreign, peer, revocation->id)) { /* restored, and it was elsewhere already */
+    bool is_old = visitor != NULL && visitor->is_revocable &&
+                  !hm_revocation_is_after(revocation->id, visitor->registered_time);
+    if (is_sought && !is_old && is_timely(foreign, peer, revocation->id)) { /* it was elsewhere already */
         hm_visitor_apply(visitor, HM_VISITOR_LEAVE, "revoked by its home agent");
         forget(foreign, visitor);
         return HM_OK;
@@ -347,7 +349,7 @@ int hm_foreign_revoked(struct hm_foreign *foreign, const struct hm_peer *peer,
     if (visitor == NULL || (visitor->state == HM_VISITOR_EXPECTED && !is_sought) ||
         visitor->state == HM_VISITOR_BUFFERING)
         return is_timely(foreign, peer, revocation->id) ? HM_OK : HM_ERR_REPLAY; /* an earlier visit ended */
-    if (!visitor->is_revocable || !hm_revocation_is_after(revocation->id, visitor->registered_time))
+    if (!visitor->is_revocable || is_old)
         return HM_ERR_REPLAY;
     if (visitor->state == HM_VISITOR_LEAVING && visitor->registration.open)
         return HM_OK; /* it deregisters: the reply ends it */

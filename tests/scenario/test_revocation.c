@@ -198,6 +198,34 @@ static void test_v5_a_late_revocation_does_not_end_a_newer_visit(void **state)
     probes_stop(&probes);
 }
 
+/* B's agent has been started again, and has not seen the VM yet. */
+static void test_v5_a_late_revocation_does_not_end_a_newer_visit_that_was_restored(void **state)
+{
+    struct hm_sim_world *world = scenario_create(&(struct hm_sim_world_options){.stores = true});
+    struct hm_sim_lan *lan = &world->sites[HM_SIM_B].lan;
+    struct meddler meddler;
+
+    (void)state;
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    meddler_start(&meddler, lan, pattern_registration(HM_MIP_REVOCATION), MEDDLE_DROP, UINT_MAX);
+    handover(world, &world->vm, HM_SIM_B, HM_SIM_C);
+    handover(world, &world->vm, HM_SIM_C, HM_SIM_B);
+    meddler_stop(&meddler, lan);
+    assert_true(meddler.seen > 0);
+    hm_sim_host_pause(&world->vm);
+    hm_sim_agent_kill(&world->sites[HM_SIM_B].agent);
+    hm_sim_agent_start(&world->sites[HM_SIM_B].agent);
+    hm_sim_run_for(&world->sim, 50 * HM_SIM_MS);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "state", "expected");
+    inject(world, meddler.frame, meddler.frame_len);
+    assert_int_equal(counter(world, HM_SIM_B, "drop-mip-replay"), 1);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "state", "expected");
+    hm_sim_host_resume(&world->vm);
+    hm_sim_run_for(&world->sim, HM_SIM_S);
+    assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
+    hm_sim_world_destroy(world);
+}
+
 /* A recorded revocation of this visit's end, sent again after it, and later still. */
 static void test_v5_a_replayed_revocation_changes_nothing(void **state)
 {
@@ -298,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_v4_v6_revocations_back_off_and_end_with_the_lifetime),
         cmocka_unit_test(test_v4_an_expired_binding_is_not_revoked),
         SCENARIO(test_v5_a_late_revocation_does_not_end_a_newer_visit),
+        cmocka_unit_test(test_v5_a_late_revocation_does_not_end_a_newer_visit_that_was_restored),
         SCENARIO(test_v5_a_replayed_revocation_changes_nothing),
         SCENARIO(test_v5_a_reflected_revocation_is_dropped),
         SCENARIO(test_v4_a_forged_revocation_is_ignored),
