@@ -125,6 +125,7 @@ static void assemble_mobility(const struct hm_document *document, struct hm_rout
     router->takeover = (enum hm_takeover_mode)home->takeover;
     router->lifetime_max_s = (uint16_t)home->lifetime_max_s;
     router->max_simultaneous = home->max_simultaneous;
+    router->refuses_proxies = home->proxies == 0;
     router->lifetime_s = (uint16_t)foreign->lifetime_s;
     router->staged_lifetime_s = (uint16_t)handover->staged_lifetime_s;
     router->wait_ms = handover->wait_ms;
@@ -158,6 +159,7 @@ static void assemble_peer(const struct hm_section *section, struct hm_peer_confi
     to->addr = peer->address;
     to->spi = peer->spi;
     to->tunnel = (enum hm_encapsulation)peer->tunnel;
+    to->may_not_proxy = peer->proxies == 0;
     to->algorithm = (enum hm_algorithm)peer->algorithm;
     to->key = peer->key;
     memcpy(to->hosts, peer->hosts.names, sizeof(to->hosts));

@@ -93,6 +93,9 @@ static const struct hm_key_spec HOME_KEYS[] = {
     {.key = "takeover", .type = HM_VALUE_CHOICE, AT(takeover), .words = TAKEOVERS, .fallback = "mac",
      .help = "How the home agent stands in for an absent VM: mac announces the VM's own Ethernet address at the "
              "agent's port; own announces the agent's, for networks that refuse a second one on a port."},
+    {.key = "proxies", .type = HM_VALUE_CHOICE, AT(proxies), .words = NO_YES, .fallback = "yes",
+     .help = "Whether other agents may register VMs of this home in their name (RFC 5563), which is how a move works; no "
+             "leaves it to nodes with a [mobile] section to register themselves."},
     {.key = "lifetime_max_s", .type = HM_VALUE_NUMBER, AT(lifetime_max_s), .min = 1, .max = 65534, .fallback = "1800",
      .help = "The longest registration lifetime granted, in seconds."},
     {.key = "max_simultaneous", .type = HM_VALUE_NUMBER, AT(max_simultaneous), .min = 1, .max = HM_MAX_SIMULTANEOUS,
@@ -160,6 +163,8 @@ static const struct hm_key_spec PEER_KEYS[] = {
      .help = "The tunnel that is asked for when a VM of its home visits here: udp (RFC 3519), ipip (RFC 2003) or gre "
              "(RFC 2784). udp is the fast one; an agent that does not know it is content with ipip. Only with udp may the "
              "other agent ask for it, too."},
+    {.key = "proxies", .type = HM_VALUE_CHOICE, AT(proxies), .words = NO_YES, .fallback = "yes",
+     .help = "Whether it may register VMs of this home, which then are where it says; no: none of them can move there."},
     {.key = "spi", .type = HM_VALUE_NUMBER, AT(spi), .required = true, .min = HM_SPI_MIN, .max = UINT32_MAX,
      .help = "The security parameter index, the same on both sides, another one for each pair of agents."},
     {.key = "algorithm", .type = HM_VALUE_CHOICE, AT(algorithm), .words = ALGORITHMS, .fallback = "hmac-sha256",

@@ -69,6 +69,7 @@ struct hm_home_section {
     struct hm_prefix prefix;
     uint32_t router;
     unsigned takeover; /* enum hm_takeover_mode */
+    unsigned proxies;  /* 0: no, 1: yes */
     uint32_t lifetime_max_s;
     uint32_t max_simultaneous;
 };
@@ -100,7 +101,8 @@ struct hm_peer_section {
     uint32_t address;
     struct hm_names hosts;
     struct hm_prefixes home;
-    unsigned tunnel; /* enum hm_encapsulation */
+    unsigned tunnel;  /* enum hm_encapsulation */
+    unsigned proxies; /* 0: no, 1: yes */
     uint32_t spi;
     unsigned algorithm; /* enum hm_algorithm */
     struct hm_key key;

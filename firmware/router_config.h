@@ -69,7 +69,8 @@ struct hm_peer_config {
     char name[HM_NAME_LEN];
     uint32_t addr; /* its care-of and home agent address */
     enum hm_encapsulation
-        tunnel; /* asked for when a node of its home visits, and the most that it is granted */
+        tunnel;         /* asked for when a node of its home visits, and the most that it is granted */
+    bool may_not_proxy; /* RFC 5563 section 8.1: it registers no node of this home */
     uint32_t spi;
     enum hm_algorithm algorithm;
     struct hm_key key; /* registrations; the control channel derives its own from it */
@@ -123,6 +124,7 @@ struct hm_router_config {
     enum hm_takeover_mode takeover;
     uint16_t lifetime_max_s;   /* granted by the home agent */
     unsigned max_simultaneous; /* care-of addresses of one node, up to HM_MAX_SIMULTANEOUS; 0 counts as 1 */
+    bool refuses_proxies;      /* nodes register themselves, or not at all */
     uint16_t lifetime_s;       /* asked for by the foreign agent */
     uint16_t staged_lifetime_s;
     uint32_t wait_ms;     /* how long a notice may take when it does not say */

@@ -33,11 +33,16 @@ static enum hm_reply_code check_address(const struct hm_home *home,
     return HM_CODE_ACCEPTED;
 }
 
-/* May an agent ask this in a node's name (RFC 5563)? It speaks for nodes at its own address only. */
-static enum hm_reply_code check_proxy(const struct hm_peer *peer,
+/* May an agent ask this in a node's name (RFC 5563)? It speaks for nodes at its own address only. What an
+ * earlier configuration allowed may always be ended. */
+static enum hm_reply_code check_proxy(const struct hm_home *home, const struct hm_peer *peer,
                                       const struct hm_registration_request *request)
 {
     bool goes_home = request->lifetime_s == 0 && request->care_of_addr == request->home_addr;
+    if (request->lifetime_s > 0 && home->env->config->refuses_proxies)
+        return HM_CODE_HA_PMIP_UNSUPPORTED;
+    if (request->lifetime_s > 0 && peer->config->may_not_proxy)
+        return HM_CODE_HA_PMIP_DISALLOWED;
     if (request->ext.pmip_method != HM_PMIP_METHOD_FA_HA)
         return HM_CODE_HA_PMIP_UNSUPPORTED;
     if (request->care_of_addr != peer->config->addr && !goes_home)
@@ -134,7 +139,7 @@ enum hm_reply_code hm_home_decide(const struct hm_home *home, const struct hm_pe
 {
     enum hm_reply_code code = check_address(home, request);
     if (code == HM_CODE_ACCEPTED)
-        code = request->ext.has_pmip_method ? check_proxy(peer, request) : check_node(home, request);
+        code = request->ext.has_pmip_method ? check_proxy(home, peer, request) : check_node(home, request);
     if (code == HM_CODE_ACCEPTED)
         code = check_service(home, peer, request, binding);
     if (code == HM_CODE_ACCEPTED && is_late(request, binding))

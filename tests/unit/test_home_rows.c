@@ -349,6 +349,20 @@ static void test_x6_proxies_that_are_not_supported_or_not_allowed_get_149_and_15
     assert_binding(f, "none", NULL);
 }
 
+static void test_x6_a_home_without_proxies_says_149_and_one_agent_without_the_right_150(void **state)
+{
+    struct home_rig *f = *state;
+
+    f->rig.peers[0].may_not_proxy = true;
+    assert_int_equal(HOME_ASK(f, .lifetime_s = 300), 150);
+    assert_binding(f, "none", NULL);
+    assert_int_equal(HOME_ASK(f, .peer = C, .lifetime_s = 300), 0);
+    f->rig.config.refuses_proxies = true;
+    assert_int_equal(HOME_ASK(f, .peer = C, .lifetime_s = 300), 149);
+    assert_binding(f, "away", "10.3.0.2");
+    assert_int_equal(HOME_ASK(f, .peer = C), 0); /* what was allowed may be ended */
+}
+
 static void test_x1_a_proxy_never_has_a_co_located_care_of_address(void **state)
 {
     struct home_rig *f = *state;
@@ -393,6 +407,7 @@ int main(void)
         TEST(test_x1_a_proxy_never_has_a_co_located_care_of_address),
         TEST(test_x4_another_agents_request_moves_the_binding),
         TEST(test_x5_the_newer_time_stamp_wins_whoever_comes_last),
+        TEST(test_x6_a_home_without_proxies_says_149_and_one_agent_without_the_right_150),
         TEST(test_x6_proxies_that_are_not_supported_or_not_allowed_get_149_and_150),
         TEST(test_x9_the_nodes_mac_comes_with_its_first_registration),
     };
