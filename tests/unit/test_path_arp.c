@@ -41,8 +41,10 @@ static void assert_no_answer(const struct path_rig *f)
     assert_int_equal(answers(f, &frame, &arp), 0);
 }
 
-/* Exactly one answer left: this address has this MAC; the frame comes from there, too. */
-static void assert_answer(const struct path_rig *f, uint32_t addr, struct hm_mac mac, struct hm_mac to)
+/* Exactly one answer left, to who asked, with its fields swapped (RFC 826): this address has this MAC; the
+ * frame comes from there, too. */
+static void assert_answer(const struct path_rig *f, uint32_t addr, struct hm_mac mac, struct hm_mac to,
+                          uint32_t to_addr)
 {
     const struct rig_frame *frame = NULL;
     struct hm_arp arp;
@@ -51,21 +53,22 @@ static void assert_answer(const struct path_rig *f, uint32_t addr, struct hm_mac
     assert_int_equal(arp.sender_addr, addr);
     assert_memory_equal(&arp.sender_mac, &mac, 6);
     assert_memory_equal(&arp.target_mac, &to, 6);
+    assert_int_equal(arp.target_addr, to_addr);
     assert_memory_equal(frame->bytes, &to, 6);
     assert_memory_equal(frame->bytes + 6, &mac, 6);
 }
 
-static void test_the_agents_own_address_is_answered(void **state)
+static void test_l1_the_agents_own_address_is_answered(void **state)
 {
     struct path_rig *f = *state;
 
     ask(f, NEIGHBOUR_MAC, NEIGHBOUR, RIG_AGENT);
-    assert_answer(f, RIG_AGENT, RIG_AGENT_MAC, NEIGHBOUR_MAC);
+    assert_answer(f, RIG_AGENT, RIG_AGENT_MAC, NEIGHBOUR_MAC, NEIGHBOUR);
     ask(f, NEIGHBOUR_MAC, 0, RIG_AGENT); /* a probe: the address is not free */
-    assert_answer(f, RIG_AGENT, RIG_AGENT_MAC, NEIGHBOUR_MAC);
+    assert_answer(f, RIG_AGENT, RIG_AGENT_MAC, NEIGHBOUR_MAC, 0);
 }
 
-static void test_an_absent_node_is_answered_for_probes_included(void **state)
+static void test_l1_an_absent_node_is_answered_for_probes_included(void **state)
 {
     struct path_rig *f = *state;
 
@@ -73,9 +76,9 @@ static void test_an_absent_node_is_answered_for_probes_included(void **state)
     assert_no_answer(f);
     path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
     ask(f, NEIGHBOUR_MAC, NEIGHBOUR, RIG_VM);
-    assert_answer(f, RIG_VM, RIG_VM_MAC, NEIGHBOUR_MAC);
+    assert_answer(f, RIG_VM, RIG_VM_MAC, NEIGHBOUR_MAC, NEIGHBOUR);
     ask(f, NEIGHBOUR_MAC, 0, RIG_VM);
-    assert_answer(f, RIG_VM, RIG_VM_MAC, NEIGHBOUR_MAC);
+    assert_answer(f, RIG_VM, RIG_VM_MAC, NEIGHBOUR_MAC, 0);
 }
 
 static void test_a_staged_node_is_not_answered_for(void **state)
@@ -133,15 +136,15 @@ static void test_pairs_are_learnt_but_not_those_of_visitors(void **state)
     assert_memory_equal(&hm_neighbour_lookup(&f->neighbours, 0, RIG_ROUTER)->mac, &RIG_ROUTER_MAC, 6);
 }
 
-static void test_a_visitor_is_answered_for_its_whole_home(void **state)
+static void test_l1_a_visitor_is_answered_for_its_whole_home(void **state)
 {
     struct path_rig *f = *state;
 
     path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
     ask(f, RIG_GUEST_MAC, RIG_GUEST, 0x0a020001u);
-    assert_answer(f, 0x0a020001u, RIG_AGENT_MAC, RIG_GUEST_MAC);
+    assert_answer(f, 0x0a020001u, RIG_AGENT_MAC, RIG_GUEST_MAC, RIG_GUEST);
     ask(f, RIG_GUEST_MAC, RIG_GUEST, 0x0a020063u);
-    assert_answer(f, 0x0a020063u, RIG_AGENT_MAC, RIG_GUEST_MAC);
+    assert_answer(f, 0x0a020063u, RIG_AGENT_MAC, RIG_GUEST_MAC, RIG_GUEST);
 }
 
 static void test_a_visitor_is_not_answered_for_itself_for_probes_or_for_this_lan(void **state)
@@ -172,7 +175,7 @@ static void test_one_address_that_is_not_here_yet_does_not_silence_the_others(vo
     leaving = path_rig_present(f, RIG_GUEST + 1, &RIG_GUEST_MAC);
     hm_visitor_apply(leaving, HM_VISITOR_LEAVE, "test");
     ask(f, RIG_GUEST_MAC, RIG_GUEST, 0x0a020001u);
-    assert_answer(f, 0x0a020001u, RIG_AGENT_MAC, RIG_GUEST_MAC);
+    assert_answer(f, 0x0a020001u, RIG_AGENT_MAC, RIG_GUEST_MAC, RIG_GUEST);
 }
 
 static void test_the_home_lan_is_not_answered_for_visitors_homes(void **state)
@@ -210,14 +213,14 @@ static void test_group_macs_and_broken_packets_are_dropped_and_counted(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_the_agents_own_address_is_answered),
-        TEST(test_an_absent_node_is_answered_for_probes_included),
+        TEST(test_l1_the_agents_own_address_is_answered),
+        TEST(test_l1_an_absent_node_is_answered_for_probes_included),
         TEST(test_a_staged_node_is_not_answered_for),
         TEST(test_the_node_itself_is_never_told_that_its_address_is_taken),
         TEST(test_no_answer_for_a_node_that_was_seen_at_home_again),
         TEST(test_another_host_that_claims_an_absent_nodes_address_is_not_believed),
         TEST(test_pairs_are_learnt_but_not_those_of_visitors),
-        TEST(test_a_visitor_is_answered_for_its_whole_home),
+        TEST(test_l1_a_visitor_is_answered_for_its_whole_home),
         TEST(test_a_visitor_is_not_answered_for_itself_for_probes_or_for_this_lan),
         TEST(test_one_address_that_is_not_here_yet_does_not_silence_the_others),
         TEST(test_the_home_lan_is_not_answered_for_visitors_homes),
