@@ -2,8 +2,10 @@
 /* ARP as it comes in: learn from it, answer for oneself, for the absent, and towards visitors.
  *
  * A visitor asks for its home router and its home neighbours: the agent answers with its own MAC (RFC 925),
- * but never for the visitor's own address (that would be a conflict, RFC 5227) nor to a probe. On the home
- * LAN the agent answers for nodes that are away, probes included: their addresses are not free. */
+ * but never for the visitor's own address (that would be a conflict, RFC 5227), nor to a probe, nor to an
+ * address of another network (RFC 1027 section 2.2). On the home LAN the agent answers for nodes that are
+ * away whoever asks, as the nodes would (RFC 5944 section 4.6), probes included: their addresses are not
+ * free. */
 #include "firmware/link/output.h"
 #include "firmware/path/path.h"
 
@@ -35,7 +37,8 @@ static void from_visitor(struct hm_path *path, unsigned link, const struct hm_vi
 {
     if (arp->op != HM_ARP_REQUEST || hm_arp_is_probe(arp) || visitor->state != HM_VISITOR_PRESENT)
         return;
-    if (!is_host_of(&visitor->node.home_prefix, arp->target_addr) ||
+    const struct hm_prefix *home = &visitor->node.home_prefix;
+    if (!is_host_of(home, arp->sender_addr) || !is_host_of(home, arp->target_addr) ||
         is_address_of_mac(path, &visitor->node.mac, arp->target_addr))
         return;
     const struct hm_foreign *foreign = &path->agent->foreign;

@@ -93,6 +93,42 @@ static void test_l3_no_answer_for_other_networks_or_broadcast_addresses(void **s
     assert_int_equal(f->rig.frame_count, 0);
 }
 
+/* Of its home, and of a network that its home is not: the VM may have addresses of its own making. */
+static void test_l3_a_visitor_is_answered_only_at_addresses_of_its_home(void **state)
+{
+    static const struct {
+        uint32_t sender;
+        unsigned answers;
+    } CASES[] = {
+        {RIG_GUEST, 1},   {0x0a020063u, 1}, /* another address of its NIC, not known yet */
+        {NEIGHBOUR, 0},   {RIG_FAR, 0},     {0xa9fe0101u, 0}, {0x7f000001u, 0},
+        {0xe0000001u, 0}, {UINT32_MAX, 0},  {0x0a020000u, 0}, {0x0a0200ffu, 0},
+        {0x0a0100ffu, 0}, {0x0a030005u, 0}, {0, 0}, /* a probe: not answered either */
+    };
+    struct path_rig *f = *state;
+
+    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
+    for (unsigned i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        say(f, HM_ARP_REQUEST, RIG_GUEST_MAC, CASES[i].sender, 0x0a020001u);
+        assert_int_equal(count(f, HM_ARP_REPLY, 0x0a020001u), CASES[i].answers);
+        assert_int_equal(f->rig.frame_count, CASES[i].answers);
+    }
+}
+
+/* RFC 5944 section 4.6 (row P1) asks for an answer to every request, RFC 1027 for none to another network's:
+ * the first wins, for whoever has the node in its cache must learn where it is. */
+static void test_p1_l3_an_absent_node_is_answered_for_whatever_network_asks(void **state)
+{
+    static const uint32_t SENDERS[] = {NEIGHBOUR, 0, RIG_FAR, RIG_GUEST, 0xa9fe0101u};
+    struct path_rig *f = *state;
+
+    path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
+    for (unsigned i = 0; i < sizeof(SENDERS) / sizeof(SENDERS[0]); i++) {
+        say(f, HM_ARP_REQUEST, OTHER_MAC, SENDERS[i], RIG_VM);
+        assert_int_equal(count(f, HM_ARP_REPLY, RIG_VM), 1);
+    }
+}
+
 static void test_l4_a_probe_for_an_absent_nodes_address_is_answered_by_its_owner(void **state)
 {
     struct path_rig *f = *state;
@@ -217,6 +253,8 @@ int main(void)
         TEST(test_l1_another_hardware_or_protocol_is_dropped),
         TEST(test_l2_l3_on_one_lan_hosts_answer_for_themselves),
         TEST(test_l3_no_answer_for_other_networks_or_broadcast_addresses),
+        TEST(test_l3_a_visitor_is_answered_only_at_addresses_of_its_home),
+        TEST(test_p1_l3_an_absent_node_is_answered_for_whatever_network_asks),
         TEST(test_l4_a_probe_for_an_absent_nodes_address_is_answered_by_its_owner),
         TEST(test_l4_the_nodes_own_probe_at_home_is_not_answered_and_ends_the_takeover),
         TEST(test_l4_a_visitors_probe_of_its_own_address_is_not_answered),
