@@ -5,11 +5,12 @@
 #include "tests/scenario/scenario.h"
 #include "tests/unit/rig/dhcp_message.h"
 
-/* The home LAN's server: acknowledges every request, in the way that the test wants. */
+/* The home LAN's server: acknowledges every request, in the way that the test wants; a release needs no
+ * answer. */
 struct server {
     struct hm_sim_host host;
     bool answers_by_broadcast;
-    unsigned requests;
+    unsigned requests, releases;
     uint32_t last_src;
 };
 
@@ -36,8 +37,11 @@ static void on_request(void *ctx, uint32_t src, uint16_t src_port, uint16_t dst_
     if (src_port != HM_DHCP_CLIENT_PORT || dst_port != HM_DHCP_SERVER_PORT ||
         hm_dhcp_decode(bytes, len, &request) != 0)
         return;
-    server->requests++;
     server->last_src = src;
+    server->releases += request.type == HM_DHCP_RELEASE;
+    server->requests += request.type != HM_DHCP_RELEASE;
+    if (request.type == HM_DHCP_RELEASE)
+        return;
     dhcp_message_write(&(struct dhcp_message){.type = HM_DHCP_ACK,
                                               .is_reply = true,
                                               .client_mac = request.client_mac,
@@ -174,12 +178,69 @@ static void test_l13_l14_x14_the_same_in_gateway_mode(void **state)
     check_a_visit(&(struct hm_sim_world_options){.gateways = true});
 }
 
+static const struct dhcp_message *release(const struct dhcp_world *f, struct dhcp_message *message)
+{
+    *message = (struct dhcp_message){
+        .type = HM_DHCP_RELEASE, .client_mac = f->world->vm.iface.mac, .client_addr = HM_SIM_VM_ADDR};
+    return message;
+}
+
+/* Somebody on the foreign LAN gives up the VM's lease, in frames as the VM would send them. */
+static void forge_release(struct dhcp_world *f)
+{
+    struct hm_sim_site *site = &f->world->sites[HM_SIM_B];
+    uint8_t frame[HM_ETHERNET_LEN + HM_IPV4_LEN + 8 + DHCP_MESSAGE_LEN] = {[12] = 8};
+    struct dhcp_message message;
+
+    memcpy(frame, site->agent.config.links[0].mac.b, 6);
+    memcpy(frame + 6, f->world->vm.iface.mac.b, 6);
+    size_t len = dhcp_message_packet(release(f, &message), HM_SIM_VM_ADDR, hm_sim_host_addr(&f->server.host),
+                                     frame + HM_ETHERNET_LEN);
+    hm_sim_port_send_bytes(&site->machine.iface.port, frame, HM_ETHERNET_LEN + len);
+    hm_sim_run_for(&f->world->sim, HM_SIM_S);
+}
+
+static void send_release(struct dhcp_world *f, uint32_t dst)
+{
+    uint8_t bytes[DHCP_MESSAGE_LEN];
+    struct dhcp_message message;
+
+    dhcp_message_write(release(f, &message), bytes);
+    hm_sim_host_send_udp(&f->world->vm, HM_SIM_VM_ADDR, HM_DHCP_CLIENT_PORT, dst, HM_DHCP_SERVER_PORT, bytes,
+                         sizeof(bytes));
+    hm_sim_run_for(&f->world->sim, HM_SIM_S);
+}
+
+/* Row X14b, which does not apply: a frame can be forged, and the hypervisor says when a VM goes. The lease is
+ * the server's business, the visit is not. */
+static void test_x14_a_release_is_carried_home_and_ends_no_visit(void **state)
+{
+    struct dhcp_world *f = start(NULL);
+    struct tables before;
+
+    (void)state;
+    handover(f->world, &f->world->vm, HM_SIM_A, HM_SIM_B);
+    tables_read(&before, f->world);
+    forge_release(f);
+    assert_int_equal(f->server.releases, 1);
+    send_release(f, hm_sim_host_addr(&f->server.host)); /* as RFC 2131 section 4.4.6 has it */
+    assert_int_equal(f->server.releases, 2);
+    send_release(f, UINT32_MAX);
+    assert_int_equal(f->server.releases, 3);
+    assert_int_equal(f->server.last_src, HM_SIM_VM_ADDR);
+    assert_tables_unchanged(f->world, &before);
+    assert_states(f->world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
+    assert_ping(f->world, &f->world->correspondent, HM_SIM_VM_ADDR);
+    end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_l13_l14_l15b_x14_a_visitors_lease_is_renewed_rebound_and_confirmed_at_home),
         cmocka_unit_test(test_l13_l14_x14_the_same_with_takeover_own),
         cmocka_unit_test(test_l13_l14_x14_the_same_in_gateway_mode),
+        cmocka_unit_test(test_x14_a_release_is_carried_home_and_ends_no_visit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
