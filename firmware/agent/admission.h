@@ -6,7 +6,7 @@
 #include "firmware/agent/agent.h"
 
 /* Why the VM of a PREPARE from from_addr cannot come: the first address with an obstacle, in words; false
- * when there is none. Changes nothing. */
+ * when there is none. Changes nothing, but see hm_foreign_refusal. */
 bool hm_admission_is_refused(const struct hm_agent *agent, uint32_t from_addr,
                              const struct hm_control_message *message, char *text, size_t len);
 

@@ -7,6 +7,7 @@
  * (RFC 5563 section 4.4). */
 #include "firmware/agent/foreign.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -111,7 +112,27 @@ static const char *refusal_of_overlap(const struct hm_foreign *foreign, const st
     return NULL;
 }
 
-const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node)
+/* What a LAN says can be forged, and a machine may be gone: whoever is in the way is asked, so that the next
+ * attempt is refused only by one that is there. The operator is told where to look. */
+static const char *refusal_of_claim(const struct hm_foreign *foreign, const struct hm_control_node *node,
+                                    char text[HM_CONTROL_TEXT_LEN])
+{
+    char addr[HM_IP_TEXT_LEN], mac[HM_MAC_TEXT_LEN];
+    unsigned link = foreign->env->home_link;
+    const struct hm_neighbour *claim = hm_neighbour_of_mac(foreign->neighbours, link, &node->mac, NULL);
+    if (claim == NULL)
+        return NULL;
+    snprintf(text, HM_CONTROL_TEXT_LEN,
+             "a machine of this subnet has its MAC: %s is at %s, heard %" PRIu64 " s ago",
+             hm_ip_text(claim->addr, addr), hm_mac_text(&claim->mac, mac),
+             (hm_env_ms(foreign->env) - claim->confirmed_ms) / 1000);
+    hm_neighbour_doubt(foreign->neighbours, link, &node->mac);
+    hm_env_log(foreign->env, HM_LOG_WARNING, "%s may not visit: %s", hm_ip_text(node->home_addr, addr), text);
+    return text;
+}
+
+const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node,
+                               char text[HM_CONTROL_TEXT_LEN])
 {
     if (!is_possible_addr(node))
         return "its address is not one of a host of its home";
@@ -125,11 +146,9 @@ const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm
     if (has_address_of_other_home(foreign, node))
         return "a visitor from another home has this address here, and not both ports are shielded "
                "(notify-migrate shield)";
-    if (hm_neighbour_has_mac(foreign->neighbours, foreign->env->home_link, &node->mac))
-        return "a machine of this subnet has its MAC";
     if (has_mac_of_other_home(foreign, node))
         return "a visitor from another home has this MAC here";
-    return NULL;
+    return refusal_of_claim(foreign, node, text);
 }
 
 static void on_lifetime(void *arg)
@@ -225,7 +244,7 @@ const struct hm_mac *hm_foreign_mac_for(const struct hm_foreign *foreign, const 
     bool is_usable = mac != NULL && !hm_mac_is_group(mac) && !hm_mac_is_zero(mac);
     if (is_usable && hm_foreign_is_shielded(foreign, visitor))
         return mac;
-    if (!is_usable || hm_neighbour_has_mac(foreign->neighbours, visitor->link, mac) ||
+    if (!is_usable || hm_neighbour_of_mac(foreign->neighbours, visitor->link, mac, NULL) != NULL ||
         hm_visitor_of_mac(&foreign->visitors, mac, NULL) != NULL)
         return &foreign->env->config->links[visitor->link].mac;
     return mac;
@@ -278,8 +297,9 @@ bool hm_foreign_restore(struct hm_foreign *foreign, const struct hm_control_mess
 
 bool hm_foreign_load(struct hm_foreign *foreign, const struct hm_visitor_record *record, uint32_t left_s)
 {
+    char text[HM_CONTROL_TEXT_LEN];
     if (hm_visitor_by_home(&foreign->visitors, record->node.home_agent, record->node.home_addr) != NULL ||
-        hm_foreign_refusal(foreign, &record->node) != NULL)
+        hm_foreign_refusal(foreign, &record->node, text) != NULL)
         return false;
     struct hm_visitor *visitor = expect(foreign, &record->node, record->vm, record->handover_id,
                                         record->epoch, record->neighbours, record->neighbour_count, left_s);

@@ -28,8 +28,10 @@ int hm_foreign_init(struct hm_foreign *foreign, struct hm_env *env, struct hm_se
                     struct hm_neighbours *neighbours, struct hm_arp_updates *updates);
 void hm_foreign_fini(struct hm_foreign *foreign);
 
-/* Why this node may not visit: a text for a person, or NULL when it may. Changes nothing. */
-const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node);
+/* Why this node may not visit: a constant, or `text` filled in for a person; NULL when it may. Changes
+ * nothing, but a neighbour that is in the way is asked whether it is there. */
+const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm_control_node *node,
+                               char text[HM_CONTROL_TEXT_LEN]);
 
 /* Expects a visitor and stages it with its home agent; `staged` tells the outcome. NULL when the table is
  * full. A visitor that is already here or expected is taken over by the newer handover. */

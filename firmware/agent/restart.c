@@ -188,7 +188,8 @@ void hm_restart_restore(struct hm_agent *agent, struct hm_control_request *reque
         hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "known");
         return;
     }
-    const char *why = hm_foreign_refusal(&agent->foreign, node);
+    char text[HM_CONTROL_TEXT_LEN];
+    const char *why = hm_foreign_refusal(&agent->foreign, node, text);
     if (why == NULL && !hm_foreign_restore(&agent->foreign, message))
         why = "no room for another visitor";
     hm_control_answer_text(&agent->server, request, why == NULL ? HM_CONTROL_OK : HM_CONTROL_REFUSED, "%s",

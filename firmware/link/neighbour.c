@@ -2,9 +2,11 @@
 /* Neighbours: (MAC, address) pairs of the agent's links, learnt from ARP and DHCP, and asked for.
  *
  * Any ARP packet of a neighbour confirms its entry. An entry in use that was not heard for CONFIRM_MS is
- * asked for while its MAC goes on being used; after MAX_ASKED questions without an answer the MAC is
- * forgotten. When the table is full the pair learnt longest ago makes room. A MAC that a neighbour
- * changes to is believed, as RFC 826 says; nothing here ever moves a binding. */
+ * asked for while its MAC goes on being used, any other one after KEEP_MS, or as soon as somebody is refused
+ * because of it; after MAX_ASKED questions without an answer it is forgotten. So nobody has a place for long
+ * by a forged packet, and a silent machine that is there keeps its own. When the table is full the pair
+ * learnt longest ago makes room. A MAC that a neighbour changes to is believed, as RFC 826 says; nothing here
+ * ever moves a binding. */
 #include "firmware/link/neighbour.h"
 
 #include "firmware/link/output.h"
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #define CONFIRM_MS 30000
+#define KEEP_MS 300000
 #define ASK_INTERVAL_MS 1000
 #define FIRST_RETRY_MS 200
 #define MAX_ASKED 3
@@ -164,12 +167,10 @@ static void give_up(struct hm_neighbours *neighbours, struct hm_neighbour *entry
     }
 }
 
-/* Time is out for an entry that is being asked for: once more, or the end. */
+/* Time is out for an entry that is being asked for, or was not heard for long: once more, or the end. */
 static void on_retry(void *arg)
 {
     struct hm_neighbour *entry = arg;
-    if (entry->has_mac)
-        return;
     if (entry->asked >= MAX_ASKED) {
         char text[HM_IP_TEXT_LEN];
         hm_env_log(entry->owner->env, HM_LOG_DEBUG, "%s does not answer ARP", hm_ip_text(entry->addr, text));
@@ -234,7 +235,7 @@ static void set_mac(struct hm_neighbours *neighbours, struct hm_neighbour *entry
     }
     entry->confirmed_ms = hm_env_ms(neighbours->env);
     entry->asked = 0;
-    hm_timer_cancel(&neighbours->env->wheel, &entry->retry);
+    hm_timer_arm(&neighbours->env->wheel, &entry->retry, KEEP_MS);
 }
 
 /* A host's address on the link, and not our own. */
@@ -377,6 +378,7 @@ static void confirm(struct hm_neighbours *neighbours, struct hm_neighbour *entry
         hm_table_remove(&neighbours->by_mac, &entry->by_mac, mac_hash(neighbours, &entry->mac));
         entry->has_mac = false;
         entry->asked = 0;
+        hm_timer_cancel(&neighbours->env->wheel, &entry->retry); /* who sends asks */
         return;
     }
     ask_entry(entry);
@@ -438,14 +440,28 @@ unsigned hm_neighbour_recent(const struct hm_neighbours *neighbours, unsigned li
     return count;
 }
 
-bool hm_neighbour_has_mac(const struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac)
+struct hm_neighbour *hm_neighbour_of_mac(const struct hm_neighbours *neighbours, unsigned link,
+                                         const struct hm_mac *mac, const struct hm_neighbour *after)
 {
     uint64_t hash = mac_hash(neighbours, mac);
-    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, hash);
+    struct hm_table_node *node = after == NULL ? hm_table_first(&neighbours->by_mac, hash)
+                                               : hm_table_next(&neighbours->by_mac, &after->by_mac, hash);
     for (; node != NULL; node = hm_table_next(&neighbours->by_mac, node, hash)) {
-        const struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);
+        struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);
         if (entry->link == link && hm_mac_equal(&entry->mac, mac))
-            return true;
+            return entry;
     }
-    return false;
+    return NULL;
+}
+
+/* Questions go out as fast as those of a search. One that is being asked is left at its own pace: whoever
+ * doubts it again and again must not keep it by that. */
+void hm_neighbour_doubt(struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac)
+{
+    uint64_t now_ms = hm_env_ms(neighbours->env);
+    unsigned count = 0;
+    struct hm_neighbour *entry = hm_neighbour_of_mac(neighbours, link, mac, NULL);
+    for (; entry != NULL; entry = hm_neighbour_of_mac(neighbours, link, mac, entry))
+        if (entry->retry.due_ms > now_ms + ASK_INTERVAL_MS)
+            hm_timer_arm(&neighbours->env->wheel, &entry->retry, count++ / SEARCH_STEP * SEARCH_STEP_MS);
 }

@@ -3,7 +3,7 @@
  *
  * One table serves three users: the router's next hops, the look-up of a VM's addresses by its MAC
  * (a hypervisor often knows no more), and the MACs told to a VM that came home. An entry without
- * a MAC is being asked for; a few frames wait in it. */
+ * a MAC is being asked for; a few frames wait in it. One that nobody confirms times out. */
 #ifndef HM_LINK_NEIGHBOUR_H
 #define HM_LINK_NEIGHBOUR_H
 
@@ -91,7 +91,11 @@ void hm_neighbour_send(struct hm_neighbours *neighbours, unsigned link, uint32_t
 unsigned hm_neighbour_recent(const struct hm_neighbours *neighbours, unsigned link,
                              const struct hm_mac *except, struct hm_pair *pairs, unsigned max);
 
-/* Was this MAC heard on the link? */
-bool hm_neighbour_has_mac(const struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac);
+/* The first neighbour on the link that has this MAC, and those after it; NULL at the end. */
+struct hm_neighbour *hm_neighbour_of_mac(const struct hm_neighbours *neighbours, unsigned link,
+                                         const struct hm_mac *mac, const struct hm_neighbour *after);
+/* Somebody is refused because of who has this MAC: they are asked now whether they are there, and who does
+ * not answer within a few seconds is forgotten. */
+void hm_neighbour_doubt(struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac);
 
 #endif

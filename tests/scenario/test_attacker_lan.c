@@ -176,6 +176,80 @@ static void test_a_flood_of_commands_without_a_key_shuts_nobody_out(void **state
     attack_end(&attack);
 }
 
+/* Machines on B's LAN that are not there say that they have the VM's MAC. */
+static void claim_the_vms_mac(struct hm_sim_world *world, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        send_arp(world, HM_SIM_B,
+                 &(struct hm_arp){.op = i % 2 == 0 ? HM_ARP_REQUEST : HM_ARP_REPLY,
+                                  .sender_mac = world->vm.iface.mac,
+                                  .sender_addr = world->sites[HM_SIM_B].net + 100 + i % 100,
+                                  .target_addr = world->sites[HM_SIM_B].agent_addr});
+}
+
+static int ask_to_move(struct hm_sim_world *world)
+{
+    const struct hm_control_message request = hm_sim_imminent(&world->vm, &world->sites[HM_SIM_B]);
+    return hm_sim_hypervisor_call(&world->sites[HM_SIM_A].hypervisor, &request);
+}
+
+/* And the answer says whom to look for. */
+static void assert_move_refused(struct hm_sim_world *world)
+{
+    const struct hm_sim_hypervisor *hypervisor = &world->sites[HM_SIM_A].hypervisor;
+    char mac[HM_MAC_TEXT_LEN];
+
+    assert_int_equal(ask_to_move(world), HM_CONTROL_REFUSED);
+    assert_non_null(strstr(hypervisor->reply.text, "a machine of this subnet has its MAC: 10.2.0.1"));
+    assert_non_null(strstr(hypervisor->reply.text, hm_mac_text(&world->vm.iface.mac, mac)));
+    assert_non_null(strstr(hypervisor->reply.text, "heard "));
+}
+
+static void test_forged_claims_of_a_vms_mac_delay_its_move_for_seconds_and_change_nothing(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct probes probes;
+    struct tables before;
+
+    probes_start(&probes, &world->correspondent, &world->vm, 100);
+    tables_read(&before, world);
+    claim_the_vms_mac(world, FLOOD);
+    assert_move_refused(world);
+    assert_tables_unchanged(world, &before);
+    hm_sim_run_for(&world->sim, 4 * HM_SIM_S);
+    probes_check(&probes, world, 0);
+    probes_stop(&probes);
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
+    assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
+}
+
+/* Nobody had to try: five minutes, and three questions a second apart. */
+static void test_a_forged_claim_of_a_vms_mac_runs_out_by_itself(void **state)
+{
+    struct hm_sim_world *world = *state;
+
+    claim_the_vms_mac(world, 1);
+    hm_sim_run_for(&world->sim, 304 * HM_SIM_S);
+    assert_int_equal(ask_to_move(world), HM_CONTROL_OK);
+}
+
+/* A conflict, as far as anybody can tell: refused as long as it lasts, and told. */
+static void test_a_claim_of_a_vms_mac_that_goes_on_is_a_conflict_until_it_ends(void **state)
+{
+    struct hm_sim_world *world = *state;
+
+    for (unsigned i = 0; i < 40; i++) {
+        claim_the_vms_mac(world, 1);
+        if (i % 5 == 0)
+            assert_move_refused(world);
+        hm_sim_run_for(&world->sim, 500 * HM_SIM_MS);
+    }
+    assert_move_refused(world);
+    hm_sim_run_for(&world->sim, 4 * HM_SIM_S);
+    assert_int_equal(ask_to_move(world), HM_CONTROL_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +259,9 @@ int main(void)
         SCENARIO(test_the_nodes_mac_on_a_lan_where_it_is_not_expected_moves_nothing),
         SCENARIO(test_addresses_of_the_agent_are_not_taken_from_the_lan),
         SCENARIO(test_cut_and_oversized_frames_are_counted_and_harmless),
+        SCENARIO(test_forged_claims_of_a_vms_mac_delay_its_move_for_seconds_and_change_nothing),
+        SCENARIO(test_a_forged_claim_of_a_vms_mac_runs_out_by_itself),
+        SCENARIO(test_a_claim_of_a_vms_mac_that_goes_on_is_a_conflict_until_it_ends),
         SCENARIO(test_a_flood_of_commands_without_a_key_shuts_nobody_out),
     };
 

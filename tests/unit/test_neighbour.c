@@ -199,6 +199,68 @@ static void test_a_mac_in_use_is_confirmed_and_forgotten_when_silent(void **stat
     assert_false(knows(f, RIG_ROUTER));
 }
 
+/* Nothing is sent to it. One that is there answers when it is asked, and stays. */
+static void test_l2_cached_entries_time_out(void **state)
+{
+    struct fixture *f = *state;
+
+    learn(f, RIG_VM, RIG_VM_MAC);
+    learn(f, RIG_VM2, RIG_VM2_MAC);
+    pass_ms(f, 299000);
+    assert_int_equal(questions(f), 0);
+    pass_ms(f, 1500);
+    assert_int_equal(questions(f), 2);
+    learn(f, RIG_VM2, RIG_VM2_MAC); /* the answer */
+    pass_ms(f, 3000);
+    assert_false(knows(f, RIG_VM));
+    assert_null(hm_neighbour_of_mac(&f->neighbours, 0, &RIG_VM_MAC, NULL));
+    assert_true(knows(f, RIG_VM2));
+    assert_int_equal(questions(f), 4);
+    pass_ms(f, 310000);
+    assert_int_equal(f->neighbours.entries.used, 0);
+    assert_int_equal(f->env.counters.drops[HM_DROP_NEIGHBOUR_SILENT], 0);
+}
+
+static void test_one_that_is_used_and_falls_silent_is_asked_for_again_by_the_next_packet(void **state)
+{
+    struct fixture *f = *state;
+
+    learn(f, RIG_ROUTER, RIG_ROUTER_MAC);
+    for (unsigned i = 0; i < 40 && knows(f, RIG_ROUTER); i++) {
+        pass_ms(f, 1000);
+        send_packet(f, RIG_ROUTER, 1, 60);
+    }
+    assert_false(knows(f, RIG_ROUTER));
+    rig_forget_frames(&f->rig);
+    send_packet(f, RIG_ROUTER, 1, 60);
+    pass_ms(f, 300);
+    assert_int_equal(questions(f), 1); /* another, that is: it waits for this one's answer */
+    learn(f, RIG_ROUTER, RIG_ROUTER_MAC);
+    assert_true(is_packet(&f->rig.frames[f->rig.frame_count - 1], &RIG_ROUTER_MAC, 1, 60));
+}
+
+/* A flood of claims is asked at the pace of a search. */
+static void test_who_is_doubted_must_answer_within_seconds(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint8_t i = 0; i < 3; i++)
+        learn(f, RIG_VM + i, RIG_VM_MAC);
+    learn(f, RIG_VM2 + 9, RIG_VM2_MAC);
+    for (unsigned i = 0; i < 32; i++) { /* again and again: that keeps nobody */
+        hm_neighbour_doubt(&f->neighbours, 0, &RIG_VM_MAC);
+        if (i == 5)
+            learn(f, RIG_VM + 1, RIG_VM_MAC);
+        pass_ms(f, 100);
+    }
+    assert_false(knows(f, RIG_VM));
+    assert_true(knows(f, RIG_VM + 1));
+    assert_false(knows(f, RIG_VM + 2));
+    assert_true(knows(f, RIG_VM2 + 9));
+    assert_in_range(questions(f), 3 * 3, 3 * 3 + 2);
+    hm_neighbour_doubt(&f->neighbours, 0, &RIG_MAC(0x77)); /* of nobody */
+}
+
 static void test_all_addresses_of_a_mac_are_found_on_its_link(void **state)
 {
     struct fixture *f = *state;
@@ -212,8 +274,8 @@ static void test_all_addresses_of_a_mac_are_found_on_its_link(void **state)
     learn(f, RIG_VM2, RIG_ROUTER_MAC); /* it has moved */
     assert_int_equal(hm_neighbour_addrs_of(&f->neighbours, 0, &RIG_VM_MAC, UINT64_MAX, addrs, 4), 1);
     assert_int_equal(addrs[0], RIG_VM);
-    assert_true(hm_neighbour_has_mac(&f->neighbours, 0, &RIG_VM_MAC));
-    assert_false(hm_neighbour_has_mac(&f->neighbours, 0, &RIG_GUEST_MAC));
+    assert_int_equal(hm_neighbour_of_mac(&f->neighbours, 0, &RIG_VM_MAC, NULL)->addr, RIG_VM);
+    assert_null(hm_neighbour_of_mac(&f->neighbours, 0, &RIG_GUEST_MAC, NULL));
 }
 
 static void test_a_search_asks_for_each_address_of_a_small_prefix_once(void **state)
@@ -237,6 +299,9 @@ int main(void)
         TEST(test_a_full_table_forgets_whom_it_heard_longest_ago),
         TEST(test_a_flood_of_pairs_leaves_the_router_known),
         TEST(test_a_mac_in_use_is_confirmed_and_forgotten_when_silent),
+        TEST(test_l2_cached_entries_time_out),
+        TEST(test_one_that_is_used_and_falls_silent_is_asked_for_again_by_the_next_packet),
+        TEST(test_who_is_doubted_must_answer_within_seconds),
         TEST(test_all_addresses_of_a_mac_are_found_on_its_link),
         TEST(test_a_search_asks_for_each_address_of_a_small_prefix_once),
     };

@@ -19,7 +19,9 @@ static struct hm_control_node node_of(uint32_t addr, struct hm_mac mac, uint32_t
 
 static const char *refusal(struct path_rig *f, const struct hm_control_node *node)
 {
-    return hm_foreign_refusal(&f->agent.foreign, node);
+    static char text[HM_CONTROL_TEXT_LEN];
+
+    return hm_foreign_refusal(&f->agent.foreign, node, text);
 }
 
 static void test_a_home_with_this_lans_addresses_is_taken_only_with_a_shield(void **state)
