@@ -220,7 +220,7 @@ static const struct hm_key_spec HYPERVISOR_KEYS[] = {
     {.key = "key_file", .type = HM_VALUE_PATH, AT(key_file), .max = HM_PATH_LEN - 1, .otherwise = "key is given",
      .help = "A file that holds the secret in hex digits, relative to this file's folder."},
     {.key = "allow", .type = HM_VALUE_PREFIXES, AT(allow), .repeatable = true, .otherwise = "nothing",
-     .help = "The prefixes whose VMs this host may move."},
+     .help = "The prefixes whose VMs this host may move, and shield."},
 };
 #undef AT
 

@@ -28,7 +28,7 @@ int hm_foreign_init(struct hm_foreign *foreign, struct hm_env *env, struct hm_se
         (struct hm_foreign){.env = env, .security = security, .neighbours = neighbours, .updates = updates};
     int err = hm_visitors_init(&foreign->visitors, env);
     if (err == HM_OK)
-        err = hm_shields_init(&foreign->shields);
+        err = hm_shields_init(&foreign->shields, security);
     foreign->visitors.arg = foreign;
     hm_registrant_init(&foreign->registrant, env, security, &foreign->visitors);
     foreign->registrant.arg = foreign;
@@ -69,7 +69,7 @@ static void forget(struct hm_foreign *foreign, struct hm_visitor *visitor)
 /* An address may be here twice only where neither of the two is heard by anybody but the agent. */
 static bool has_address_of_other_home(const struct hm_foreign *foreign, const struct hm_control_node *node)
 {
-    bool is_shielded = hm_shield_has(&foreign->shields, &node->mac);
+    bool is_shielded = hm_shield_covers(&foreign->shields, node);
     size_t bucket = 0;
     struct hm_table_node *at = hm_table_walk(&foreign->visitors.by_home, &bucket, NULL);
     for (; at != NULL; at = hm_table_walk(&foreign->visitors.by_home, &bucket, at)) {
@@ -105,9 +105,9 @@ static const char *refusal_of_overlap(const struct hm_foreign *foreign, const st
         if (hm_prefix_contains(&config->links[i].prefix, node->home_agent))
             return "its home prefix overlaps a subnet of this agent, and its home agent's address is in "
                    "there";
-        if (!hm_shield_has(&foreign->shields, &node->mac))
+        if (!hm_shield_covers(&foreign->shields, node))
             return "its home prefix overlaps a subnet of this agent, and its port here is not shielded "
-                   "(notify-migrate shield)";
+                   "(notify-migrate shield, by a host that may move it)";
     }
     return NULL;
 }

@@ -53,10 +53,10 @@ const struct hm_mac *hm_foreign_mac_for(const struct hm_foreign *foreign, const 
 const struct hm_mac *hm_foreign_source_for(const struct hm_foreign *foreign, const struct hm_visitor *visitor,
                                            const struct hm_mac *mac);
 
-/* Has the hypervisor closed the visitor's port to everybody but this agent? */
+/* Has a hypervisor that may move it closed the visitor's port to everybody but this agent? */
 static inline bool hm_foreign_is_shielded(const struct hm_foreign *foreign, const struct hm_visitor *visitor)
 {
-    return hm_shield_has(&foreign->shields, &visitor->node.mac);
+    return hm_shield_covers(&foreign->shields, &visitor->node);
 }
 
 /* The visitor is here: it is served from now on, and registered; `activated` tells the outcome. */

@@ -122,9 +122,9 @@ void hm_store_note_mobile(struct hm_store *store, const struct hm_mobile *mobile
     hm_store_put(store, &record, true);
 }
 
-void hm_store_note_shield(struct hm_store *store, const struct hm_mac *mac, bool is_there)
+void hm_store_note_shield(struct hm_store *store, const struct hm_shield_record *shield, bool is_there)
 {
-    struct hm_record record = {.kind = HM_RECORD_SHIELD, .shield = *mac};
+    struct hm_record record = {.kind = HM_RECORD_SHIELD, .shield = *shield};
     if (store != NULL)
         hm_store_put(store, &record, is_there);
 }

@@ -101,6 +101,15 @@ static void write_fields(struct hm_writer *writer, const struct hm_record *recor
     }
 }
 
+/* A record without a key id was written before shields had one: it keeps its form, so that it can be removed.
+ */
+static void write_shield_key(struct hm_writer *writer, const struct hm_shield_record *shield)
+{
+    hm_write_mac(writer, &shield->mac);
+    if (shield->key_id != 0)
+        hm_write_u32(writer, shield->key_id);
+}
+
 size_t hm_record_encode_key(const struct hm_record *record, uint8_t key[HM_RECORD_KEY_LEN])
 {
     struct hm_writer writer;
@@ -120,7 +129,7 @@ size_t hm_record_encode_key(const struct hm_record *record, uint8_t key[HM_RECOR
         hm_write_u32(&writer, record->mobile.home_addr);
         break;
     case HM_RECORD_SHIELD:
-        hm_write_mac(&writer, &record->shield);
+        write_shield_key(&writer, &record->shield);
         break;
     case HM_RECORD_VISITOR:
         hm_write_u32(&writer, record->visitor.node.home_agent);
@@ -243,6 +252,16 @@ static void read_handover(struct hm_reader *reader, struct hm_handover_record *h
         hm_control_node_read(reader, &handover->nodes[i]);
 }
 
+static void read_shield_key(struct hm_reader *key, struct hm_shield_record *shield)
+{
+    hm_read_mac(key, &shield->mac);
+    if (key->left == 0)
+        return;
+    shield->key_id = hm_read_u32(key);
+    if (shield->key_id == 0)
+        key->failed = true;
+}
+
 /* False for a kind that is not known. */
 static bool read_key(struct hm_reader *key, struct hm_record *record)
 {
@@ -261,7 +280,7 @@ static bool read_key(struct hm_reader *key, struct hm_record *record)
         record->mobile.home_addr = hm_read_u32(key);
         return true;
     case HM_RECORD_SHIELD:
-        hm_read_mac(key, &record->shield);
+        read_shield_key(key, &record->shield);
         return true;
     case HM_RECORD_VISITOR:
         record->visitor.node.home_agent = hm_read_u32(key);

@@ -22,7 +22,7 @@ enum hm_record_kind {
     HM_RECORD_BINDING = 'B',  /* home address */
     HM_RECORD_HANDOVER = 'H', /* role, id */
     HM_RECORD_MOBILE = 'M',   /* home address */
-    HM_RECORD_SHIELD = 'S',   /* MAC */
+    HM_RECORD_SHIELD = 'S',   /* MAC, key id; the MAC alone in records of before */
     HM_RECORD_VISITOR = 'V',  /* home agent, home address */
 };
 
@@ -94,6 +94,12 @@ struct hm_mobile_record {
     uint64_t identification; /* newest accepted */
 };
 
+/* A hypervisor's word that it has closed this machine's port. */
+struct hm_shield_record {
+    struct hm_mac mac;
+    uint32_t key_id; /* the hypervisor's; 0: it was not told */
+};
+
 struct hm_record {
     enum hm_record_kind kind;
     union {
@@ -101,7 +107,7 @@ struct hm_record {
         struct hm_binding_record binding;
         struct hm_handover_record handover;
         struct hm_mobile_record mobile;
-        struct hm_mac shield;
+        struct hm_shield_record shield;
         struct hm_visitor_record visitor;
     };
 };

@@ -2,7 +2,10 @@
 /* Scenarios: an attacker with a valid key, of another peer or of a hypervisor that may not move this VM. */
 #include "tests/scenario/attack.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "firmware/agent/shield.h"
 
 #define AGENT_A 0x0a010002u
 #define AGENT_B 0x0a020002u
@@ -176,13 +179,32 @@ static void test_another_peer_cannot_end_or_land_a_handover(void **state)
     assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
 }
 
-/* Its key is right, and allows other prefixes. */
+/* A hypervisor whose key is right, and allows other prefixes. */
+static void narrow_init(struct hm_sim_hypervisor *narrow, struct hm_sim_world *world,
+                        enum hm_sim_site_number number)
+{
+    struct hm_sim_site *site = &world->sites[number];
+
+    hm_sim_hypervisor_init(narrow, &world->stranger, &site->agent, site->agent_peer_addr,
+                           HM_SIM_NARROW_KEY_ID, &site->hypervisors[1].key);
+}
+
+static int shield(struct hm_sim_hypervisor *by, const struct hm_mac *mac, bool remove)
+{
+    struct hm_control_message request = {.op = HM_OP_SHIELD, .macs = {*mac}, .mac_count = 1};
+
+    snprintf(request.state, sizeof(request.state), "%s", remove ? "remove" : "");
+    return hm_sim_hypervisor_call(by, &request);
+}
+
 static void test_a_hypervisor_of_others_can_do_nothing_with_this_vm(void **state)
 {
     struct hm_sim_world *world = *state;
     struct attack attack;
 
+    assert_int_equal(shield(&world->sites[HM_SIM_B].hypervisor, &world->vm.iface.mac, false), HM_CONTROL_OK);
     attack_begin(&attack, world);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
     for (unsigned site = HM_SIM_A; site <= HM_SIM_B; site++) {
         struct hm_sim_hypervisor *hypervisor = &world->sites[site].hypervisor;
         struct hm_control_message requests[] = {hm_sim_imminent(&world->vm, &world->sites[HM_SIM_C]),
@@ -192,8 +214,114 @@ static void test_a_hypervisor_of_others_can_do_nothing_with_this_vm(void **state
         hypervisor->key = world->sites[site].hypervisors[1].key;
         for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
             assert_int_not_equal(hm_sim_hypervisor_call(hypervisor, &requests[i]), HM_CONTROL_OK);
+        for (unsigned remove = 0; remove < 2; remove++) {
+            assert_int_equal(shield(hypervisor, &world->vm.iface.mac, remove), HM_CONTROL_REFUSED);
+            assert_string_equal(hypervisor->reply.text, "the key of narrow may not move 10.1.0.5");
+        }
     }
     attack_end(&attack);
+}
+
+/* What no table knows is a machine that is yet to come: anybody's who may move something. */
+static void test_a_hypervisors_shield_is_taken_away_by_itself_only(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_hypervisor *own = &world->sites[HM_SIM_B].hypervisor, narrow;
+    const struct hm_mac mac = {{2, 0x77, 0, 0, 0, 1}};
+
+    narrow_init(&narrow, world, HM_SIM_B);
+    assert_int_equal(shield(&narrow, &mac, false), HM_CONTROL_OK);
+    assert_int_equal(shield(own, &mac, true), HM_CONTROL_REFUSED);
+    assert_string_equal(own->reply.text, "narrow has shielded it: only that host can take the shield away");
+    assert_int_equal(shield(&narrow, &mac, true), HM_CONTROL_OK);
+    assert_int_equal(shield(own, &mac, true), HM_CONTROL_OK); /* none is there */
+    assert_int_equal(shield(own, &mac, false), HM_CONTROL_OK);
+    assert_int_equal(shield(&narrow, &mac, true), HM_CONTROL_REFUSED);
+    assert_int_equal(shield(own, &mac, true), HM_CONTROL_OK);
+}
+
+/* It was said before the VM was expected, when nobody could tell whose it is. */
+static void test_a_shield_by_a_hypervisor_of_others_does_not_count_for_this_vm(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_hypervisor *own = &world->sites[HM_SIM_B].hypervisor, narrow;
+
+    narrow_init(&narrow, world, HM_SIM_B);
+    assert_int_equal(shield(&narrow, &world->vm.iface.mac, false), HM_CONTROL_OK);
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "no");
+    assert_int_equal(shield(own, &world->vm.iface.mac, false), HM_CONTROL_OK);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
+    assert_int_equal(shield(&narrow, &world->vm.iface.mac, true), HM_CONTROL_OK);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
+}
+
+/* The VM has not stopped, and nothing is registered: all that is known of it is its handover. */
+static void test_a_hypervisor_of_others_cannot_shield_what_is_about_to_move(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *site = &world->sites[HM_SIM_A];
+    struct hm_control_message imminent = hm_sim_imminent(&world->vm, &world->sites[HM_SIM_B]);
+    struct hm_sim_hypervisor narrow;
+    struct meddler silence;
+
+    narrow_init(&narrow, world, HM_SIM_A);
+    meddler_start(&silence, &site->lan, pattern_control(HM_CONTROL_REQUEST, HM_OP_PREPARE), MEDDLE_DROP,
+                  1000);
+    hm_sim_hypervisor_ask(&site->hypervisor, &imminent);
+    hm_sim_run_for(&world->sim, 100 * HM_SIM_MS);
+    assert_int_equal(hm_sim_agent_rows(&site->agent, "bindings"), 0);
+    assert_int_equal(hm_sim_agent_rows(&site->agent, "handovers"), 1);
+    assert_int_equal(shield(&narrow, &world->vm.iface.mac, false), HM_CONTROL_REFUSED);
+    meddler_stop(&silence, &site->lan);
+    hm_sim_hypervisor_wait(&site->hypervisor);
+}
+
+/* Sixteen made-up machines at a time; gives how many requests were answered well. */
+static unsigned flood_with_shields(struct hm_sim_hypervisor *by, unsigned requests)
+{
+    unsigned accepted = 0;
+
+    for (unsigned i = 0; i < requests; i++) {
+        struct hm_control_message request = {.op = HM_OP_SHIELD, .mac_count = HM_CONTROL_MAX_NODES};
+        for (unsigned at = 0; at < HM_CONTROL_MAX_NODES; at++)
+            request.macs[at] = (struct hm_mac){{2, 0x77, 0, (uint8_t)(i >> 8), (uint8_t)i, (uint8_t)at}};
+        accepted += hm_sim_hypervisor_call(by, &request) == HM_CONTROL_OK;
+    }
+    return accepted;
+}
+
+static void test_a_hypervisor_that_fills_the_shields_has_its_share_and_no_more(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *site = &world->sites[HM_SIM_B];
+    const unsigned share = HM_SHIELDS_MAX / 2 / HM_CONTROL_MAX_NODES;
+    struct hm_sim_hypervisor narrow;
+    struct attack attack;
+
+    narrow_init(&narrow, world, HM_SIM_B);
+    attack_begin(&attack, world);
+    assert_int_equal(flood_with_shields(&narrow, 2 * share), share);
+    assert_string_equal(narrow.reply.text, "no room for another shield: narrow has 512, its share is 512");
+    attack_end(&attack);
+    assert_int_equal(shield(&site->hypervisor, &world->vm.iface.mac, false), HM_CONTROL_OK);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
+    assert_int_equal(flood_with_shields(&site->hypervisor, share - 1), share - 1);
+}
+
+static void test_a_hypervisor_that_may_move_nothing_may_shield_nothing(void **state)
+{
+    struct hm_sim_world *world = *state;
+    const struct hm_mac mac = {{2, 0x77, 0, 0, 0, 1}};
+    struct hm_control_message question = {.op = HM_OP_SHIELD, .dry_run = true};
+    struct hm_sim_hypervisor narrow;
+
+    narrow_init(&narrow, world, HM_SIM_B);
+    world->sites[HM_SIM_B].hypervisors[1].allow_count = 0;
+    assert_int_equal(shield(&narrow, &mac, false), HM_CONTROL_REFUSED);
+    assert_string_equal(narrow.reply.text, "the key of narrow may move nothing, and so shield nothing");
+    assert_int_equal(shield(&narrow, &mac, true), HM_CONTROL_REFUSED);
+    assert_int_equal(hm_sim_hypervisor_call(&narrow, &question), HM_CONTROL_OK);
 }
 
 int main(void)
@@ -206,6 +334,11 @@ int main(void)
         SCENARIO(test_a_peer_that_fills_the_visitors_is_told_and_pushes_nobody_out),
         SCENARIO(test_another_peer_cannot_end_or_land_a_handover),
         SCENARIO(test_a_hypervisor_of_others_can_do_nothing_with_this_vm),
+        SCENARIO(test_a_hypervisors_shield_is_taken_away_by_itself_only),
+        SCENARIO(test_a_shield_by_a_hypervisor_of_others_does_not_count_for_this_vm),
+        SCENARIO(test_a_hypervisor_of_others_cannot_shield_what_is_about_to_move),
+        SCENARIO(test_a_hypervisor_that_fills_the_shields_has_its_share_and_no_more),
+        SCENARIO(test_a_hypervisor_that_may_move_nothing_may_shield_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

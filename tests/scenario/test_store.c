@@ -215,6 +215,59 @@ static void test_a_shield_survives(void **state)
     assert_int_equal(hm_sim_store_count(&site->agent.store, HM_RECORD_SHIELD), 0);
 }
 
+/* An earlier version wrote no hypervisor down: it counts, and whoever may move the VM takes it away. */
+static void test_a_shield_of_an_earlier_version_survives(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *site = &world->sites[HM_SIM_B];
+    const struct hm_record record = {.kind = HM_RECORD_SHIELD, .shield = {.mac = world->vm.iface.mac}};
+    struct hm_control_message shield = hm_sim_about(HM_OP_SHIELD, &world->vm);
+    uint8_t key[HM_RECORD_KEY_LEN], value[HM_RECORD_MAX_LEN];
+
+    hm_sim_store_change(&site->agent.store, key, hm_record_encode_key(&record, key), value,
+                        hm_record_encode(&record, value));
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B); /* it is committed with what the agent writes */
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "no");
+    for (unsigned i = 0; i < 2; i++) {
+        kill_agent(world, HM_SIM_B);
+        start_agent(world, HM_SIM_B);
+        hm_sim_run_for(&world->sim, HM_SIM_S);
+        assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
+        assert_int_equal(hm_sim_store_count(&site->agent.store, HM_RECORD_SHIELD), 1);
+        shield.mac_count = 1;
+        shield.macs[0] = world->vm.iface.mac; /* takes its place, with a hypervisor */
+        assert_int_equal(hm_sim_hypervisor_call(&site->hypervisor, &shield), HM_CONTROL_OK);
+        hm_sim_run_for(&world->sim, HM_SIM_S);
+    }
+    strcpy(shield.state, "remove");
+    assert_int_equal(hm_sim_hypervisor_call(&site->hypervisor, &shield), HM_CONTROL_OK);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "no");
+    assert_int_equal(hm_sim_store_count(&site->agent.store, HM_RECORD_SHIELD), 0);
+}
+
+/* The hypervisor is not configured any more: the shield counts, until one that may move the VM takes it away.
+ */
+static void test_a_shield_of_a_hypervisor_that_is_gone_is_everybodys(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *site = &world->sites[HM_SIM_B];
+    struct hm_control_message shield = hm_sim_about(HM_OP_SHIELD, &world->vm);
+
+    shield.macs[shield.mac_count++] = world->vm.iface.mac;
+    assert_int_equal(hm_sim_hypervisor_call(&site->hypervisor, &shield), HM_CONTROL_OK);
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    kill_agent(world, HM_SIM_B);
+    site->hypervisors[0].key_id += 100;
+    site->hypervisor.key_id += 100;
+    start_agent(world, HM_SIM_B);
+    hm_sim_run_for(&world->sim, HM_SIM_S);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
+    strcpy(shield.state, "remove");
+    assert_int_equal(hm_sim_hypervisor_call(&site->hypervisor, &shield), HM_CONTROL_OK);
+    assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "no");
+    assert_int_equal(hm_sim_store_count(&site->agent.store, HM_RECORD_SHIELD), 0);
+}
+
 /* Identifications run ahead of the clock by up to the tolerance: the agent's start alone does not tell which
  * are old. */
 static void test_a23_an_old_registration_is_refused_after_a_restart(void **state)
@@ -371,6 +424,8 @@ int main(void)
         STORE_SCENARIO(test_what_was_lost_was_not_acknowledged),
         STORE_SCENARIO(test_a_refused_move_is_answered),
         STORE_SCENARIO(test_a_shield_survives),
+        STORE_SCENARIO(test_a_shield_of_an_earlier_version_survives),
+        STORE_SCENARIO(test_a_shield_of_a_hypervisor_that_is_gone_is_everybodys),
         STORE_SCENARIO(test_a23_an_old_registration_is_refused_after_a_restart),
         STORE_SCENARIO(test_a_binding_that_expired_meanwhile_is_gone),
         cmocka_unit_test_teardown(test_home_agent_killed_at_every_step, tell_when),

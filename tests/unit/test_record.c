@@ -53,7 +53,7 @@ static struct hm_record record_of(enum hm_record_kind kind)
         record.mobile = (struct hm_mobile_record){.home_addr = 0x0a010005, .identification = 21};
         break;
     case HM_RECORD_SHIELD:
-        record.shield = MAC;
+        record.shield = (struct hm_shield_record){.mac = MAC, .key_id = 300};
         break;
     case HM_RECORD_VISITOR:
         record.visitor = (struct hm_visitor_record){.node = NODE,
@@ -81,6 +81,14 @@ static void encode(const struct hm_record *record)
 {
     key_len = hm_record_encode_key(record, key);
     value_len = hm_record_encode(record, value);
+}
+
+static void seal(void)
+{
+    uint32_t sum = hm_record_sum(key, key_len, value, value_len - 4);
+
+    for (unsigned i = 0; i < 4; i++)
+        value[value_len - 4 + i] = (uint8_t)(sum >> (24 - 8 * i));
 }
 
 static int decode_value(const uint8_t *bytes, size_t len)
@@ -131,6 +139,34 @@ static void test_fields_of_a_binding(void **state)
     assert_true(back.binding.is_revocable);
 }
 
+/* Written by an earlier version: the MAC alone. */
+static void test_a_shield_without_its_hypervisor_comes_back(void **state)
+{
+    struct hm_record record = record_of(HM_RECORD_SHIELD), back;
+
+    (void)state;
+    record.shield.key_id = 0;
+    encode(&record);
+    assert_int_equal(key_len, 1 + 6);
+    assert_int_equal(hm_record_decode(key, key_len, value, value_len, &back), HM_OK);
+    assert_memory_equal(&back.shield.mac, &MAC, 6);
+    assert_int_equal(back.shield.key_id, 0);
+}
+
+static void test_a_shields_hypervisor_is_part_of_its_key(void **state)
+{
+    struct hm_record record = record_of(HM_RECORD_SHIELD), back;
+
+    (void)state;
+    encode(&record);
+    assert_int_equal(key_len, 1 + 6 + 4);
+    assert_int_equal(hm_record_decode(key, key_len, value, value_len, &back), HM_OK);
+    assert_int_equal(back.shield.key_id, 300);
+    memset(key + 1 + 6, 0, 4); /* none has one form only */
+    seal();
+    assert_int_equal(decode_value(value, value_len), HM_ERR_MALFORMED);
+}
+
 static void test_no_cut_is_taken(void **state)
 {
     (void)state;
@@ -163,14 +199,6 @@ static void test_every_changed_byte_is_seen(void **state)
     }
 }
 
-static void seal(void)
-{
-    uint32_t sum = hm_record_sum(key, key_len, value, value_len - 4);
-
-    for (unsigned i = 0; i < 4; i++)
-        value[value_len - 4 + i] = (uint8_t)(sum >> (24 - 8 * i));
-}
-
 static void test_a_later_version_is_told_from_damage(void **state)
 {
     struct hm_record record = record_of(HM_RECORD_SHIELD);
@@ -197,6 +225,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_comes_back),
         cmocka_unit_test(test_fields_of_a_binding),
+        cmocka_unit_test(test_a_shield_without_its_hypervisor_comes_back),
+        cmocka_unit_test(test_a_shields_hypervisor_is_part_of_its_key),
         cmocka_unit_test(test_no_cut_is_taken),
         cmocka_unit_test(test_every_changed_byte_is_seen),
         cmocka_unit_test(test_a_later_version_is_told_from_damage),

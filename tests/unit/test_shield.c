@@ -6,6 +6,9 @@
 
 #define LAN_TWIN 0x0a010063u /* 10.1.0.99, an address of this LAN's prefix, at home at B */
 
+#define HYPERVISOR 2000u /* the rig's, which may move all */
+#define POOR 2001u       /* which may move nothing */
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup, path_rig_teardown)
 
 static struct hm_control_node node_of(uint32_t addr, struct hm_mac mac, uint32_t home_agent)
@@ -24,15 +27,36 @@ static const char *refusal(struct path_rig *f, const struct hm_control_node *nod
     return hm_foreign_refusal(&f->agent.foreign, node, text);
 }
 
+static int add(struct path_rig *f, struct hm_mac mac, uint32_t key_id)
+{
+    return hm_shield_add(&f->agent.foreign.shields, &(struct hm_shield_record){.mac = mac, .key_id = key_id});
+}
+
+static bool take_back(struct path_rig *f, struct hm_mac mac, uint32_t key_id)
+{
+    return hm_shield_remove(&f->agent.foreign.shields,
+                            &(struct hm_shield_record){.mac = mac, .key_id = key_id});
+}
+
+static void shield(struct path_rig *f, struct hm_mac mac)
+{
+    assert_int_equal(add(f, mac, HYPERVISOR), HM_OK);
+}
+
+static bool covers(struct path_rig *f, const struct hm_control_node *node)
+{
+    return hm_shield_covers(&f->agent.foreign.shields, node);
+}
+
 static void test_a_home_with_this_lans_addresses_is_taken_only_with_a_shield(void **state)
 {
     struct path_rig *f = *state;
     struct hm_control_node node = node_of(LAN_TWIN, RIG_GUEST_MAC, RIG_PEER_B);
 
     assert_non_null(strstr(refusal(f, &node), "not shielded"));
-    assert_int_equal(hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC), 0);
+    shield(f, RIG_GUEST_MAC);
     assert_null(refusal(f, &node));
-    hm_shield_remove(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    assert_true(take_back(f, RIG_GUEST_MAC, HYPERVISOR));
     assert_non_null(refusal(f, &node));
 }
 
@@ -41,7 +65,7 @@ static void test_a_home_agent_with_an_address_of_this_lan_is_refused_also_with_a
     struct path_rig *f = *state;
     struct hm_control_node node = node_of(LAN_TWIN, RIG_GUEST_MAC, RIG_PEER_B);
 
-    hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    shield(f, RIG_GUEST_MAC);
     node.home_prefix = (struct hm_prefix){.addr = 0x0a000000u, .len = 8};
     assert_null(refusal(f, &node));
     f->agent.security.peers[0].config = &f->rig.peers[0];
@@ -57,9 +81,9 @@ static void test_two_visitors_with_one_address_need_two_shields(void **state)
 
     path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC); /* B's */
     assert_non_null(strstr(refusal(f, &node), "not both ports are shielded"));
-    hm_shield_add(&f->agent.foreign.shields, &RIG_VM2_MAC);
+    shield(f, RIG_VM2_MAC);
     assert_non_null(refusal(f, &node));
-    hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    shield(f, RIG_GUEST_MAC);
     assert_null(refusal(f, &node));
 }
 
@@ -70,8 +94,8 @@ static void test_two_shielded_visitors_with_one_address_are_told_apart(void **st
     struct hm_control_node node = node_of(RIG_GUEST, RIG_VM2_MAC, RIG_PEER_C);
     struct hm_ethernet ethernet;
 
-    hm_shield_add(&f->agent.foreign.shields, &RIG_VM2_MAC);
-    hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    shield(f, RIG_VM2_MAC);
+    shield(f, RIG_GUEST_MAC);
     path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
     struct hm_visitor *other = hm_visitor_add(&f->agent.foreign.visitors, &node, 0);
     hm_visitor_apply(other, HM_VISITOR_LAND, "test");
@@ -108,13 +132,70 @@ static void test_a_shielded_visitor_keeps_its_homes_macs_in_frames_of_the_agent(
     path_rig_arp(f, 0, &HM_MAC_BROADCAST, &question);
     assert_true(rig_arp(&f->rig.frames[0], &sent));
     assert_memory_equal(&sent.sender_mac, &RIG_AGENT_MAC, 6);
-    hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC);
+    shield(f, RIG_GUEST_MAC);
     rig_forget_frames(&f->rig);
     path_rig_arp(f, 0, &RIG_AGENT_MAC, &question);
     assert_int_equal(f->rig.frame_count, 1);
     assert_true(rig_arp(&f->rig.frames[0], &sent));
     assert_memory_equal(&sent.sender_mac, &RIG_ROUTER_MAC, 6);
     assert_memory_equal(f->rig.frames[0].bytes + 6, &RIG_AGENT_MAC, 6);
+}
+
+static void test_a_hypervisors_word_counts_for_what_it_may_move(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_control_node node = node_of(RIG_GUEST, RIG_GUEST_MAC, RIG_PEER_B);
+
+    assert_int_equal(add(f, RIG_GUEST_MAC, POOR), HM_OK);
+    assert_false(covers(f, &node));
+    shield(f, RIG_GUEST_MAC);
+    assert_true(covers(f, &node));
+    f->rig.hypervisors[0].allow[0] = (struct hm_prefix){.addr = 0x0a030000u, .len = 24};
+    assert_false(covers(f, &node));
+    node.home_addr = 0x0a030005u;
+    assert_true(covers(f, &node));
+    node.mac = RIG_VM2_MAC;
+    assert_false(covers(f, &node));
+}
+
+/* As while the machine moves between two hosts of this subnet. */
+static void test_a_shield_stands_as_long_as_one_hypervisor_says_so(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_control_node node = node_of(RIG_GUEST, RIG_GUEST_MAC, RIG_PEER_B);
+
+    f->rig.hypervisors[1].allow_count = 1;
+    shield(f, RIG_GUEST_MAC);
+    assert_false(take_back(f, RIG_GUEST_MAC, POOR));
+    assert_int_equal(add(f, RIG_GUEST_MAC, POOR), HM_OK);
+    assert_true(take_back(f, RIG_GUEST_MAC, HYPERVISOR));
+    assert_false(take_back(f, RIG_GUEST_MAC, HYPERVISOR));
+    assert_true(covers(f, &node));
+    assert_true(take_back(f, RIG_GUEST_MAC, POOR));
+    assert_false(covers(f, &node));
+}
+
+/* Its configuration has changed since; the port has not. */
+static void test_the_word_of_a_hypervisor_that_is_gone_still_counts(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_control_node node = node_of(RIG_GUEST, RIG_GUEST_MAC, RIG_PEER_B);
+
+    assert_int_equal(add(f, RIG_GUEST_MAC, 0), HM_OK); /* of a store of before */
+    assert_true(covers(f, &node));
+    assert_true(take_back(f, RIG_GUEST_MAC, 0));
+    assert_int_equal(add(f, RIG_GUEST_MAC, 77777), HM_OK);
+    assert_true(covers(f, &node));
+}
+
+static void test_the_table_is_shared_by_those_who_may_move_something(void **state)
+{
+    struct path_rig *f = *state;
+    const struct hm_shields *shields = &f->agent.foreign.shields;
+
+    assert_int_equal(hm_shield_share(shields), HM_SHIELDS_MAX);
+    f->rig.hypervisors[1].allow_count = 1;
+    assert_int_equal(hm_shield_share(shields), HM_SHIELDS_MAX / 2);
 }
 
 static void test_a_full_table_takes_no_more(void **state)
@@ -125,10 +206,10 @@ static void test_a_full_table_takes_no_more(void **state)
     for (unsigned i = 0; i < HM_SHIELDS_MAX; i++) {
         mac.b[3] = (uint8_t)(i >> 8);
         mac.b[4] = (uint8_t)i;
-        assert_int_equal(hm_shield_add(&f->agent.foreign.shields, &mac), HM_OK);
+        shield(f, mac);
     }
-    assert_int_equal(hm_shield_add(&f->agent.foreign.shields, &mac), HM_OK); /* once more */
-    assert_int_equal(hm_shield_add(&f->agent.foreign.shields, &RIG_GUEST_MAC), HM_ERR_FULL);
+    shield(f, mac); /* once more */
+    assert_int_equal(add(f, RIG_GUEST_MAC, HYPERVISOR), HM_ERR_FULL);
 }
 
 int main(void)
@@ -139,6 +220,10 @@ int main(void)
         TEST(test_two_visitors_with_one_address_need_two_shields),
         TEST(test_two_shielded_visitors_with_one_address_are_told_apart),
         TEST(test_a_shielded_visitor_keeps_its_homes_macs_in_frames_of_the_agent),
+        TEST(test_a_hypervisors_word_counts_for_what_it_may_move),
+        TEST(test_a_shield_stands_as_long_as_one_hypervisor_says_so),
+        TEST(test_the_word_of_a_hypervisor_that_is_gone_still_counts),
+        TEST(test_the_table_is_shared_by_those_who_may_move_something),
         TEST(test_a_full_table_takes_no_more),
     };
 
