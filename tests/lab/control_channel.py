@@ -321,10 +321,16 @@ class Course:
         # that none is left open is asked here, and where the machines are by who calls this.
         self.lab.becomes(f"all land in subnet {letter}, and no move is left open at either agent",
                          lambda: self._newest_states() <= {"done", "cancelled"}, tell=self._newest_states)
+        for row in self._newest():
+            if row["state"] == "cancelled":
+                print("noted: a machine has landed, and its record says", row)
         self.lab.equal("no message's time stamp was refused", self._refused_stamps(), refused)
 
+    def _newest(self):
+        return [row for side in (self.a, self.b) for row in side.agent.rows("handovers")[:len(GROUP)]]
+
     def _newest_states(self):
-        return {row["state"] for side in (self.a, self.b) for row in side.agent.rows("handovers")[:len(GROUP)]}
+        return {row["state"] for row in self._newest()}
 
     def _refused_stamps(self):
         return [side.agent.counter("drop-control-clock") for side in (self.a, self.b)]
