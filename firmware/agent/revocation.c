@@ -129,12 +129,23 @@ static struct entry *find(struct hm_revocations *revocations, uint32_t home_addr
     return NULL;
 }
 
+/* Written down, so that it goes on although this agent ends: lifetime_ms 0 takes it out. */
+static void note(const struct entry *entry, uint64_t lifetime_ms)
+{
+    struct hm_env *env = entry->owner->env;
+    const struct hm_revocation_record record = {.home_addr = entry->home_addr,
+                                                .care_of_addr = entry->peer->config->addr,
+                                                .end_ntp = hm_ntp_add_ms(env->now.ntp, (int64_t)lifetime_ms)};
+    hm_store_note_revocation(env->store, &record, lifetime_ms > 0);
+}
+
 static void on_timer(void *arg)
 {
     struct entry *entry = arg;
     struct hm_revocations *revocations = entry->owner;
     uint64_t now_ms = hm_env_ms(revocations->env);
     if (entry->is_done || now_ms >= entry->end_ms) {
+        note(entry, 0);
         hm_table_remove(&revocations->by_home, &entry->by_home, home_hash(revocations, entry->home_addr));
         hm_slab_give(&revocations->slab, entry);
         return;
@@ -187,10 +198,23 @@ void hm_revocations_start(struct hm_revocations *revocations, uint32_t home_addr
     entry->attempts = 0;
     entry->is_done = false;
     entry->end_ms = hm_env_ms(revocations->env) + lifetime_ms;
+    note(entry, lifetime_ms);
     if (pause_ms > 0)
         hm_timer_arm(&revocations->env->wheel, &entry->timer, pause_ms);
     else
         on_timer(entry);
+}
+
+bool hm_revocations_load(struct hm_revocations *revocations, const struct hm_revocation_record *record,
+                         uint64_t lifetime_ms)
+{
+    const struct hm_peer *peer = hm_security_peer_by_addr(revocations->security, record->care_of_addr);
+    struct entry *entry = peer == NULL ? NULL : add(revocations, peer, record->home_addr);
+    if (entry == NULL)
+        return false;
+    entry->end_ms = hm_env_ms(revocations->env) + lifetime_ms;
+    hm_timer_arm(&revocations->env->wheel, &entry->timer, 0);
+    return true;
 }
 
 void hm_revocations_stop(struct hm_revocations *revocations, uint32_t home_addr, uint32_t care_of_addr)

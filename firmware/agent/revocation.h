@@ -5,6 +5,7 @@
 #define HM_AGENT_REVOCATION_H
 
 #include "firmware/agent/security.h"
+#include "firmware/agent/store.h"
 #include "firmware/base/slab.h"
 #include "firmware/base/table.h"
 #include "firmware/stack/stack.h"
@@ -37,6 +38,9 @@ uint32_t hm_revocations_time(struct hm_revocations *revocations);
  * visitor then ends with its lifetime. */
 void hm_revocations_start(struct hm_revocations *revocations, uint32_t home_addr, uint32_t care_of_addr,
                           uint64_t lifetime_ms);
+/* One that an agent before this one began goes on, for as long. False: no such peer, or no room. */
+bool hm_revocations_load(struct hm_revocations *revocations, const struct hm_revocation_record *record,
+                         uint64_t lifetime_ms);
 /* The care-of address has registered anew: nothing more of the earlier registration there. */
 void hm_revocations_stop(struct hm_revocations *revocations, uint32_t home_addr, uint32_t care_of_addr);
 

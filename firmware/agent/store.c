@@ -122,6 +122,14 @@ void hm_store_note_mobile(struct hm_store *store, const struct hm_mobile *mobile
     hm_store_put(store, &record, true);
 }
 
+void hm_store_note_revocation(struct hm_store *store, const struct hm_revocation_record *revocation,
+                              bool is_there)
+{
+    struct hm_record record = {.kind = HM_RECORD_REVOCATION, .revocation = *revocation};
+    if (store != NULL)
+        hm_store_put(store, &record, is_there);
+}
+
 void hm_store_note_shield(struct hm_store *store, const struct hm_shield_record *shield, bool is_there)
 {
     struct hm_record record = {.kind = HM_RECORD_SHIELD, .shield = *shield};

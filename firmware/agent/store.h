@@ -58,6 +58,8 @@ void hm_stored_remove(struct hm_stored *stored);
 /* Records of what has no mark. store may be NULL. */
 void hm_store_note_agent(struct hm_store *store);
 void hm_store_note_mobile(struct hm_store *store, const struct hm_mobile *mobile);
+void hm_store_note_revocation(struct hm_store *store, const struct hm_revocation_record *revocation,
+                              bool is_there);
 void hm_store_note_shield(struct hm_store *store, const struct hm_shield_record *shield, bool is_there);
 
 /* Keeps a message until all changes so far are durable; to: of a kernel address, else NULL. False: there is

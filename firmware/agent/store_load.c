@@ -44,6 +44,15 @@ static bool load_mobile(struct hm_agent *agent, const struct hm_mobile_record *r
     return true;
 }
 
+/* Unless the node has come back there. */
+static bool load_revocation(struct hm_agent *agent, const struct hm_revocation_record *record)
+{
+    const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, record->home_addr);
+    uint64_t left = left_ms(agent->env, record->end_ntp);
+    return left > 0 && (binding == NULL || !hm_binding_has_care_of(binding, record->care_of_addr)) &&
+           hm_revocations_load(&agent->revocations, record, left);
+}
+
 static bool load_agent(struct hm_agent *agent, const struct hm_agent_record *record)
 {
     agent->last_epoch = record->last_epoch;
@@ -63,6 +72,8 @@ static bool load(struct hm_agent *agent, const struct hm_record *record)
         return load_handover(agent, &record->handover);
     case HM_RECORD_MOBILE:
         return load_mobile(agent, &record->mobile);
+    case HM_RECORD_REVOCATION:
+        return load_revocation(agent, &record->revocation);
     case HM_RECORD_SHIELD:
         return hm_shield_add(&agent->foreign.shields, &record->shield) == HM_OK;
     case HM_RECORD_VISITOR:

@@ -107,6 +107,7 @@ struct hm_store *hm_store_of(const struct hm_stored *stored)
         return HM_CONTAINER_OF(stored, struct hm_handover, stored)->owner->env->store;
     case HM_RECORD_AGENT:
     case HM_RECORD_MOBILE:
+    case HM_RECORD_REVOCATION:
     case HM_RECORD_SHIELD:
         break;
     }
@@ -126,6 +127,7 @@ bool hm_store_describe(const struct hm_stored *stored, struct hm_record *record)
         return describe_handover(HM_CONTAINER_OF(stored, struct hm_handover, stored), &record->handover);
     case HM_RECORD_AGENT:
     case HM_RECORD_MOBILE:
+    case HM_RECORD_REVOCATION:
     case HM_RECORD_SHIELD:
         break;
     }

@@ -93,6 +93,9 @@ static void write_fields(struct hm_writer *writer, const struct hm_record *recor
     case HM_RECORD_MOBILE:
         hm_write_u64(writer, record->mobile.identification);
         return;
+    case HM_RECORD_REVOCATION:
+        hm_write_u64(writer, record->revocation.end_ntp);
+        return;
     case HM_RECORD_SHIELD:
         return;
     case HM_RECORD_VISITOR:
@@ -127,6 +130,10 @@ size_t hm_record_encode_key(const struct hm_record *record, uint8_t key[HM_RECOR
         break;
     case HM_RECORD_MOBILE:
         hm_write_u32(&writer, record->mobile.home_addr);
+        break;
+    case HM_RECORD_REVOCATION:
+        hm_write_u32(&writer, record->revocation.home_addr);
+        hm_write_u32(&writer, record->revocation.care_of_addr);
         break;
     case HM_RECORD_SHIELD:
         write_shield_key(&writer, &record->shield);
@@ -279,6 +286,10 @@ static bool read_key(struct hm_reader *key, struct hm_record *record)
     case HM_RECORD_MOBILE:
         record->mobile.home_addr = hm_read_u32(key);
         return true;
+    case HM_RECORD_REVOCATION:
+        record->revocation.home_addr = hm_read_u32(key);
+        record->revocation.care_of_addr = hm_read_u32(key);
+        return true;
     case HM_RECORD_SHIELD:
         read_shield_key(key, &record->shield);
         return true;
@@ -305,6 +316,9 @@ static void read_fields(struct hm_reader *reader, struct hm_record *record)
         return;
     case HM_RECORD_MOBILE:
         record->mobile.identification = hm_read_u64(reader);
+        return;
+    case HM_RECORD_REVOCATION:
+        record->revocation.end_ntp = hm_read_u64(reader);
         return;
     case HM_RECORD_SHIELD:
         return;

@@ -18,12 +18,13 @@
 #define HM_RECORD_MAX_LEN 1024 /* of a value */
 
 enum hm_record_kind {
-    HM_RECORD_AGENT = 'A',    /* key: nothing more */
-    HM_RECORD_BINDING = 'B',  /* home address */
-    HM_RECORD_HANDOVER = 'H', /* role, id */
-    HM_RECORD_MOBILE = 'M',   /* home address */
-    HM_RECORD_SHIELD = 'S',   /* MAC, key id; the MAC alone in records of before */
-    HM_RECORD_VISITOR = 'V',  /* home agent, home address */
+    HM_RECORD_AGENT = 'A',      /* key: nothing more */
+    HM_RECORD_BINDING = 'B',    /* home address */
+    HM_RECORD_HANDOVER = 'H',   /* role, id */
+    HM_RECORD_MOBILE = 'M',     /* home address */
+    HM_RECORD_REVOCATION = 'R', /* home address, care-of address */
+    HM_RECORD_SHIELD = 'S',     /* MAC, key id; the MAC alone in records of before */
+    HM_RECORD_VISITOR = 'V',    /* home agent, home address */
 };
 
 struct hm_agent_record {
@@ -89,6 +90,12 @@ struct hm_handover_record {
     unsigned node_count;
 };
 
+/* The agent at the care-of address is still to acknowledge that the node has left. */
+struct hm_revocation_record {
+    uint32_t home_addr, care_of_addr;
+    uint64_t end_ntp; /* of the binding that it had there */
+};
+
 struct hm_mobile_record {
     uint32_t home_addr;
     uint64_t identification; /* newest accepted */
@@ -107,6 +114,7 @@ struct hm_record {
         struct hm_binding_record binding;
         struct hm_handover_record handover;
         struct hm_mobile_record mobile;
+        struct hm_revocation_record revocation;
         struct hm_shield_record shield;
         struct hm_visitor_record visitor;
     };

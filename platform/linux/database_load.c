@@ -12,8 +12,8 @@
 
 size_t hm_database_map_len(const struct hm_router_config *config)
 {
-    return BASE_LEN +
-           ((size_t)config->max_bindings + config->max_visitors + config->max_handovers) * RECORD_LEN;
+    size_t bindings = 2 * (size_t)config->max_bindings; /* a place that was left is to be told for each */
+    return BASE_LEN + (bindings + config->max_visitors + config->max_handovers) * RECORD_LEN;
 }
 
 static void load_record(void *ctx, const void *key, size_t key_len, const void *value, size_t value_len)

@@ -205,6 +205,7 @@ def records():
     record("handover", b"H\0" + HANDOVER[:8], HANDOVER[8:] + b"\1" + name(b"vm1") + name(b"hv-b1") + peer + time +
            time + b"\1" + node)
     record("mobile", b"M" + addr, time)
+    record("revocation", b"R" + addr + peer, time)
     record("shield", b"S" + VM_MAC + bytes([0, 0, 1, 44]), b"")
     record("shield_of_before", b"S" + VM_MAC, b"")
     record("visitor", b"V" + router + addr, node + name(b"vm1") + b"\1" + HANDOVER[:8] + end + b"\1" + router + VM_MAC +

@@ -45,6 +45,35 @@ static void test_v9_x17_the_old_place_is_revoked_after_a_move(void **state)
     probes_stop(&probes);
 }
 
+/* Nobody but the home agent can tell B that its visitor has gone, and that was not heard before it died. */
+static void test_v6_v9_a_revocation_under_way_goes_on_although_the_home_agent_was_killed(void **state)
+{
+    const struct hm_sim_world_options options = {.stores = true};
+    struct hm_sim_world *world = scenario_create(&options);
+
+    (void)state;
+    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    hm_sim_gate_set_path(&world->gate, 1, 2, &CUT);
+    move_on_unheard(world);
+    assert_int_equal(visitors(world, HM_SIM_B), 1);
+    assert_true(counter(world, HM_SIM_A, "revocations-sent") > 0);
+    hm_sim_agent_kill(&world->sites[HM_SIM_A].agent);
+    hm_sim_run_for(&world->sim, 40 * HM_SIM_S); /* C gives up telling B */
+    hm_sim_agent_start(&world->sites[HM_SIM_A].agent);
+    hm_sim_gate_set_path(&world->gate, 1, 2, &(struct hm_sim_knobs){0});
+    hm_sim_run_for(&world->sim, 5 * HM_SIM_S);
+    assert_int_equal(visitors(world, HM_SIM_B), 0);
+    assert_int_equal(counter(world, HM_SIM_A, "revocations-acked"), 1);
+    assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_C, "present");
+    assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
+    /* It is not repeated by the next start. */
+    hm_sim_agent_kill(&world->sites[HM_SIM_A].agent);
+    hm_sim_agent_start(&world->sites[HM_SIM_A].agent);
+    hm_sim_run_for(&world->sim, 5 * HM_SIM_S);
+    assert_int_equal(counter(world, HM_SIM_A, "revocations-sent"), 0);
+    hm_sim_world_destroy(world);
+}
+
 /* A's and B's agents have a new key for each other, A in the first place already, B beside the old one yet.
  */
 static void roll_keys(struct hm_sim_world *world)
@@ -318,6 +347,7 @@ static void test_v1_v11_support_is_told_and_answered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_v6_v9_a_revocation_under_way_goes_on_although_the_home_agent_was_killed),
         SCENARIO(test_v9_x17_the_old_place_is_revoked_after_a_move),
         SCENARIO(test_a5_v7_a_revocation_counts_while_keys_are_rolled),
         SCENARIO(test_v7_the_visitor_is_gone_before_the_source_hears_of_the_return),

@@ -52,6 +52,9 @@ static struct hm_record record_of(enum hm_record_kind kind)
     case HM_RECORD_MOBILE:
         record.mobile = (struct hm_mobile_record){.home_addr = 0x0a010005, .identification = 21};
         break;
+    case HM_RECORD_REVOCATION:
+        record.revocation = (struct hm_revocation_record){0x0a010005, 0x0a020002, 26};
+        break;
     case HM_RECORD_SHIELD:
         record.shield = (struct hm_shield_record){.mac = MAC, .key_id = 300};
         break;
@@ -71,8 +74,9 @@ static struct hm_record record_of(enum hm_record_kind kind)
     return record;
 }
 
-static const enum hm_record_kind KINDS[] = {HM_RECORD_AGENT,  HM_RECORD_BINDING, HM_RECORD_HANDOVER,
-                                            HM_RECORD_MOBILE, HM_RECORD_SHIELD,  HM_RECORD_VISITOR};
+static const enum hm_record_kind KINDS[] = {HM_RECORD_AGENT,  HM_RECORD_BINDING,    HM_RECORD_HANDOVER,
+                                            HM_RECORD_MOBILE, HM_RECORD_REVOCATION, HM_RECORD_SHIELD,
+                                            HM_RECORD_VISITOR};
 
 static uint8_t key[HM_RECORD_KEY_LEN], value[HM_RECORD_MAX_LEN];
 static size_t key_len, value_len;
