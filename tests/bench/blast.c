@@ -45,6 +45,7 @@ struct options {
     const char *from; /* MAC/ADDRESS */
     const char *to;
     uint64_t window;
+    uint32_t spread; /* addresses from `to` on, one of which each frame is for, at random */
     double rate;
     double seconds;
     double warmup;
@@ -68,6 +69,15 @@ struct blast {
     uint64_t received;
     uint64_t lost;     /* given up: no longer under way */
     uint64_t moved_ns; /* when the last frame arrived */
+    uint64_t chance;
+};
+
+/* What one call sends: each frame has its own bytes, since each may have its own destination. */
+struct burst {
+    uint8_t frames[BURST][TCP1500_LEN];
+    struct iovec bytes[BURST];
+    struct mmsghdr messages[BURST];
+    uint32_t first_addr;
 };
 
 static void die(const char *what)
@@ -239,6 +249,29 @@ static size_t build_frame(const struct options *options, uint8_t *frame)
     return len;
 }
 
+static void make_burst(const struct options *options, struct burst *burst)
+{
+    for (unsigned i = 0; i < BURST; i++) {
+        burst->bytes[i] = (struct iovec){burst->frames[i], build_frame(options, burst->frames[i])};
+        burst->messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &burst->bytes[i], .msg_iovlen = 1}};
+    }
+    memcpy(&burst->first_addr, burst->frames[0] + 14 + 16, 4);
+    burst->first_addr = ntohl(burst->first_addr);
+}
+
+/* UDP needs no checksum. */
+static void spread(struct burst *burst, uint32_t count, uint64_t *chance)
+{
+    for (unsigned i = 0; i < BURST; i++) {
+        uint8_t *ip = burst->frames[i] + 14;
+        *chance = *chance * 6364136223846793005u + 1442695040888963407u;
+        put32(ip + 16, burst->first_addr + (uint32_t)((*chance >> 32) * count >> 32));
+        put16(ip + 10, 0);
+        put16(ip + 10, fold(sum16(ip, 20, 0)));
+        put16(ip + 26, 0);
+    }
+}
+
 /* Adds what has arrived since the last call. */
 static void collect(struct blast *blast)
 {
@@ -287,8 +320,7 @@ static bool may_send(struct blast *blast, const struct options *options, uint64_
 }
 
 /* Sends and counts until the time is over; the sample at the end of the warm-up goes to *first. */
-static void run(struct blast *blast, const struct options *options, struct mmsghdr *messages,
-                struct sample *first)
+static void run(struct blast *blast, const struct options *options, struct burst *burst, struct sample *first)
 {
     uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
     uint64_t warm_ns = start_ns + (uint64_t)(options->warmup * 1e9);
@@ -299,8 +331,11 @@ static void run(struct blast *blast, const struct options *options, struct mmsgh
     blast->moved_ns = start_ns;
     while (now_ns < end_ns) {
         int done = 0;
-        if (may_send(blast, options, start_ns, now_ns))
-            done = sendmmsg(blast->tx, messages, BURST, 0);
+        if (may_send(blast, options, start_ns, now_ns)) {
+            if (options->spread > 1)
+                spread(burst, options->spread, &blast->chance);
+            done = sendmmsg(blast->tx, burst->messages, BURST, 0);
+        }
         if (done < 0 && errno != ENOBUFS && errno != EAGAIN)
             die("sendmmsg");
         if (done > 0)
@@ -340,7 +375,7 @@ static void usage(void)
     fprintf(stderr,
             "usage: blast --tx NETNS/DEVICE --rx NETNS/DEVICE --frame udp64|tcp1500\n"
             "             --from MAC/ADDRESS --to MAC/ADDRESS [--window FRAMES] [--rate FRAMES_PER_S]\n"
-            "             [--seconds S] [--warmup S] [--pid PID]...\n");
+            "             [--spread ADDRESSES] [--seconds S] [--warmup S] [--pid PID]...\n");
     exit(2);
 }
 
@@ -354,24 +389,21 @@ static void parse_options(int argc, char **argv, struct options *options)
         TO,
         WINDOW,
         RATE,
+        SPREAD,
         SECONDS,
         WARMUP,
         PID
     };
     static const struct option known[] = {
-        {"tx", required_argument, NULL, TX},
-        {"rx", required_argument, NULL, RX},
-        {"frame", required_argument, NULL, FRAME},
-        {"from", required_argument, NULL, FROM},
-        {"to", required_argument, NULL, TO},
-        {"window", required_argument, NULL, WINDOW},
-        {"rate", required_argument, NULL, RATE},
-        {"seconds", required_argument, NULL, SECONDS},
-        {"warmup", required_argument, NULL, WARMUP},
-        {"pid", required_argument, NULL, PID},
-        {NULL, 0, NULL, 0},
+        {"tx", required_argument, NULL, TX},           {"rx", required_argument, NULL, RX},
+        {"frame", required_argument, NULL, FRAME},     {"from", required_argument, NULL, FROM},
+        {"to", required_argument, NULL, TO},           {"window", required_argument, NULL, WINDOW},
+        {"rate", required_argument, NULL, RATE},       {"spread", required_argument, NULL, SPREAD},
+        {"seconds", required_argument, NULL, SECONDS}, {"warmup", required_argument, NULL, WARMUP},
+        {"pid", required_argument, NULL, PID},         {NULL, 0, NULL, 0},
     };
-    const char *text[PID] = {[WINDOW] = "256", [RATE] = "0", [SECONDS] = "1", [WARMUP] = "0.2"};
+    const char *text[PID] = {
+        [WINDOW] = "256", [RATE] = "0", [SPREAD] = "1", [SECONDS] = "1", [WARMUP] = "0.2"};
     int option;
 
     *options = (struct options){0};
@@ -393,30 +425,28 @@ static void parse_options(int argc, char **argv, struct options *options)
     options->to = text[TO];
     options->window = strtoull(text[WINDOW], NULL, 10);
     options->rate = strtod(text[RATE], NULL);
+    options->spread = (uint32_t)strtoul(text[SPREAD], NULL, 10);
     options->seconds = strtod(text[SECONDS], NULL);
     options->warmup = strtod(text[WARMUP], NULL);
     if (optind != argc || (strcmp(options->frame, "udp64") != 0 && strcmp(options->frame, "tcp1500") != 0) ||
-        (options->window > 0 && options->window < BURST))
+        (options->window > 0 && options->window < BURST) || options->spread < 1 ||
+        (options->spread > 1 && strcmp(options->frame, "udp64") != 0))
         usage();
 }
 
 int main(int argc, char **argv)
 {
-    static uint8_t frame[TCP1500_LEN];
-    struct mmsghdr messages[BURST];
-    struct iovec bytes = {.iov_base = frame};
+    static struct burst burst;
     struct options options;
     struct blast blast = {0};
     struct sample first;
     struct sample last;
 
     parse_options(argc, argv, &options);
-    bytes.iov_len = build_frame(&options, frame);
-    for (unsigned i = 0; i < BURST; i++)
-        messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &bytes, .msg_iovlen = 1}};
+    make_burst(&options, &burst);
     blast.rx = open_counter(options.rx);
     blast.tx = open_sender(options.tx);
-    run(&blast, &options, messages, &first);
+    run(&blast, &options, &burst, &first);
     last = take_sample(&blast, &options);
     drain(&blast);
     print_result(&blast, &options, &first, &last);

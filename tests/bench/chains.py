@@ -35,6 +35,9 @@ role = wan
 address = {wan}/24
 mtu = {wan_mtu}
 
+[home]
+takeover = {takeover}
+
 [peer agent-{other}]
 address = {peer_wan}
 hosts = hv-{other}
@@ -47,7 +50,7 @@ key = {peer_key}
 [hypervisor hv-{own}]
 key_id = 2000
 key = {notify_key}
-allow = 10.1.0.0/{prefix_len}
+allow = 10.0.0.0/8
 """
 
 NOTIFY = """
@@ -131,7 +134,7 @@ class AgentLab(DeviceLab):
             keys["notify_key"] = secrets.token_hex(32)
             self.write(f"{own}.conf", AGENT.format(
                 own=own, other=other, work=self.work, way=self.way, tunnel=self.tunnel,
-                store=self.path(f"{own}.store"), max_bindings=1024, lan=LAN[own], prefix_len=24, wan=WAN[own],
+                store=self.path(f"{own}.store"), max_bindings=1024, takeover="mac", lan=LAN[own], prefix_len=24, wan=WAN[own],
                 wan_mtu=self.wan_mtu, peer_wan=WAN[other], peer_home=LAN[other].replace(".0.1", ".0.0"), **keys))
             self.write(f"{own}.notify", NOTIFY.format(lan=LAN[own], **keys))
             self.device(own, "hypermip", "run", "-c", self.path(f"{own}.conf"))

@@ -34,6 +34,8 @@ ARP_FRAME = struct.Struct(">6s6sHHHBBH6s4s6s4s")
 class ControlLab(DeviceLab):
     """Agents as gateways of two large subnets; without agent b its place is free for the registrar."""
 
+    home, prefix_len, takeover, max_bindings = HOME, PREFIX_LEN, "mac", MAX_BINDINGS
+
     def __init__(self, name, bin_dir, work, cpu, has_store=True):
         super().__init__(name, bin_dir, work, cpu)
         self.has_store = has_store
@@ -44,15 +46,15 @@ class ControlLab(DeviceLab):
         for own, other in (("a", "b"), ("b", "a")):
             self.keys["notify_key"] = secrets.token_hex(32)
             self.write(f"{own}.conf", AGENT.format(
-                own=own, other=other, work=self.work, way="auto", tunnel="udp", max_bindings=MAX_BINDINGS,
-                lan=HOME[own], prefix_len=PREFIX_LEN, wan=WAN[own],
-                wan_mtu=self.wan_mtu, peer_wan=WAN[other], peer_home=HOME[other].replace(".0.1", ".0.0"),
+                own=own, other=other, work=self.work, way="auto", tunnel="udp", max_bindings=self.max_bindings,
+                takeover=self.takeover, lan=self.home[own], prefix_len=self.prefix_len, wan=WAN[own],
+                wan_mtu=self.wan_mtu, peer_wan=WAN[other], peer_home=self.home[other].replace(".0.1", ".0.0"),
                 store=self.path(f"{own}.store") if self.has_store else "none", **self.keys))
-            self.write(f"{own}.notify", NOTIFY.format(lan=HOME[own], **self.keys))
+            self.write(f"{own}.notify", NOTIFY.format(lan=self.home[own], **self.keys))
         for place in places:
             self.device(place, "hypermip", "run", "-c", self.path(f"{place}.conf"))
         for place in places:
-            self.await_ping(place, HOME[place])
+            self.await_ping(place, self.home[place])
         if len(places) > 1:
             self.await_peers(places)
 
@@ -92,16 +94,20 @@ def in_process(bin_dir, cpu):
 
 
 def over_the_wire(chain, sender_cpu):
-    """The registrar's figures; it stands where agent b would."""
     chain.start("a")
-    chain.ip("b", "address", "add", f"{WAN['b']}/24", "dev", "br-wan")
+    return register(chain, sender_cpu, FIRST_REGISTERED, NODES, REGISTRATIONS)
+
+
+def register(chain, sender_cpu, first, nodes, registrations):
+    """The registrar's figures; it stands where agent b would."""
+    chain.ip("b", "address", "replace", f"{WAN['b']}/24", "dev", "br-wan")
     chain.await_ping("b", WAN["a"])
     said = json.loads(lab.run(
         *chain.inside("b", os.path.join(chain.bin_dir, "registrar"), "--own", WAN["b"], "--agent", WAN["a"],
-                      "--first", FIRST_REGISTERED, "--key", chain.keys["peer_key"], "--nodes", str(NODES),
-                      "--count", str(REGISTRATIONS), "--window", str(WINDOW), "--pid", str(chain.children[0].pid)),
+                      "--first", first, "--key", chain.keys["peer_key"], "--nodes", str(nodes),
+                      "--count", str(registrations), "--window", str(WINDOW), "--pid", str(chain.children[0].pid)),
         preexec_fn=lab.first_on(sender_cpu)))
-    if said["accepted"] != REGISTRATIONS or said["wrong"] or not said["sampled"]:
+    if said["accepted"] != registrations or said["wrong"] or not said["sampled"]:
         raise RuntimeError(f"not all registrations were accepted, or not by the right key: {said}")
     return said
 

@@ -29,10 +29,10 @@ static inline unsigned request_node(const struct request_plan *plan, unsigned i)
     return (unsigned)((uint64_t)made * 7919 % (made < plan->nodes ? made + 1 : plan->nodes));
 }
 
-static inline struct hm_mac request_mac(unsigned node)
+static inline struct hm_mac request_mac(uint32_t addr)
 {
     return (struct hm_mac){
-        {6, 0, (uint8_t)(node >> 24), (uint8_t)(node >> 16), (uint8_t)(node >> 8), (uint8_t)node}};
+        {6, 0, (uint8_t)(addr >> 24), (uint8_t)(addr >> 16), (uint8_t)(addr >> 8), (uint8_t)addr}};
 }
 
 /* Writes the request number i with its authenticator; gives its length. */
@@ -45,7 +45,7 @@ static inline size_t request_write(const struct request_plan *plan, unsigned i, 
                                               .home_agent = plan->home_agent,
                                               .care_of_addr = plan->care_of_addr,
                                               .identification = plan->first_ntp + i};
-    struct hm_mac mac = request_mac(node), agent_mac = {{2, 0, 0, 0, 2, 1}};
+    struct hm_mac mac = request_mac(request.home_addr), agent_mac = {{2, 0, 0, 0, 2, 1}};
     struct hm_writer writer;
 
     hm_writer_init(&writer, bytes, HM_MIP_MAX_LEN);

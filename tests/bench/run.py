@@ -12,6 +12,7 @@ import tempfile
 
 import bulk
 import control_plane
+import crowd
 import lab
 import latency
 import picture
@@ -38,11 +39,13 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, default=2.0, metavar="N", help="length of one measurement (2)")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="interleaved rounds (7)")
     parser.add_argument("--flood", action="store_true", help="send without regard to what arrives")
+    parser.add_argument("--crowd", type=int, default=crowd.MANY, metavar="N",
+                        help="bindings of the agent that has many (1,000,000)")
     parser.add_argument("--relays-only", action="store_true", help="measure no agents: is the machine quiet?")
     parser.add_argument("--bin", required=True, metavar="DIR", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.seconds <= 0 or arguments.rounds < 1:
-        parser.error("--seconds and --rounds must be positive")
+    if arguments.seconds <= 0 or arguments.rounds < 1 or arguments.crowd < 1:
+        parser.error("--seconds, --rounds and --crowd must be positive")
     if arguments.json and not arguments.svg:
         arguments.svg = os.path.splitext(arguments.json)[0] + ".svg"
     return arguments
@@ -261,6 +264,10 @@ def main():
             figures |= print_chains(chains_taken, bench)
             taken |= chains_taken
         figures |= print_capacity(bench)
+        crowded = crowd.measure(arguments.bin, bench.device_cpu, bench.generator_cpu, arguments.crowd, arguments.rounds,
+                                arguments.seconds)
+        crowd.print_table(crowded, arguments.crowd)
+        figures |= crowded
         plane = control_plane.measure(arguments.bin, bench.device_cpu)
         control_plane.print_table(plane)
         figures |= plane

@@ -12,7 +12,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$top/tests/bench/run.sh" --seconds 0.2 --rounds 1 --json "$work/figures.json"
+"$top/tests/bench/run.sh" --seconds 0.2 --rounds 1 --crowd 20000 --json "$work/figures.json"
 python3 - "$work/figures.json" "$work/figures.svg" <<'CHECK'
 import json
 import platform
@@ -62,6 +62,9 @@ for chain in ("latency", "relay_latency"):
     check_spread(f"{chain}_p50_us")
     assert figures[f"{chain}_p50_us"]["median"] <= figures[f"{chain}_p99_us"]["median"], chain
     assert figures[f"{chain}_lost"]["max"] < 10, (chain, figures[f"{chain}_lost"])  # of a thousand
+
+for key in ("crowd_pps", "crowd_vs_few_pps", "crowd_vs_few_cpu"):
+    check_spread(key)
 
 for key in ("registrations_per_s", "wire_stored_registrations_per_s", "wire_unstored_registrations_per_s", "staging_1000_ms"):
     assert figures[key] > 0, key
