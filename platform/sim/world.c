@@ -97,6 +97,22 @@ static void fill_hypervisors(struct hm_sim_site *site, unsigned number)
     make_key(&narrow->key, 200);
 }
 
+static void fill_mobiles(struct hm_sim_site *site)
+{
+    static const char *const NAMES[] = {"vm", "vm2"};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct hm_mobile_config *mobile = &site->mobiles[i];
+        *mobile = (struct hm_mobile_config){.addr = HM_SIM_VM_ADDR + i};
+        snprintf(mobile->name, sizeof(mobile->name), "%s", NAMES[i]);
+        snprintf(mobile->nai, sizeof(mobile->nai), "%s", NAMES[i]);
+        mobile->association.spi = HM_SIM_MOBILE_SPI + i;
+        make_key(&mobile->association.key, 210 + i);
+    }
+    site->agent.config.mobiles = site->mobiles;
+    site->agent.config.mobile_count = 2;
+}
+
 static void fill_links(struct hm_sim_site *site, unsigned number, bool gateway)
 {
     struct hm_router_config *config = &site->agent.config;
@@ -160,6 +176,8 @@ static void fill_config(struct hm_sim_world *world, unsigned number)
     fill_hypervisors(site, number);
     config->hypervisors = site->hypervisors;
     config->hypervisor_count = 2;
+    if (options->mobiles && number == HM_SIM_A)
+        fill_mobiles(site);
     config->max_bindings = 64;
     config->max_visitors = 64;
     config->max_handovers = 64;

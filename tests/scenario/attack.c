@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "firmware/base/err.h"
 #include "firmware/wire/authenticator.h"
 
 #include "lwip/memp.h"
@@ -261,6 +262,45 @@ void assert_counted(struct hm_sim_world *world, enum hm_sim_site_number site, co
         print_message("%s: %llu, not %llu\n", name, (unsigned long long)(now - before),
                       (unsigned long long)by);
     assert_int_equal(now, before + by);
+}
+
+/* --- fates -------------------------------------------------------------------------------------------- */
+
+static const char *fate_of_registration(const uint8_t *bytes, size_t len, uint32_t spi)
+{
+    struct hm_registration_request request;
+    struct hm_registration_reply reply;
+    uint8_t type = len > 0 ? bytes[0] : 0;
+    int err = HM_OK;
+
+    if (type != HM_MIP_REQUEST && type != HM_MIP_REPLY)
+        return "drop-mip-type";
+    err = type == HM_MIP_REQUEST ? hm_registration_decode_request(bytes, len, &request)
+                                 : hm_registration_decode_reply(bytes, len, &reply);
+    if (err != HM_OK)
+        return err == HM_ERR_REFUSED ? "drop-mip-extension" : "drop-mip-malformed";
+    if (type == HM_MIP_REPLY)
+        return "drop-mip-unexpected";
+    bool has_association =
+        request.ext.has_pmip_method && request.ext.fa_ha.count == 1 && request.ext.fa_ha.spi == spi;
+    return has_association ? "drop-mip-auth" : "drop-mip-no-sa";
+}
+
+static const char *fate_of_control(const uint8_t *bytes, size_t len, uint32_t spi)
+{
+    struct hm_control_message message;
+
+    if (hm_control_decode(bytes, len, &message) != HM_OK)
+        return "drop-control-malformed";
+    if (message.kind == HM_CONTROL_REPLY)
+        return "drop-control-unexpected";
+    return message.key_id == spi && message.kind == HM_CONTROL_REQUEST ? "drop-control-auth"
+                                                                       : "drop-control-key";
+}
+
+const char *attack_fate(uint16_t port, const uint8_t *bytes, size_t len, uint32_t spi)
+{
+    return port == HM_MIP_PORT ? fate_of_registration(bytes, len, spi) : fate_of_control(bytes, len, spi);
 }
 
 /* --- recorders ---------------------------------------------------------------------------------------- */

@@ -57,6 +57,10 @@ void attack_control(struct hm_sim_world *world, enum hm_sim_site_number to, uint
 struct hm_key attack_control_key(const struct hm_sim_world *world, enum hm_sim_site_number site,
                                  enum hm_sim_site_number other);
 
+/* The counter of the first check that an agent's message to another does not pass, of which the authenticator
+ * is wrong; spi: that of their association. */
+const char *attack_fate(uint16_t port, const uint8_t *bytes, size_t len, uint32_t spi);
+
 /* Asserts that a counter has grown by `by` since it was `before`. */
 void assert_counted(struct hm_sim_world *world, enum hm_sim_site_number site, const char *name,
                     uint64_t before, uint64_t by);

@@ -3,10 +3,9 @@
  * reflected, truncated, oversized, fragmented and flooding messages and tunnelled packets. */
 #include "tests/scenario/attack.h"
 
-#include "firmware/base/err.h"
-
 #define FLOOD 1000
 #define CONTROL_KIND_AT (FORGE_PAYLOAD_AT + 4)
+#define SPI_A_B 301
 #define INNER_LEN (HM_IPV4_LEN + 16)
 #define SKIPPED 200 /* a type of extension that may be skipped, and the length of each */
 
@@ -186,45 +185,10 @@ static void send_payload(struct hm_sim_world *world, const struct recorded *fram
     forge_udp(world, recorded_src(frame), recorded_dst(frame), recorded_port(frame), payload, len);
 }
 
-/* The counter of the first check that a registration message does not pass which is not authentic. `may_ask`:
- * it is under the SPI and the method that it was sent with. */
-static const char *fate_of_registration(const uint8_t *bytes, size_t len)
-{
-    struct hm_registration_request request;
-    struct hm_registration_reply reply;
-    uint8_t type = len > 0 ? bytes[0] : 0;
-    int err = HM_OK;
-
-    if (type != HM_MIP_REQUEST && type != HM_MIP_REPLY)
-        return "drop-mip-type";
-    err = type == HM_MIP_REQUEST ? hm_registration_decode_request(bytes, len, &request)
-                                 : hm_registration_decode_reply(bytes, len, &reply);
-    if (err != HM_OK)
-        return err == HM_ERR_REFUSED ? "drop-mip-extension" : "drop-mip-malformed";
-    if (type == HM_MIP_REPLY)
-        return "drop-mip-unexpected";
-    bool has_association =
-        request.ext.has_pmip_method && request.ext.fa_ha.count == 1 && request.ext.fa_ha.spi == 301;
-    return has_association ? "drop-mip-auth" : "drop-mip-no-sa";
-}
-
-static const char *fate_of_control(const uint8_t *bytes, size_t len)
-{
-    struct hm_control_message message;
-
-    if (hm_control_decode(bytes, len, &message) != HM_OK)
-        return "drop-control-malformed";
-    if (message.kind == HM_CONTROL_REPLY)
-        return "drop-control-unexpected";
-    return message.key_id == 301 && message.kind == HM_CONTROL_REQUEST ? "drop-control-auth"
-                                                                       : "drop-control-key";
-}
-
 static void send_spoilt(struct attack *attack, const struct recorded *frame, const uint8_t *payload,
                         size_t len)
 {
-    const char *fate =
-        is_registration(frame) ? fate_of_registration(payload, len) : fate_of_control(payload, len);
+    const char *fate = attack_fate(recorded_port(frame), payload, len, SPI_A_B);
 
     attack_expect(attack, site_of(recorded_dst(frame)), fate, 1);
     send_payload(attack->world, frame, payload, len);
