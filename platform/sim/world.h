@@ -49,8 +49,10 @@ struct hm_sim_world_options {
     int64_t clock_us[HM_SIM_SITES]; /* what each site's clocks are ahead */
     const char *pcap_folder;        /* NULL: no captures; else one file per LAN */
     bool log_to_stderr;
-    bool stores;  /* the agents have stores that survive them */
-    bool mobiles; /* A's VMs 5 and 6, "vm" and "vm2", have associations of their own with it */
+    bool stores;     /* the agents have stores that survive them */
+    bool twin_homes; /* with gateways: C's subnet has A's addresses, but for its router's, which is .3;
+                         only A's are known outside */
+    bool mobiles;    /* A's VMs 5 and 6, "vm" and "vm2", have associations of their own with it */
 };
 
 struct hm_sim_site {
