@@ -47,15 +47,32 @@ static int announce(struct hm_sim_world *world, const struct hm_sim_host *vm, en
     return hm_sim_hypervisor_call(&world->sites[HM_SIM_B].hypervisor, &message);
 }
 
-static void return_home(struct hm_sim_world *world, struct hm_sim_host *vm, enum hm_sim_site_number home)
+static unsigned prepared_moves(const struct hm_sim_site *site)
 {
-    assert_int_equal(announce(world, vm, home, true), HM_CONTROL_OK);
+    struct hm_sim_report report;
+    unsigned count = 0;
+
+    hm_sim_report_init(&report, &site->agent, "handovers");
+    for (unsigned row = 0; row < report.rows; row++)
+        count += strcmp(hm_sim_report_text(&report, row, "state"), "prepared") == 0;
+    hm_sim_report_fini(&report);
+    return count;
+}
+
+static void land_at_home(struct hm_sim_world *world, struct hm_sim_host *vm, enum hm_sim_site_number home)
+{
     hm_sim_host_pause(vm);
     hm_sim_run_for(&world->sim, SCENARIO_PAUSE_US);
     vm->iface.port.shield = NULL;
     hm_sim_host_move(vm, &world->sites[home].lan);
     hm_sim_host_resume(vm);
     hm_sim_run_for(&world->sim, HM_SIM_S);
+}
+
+static void return_home(struct hm_sim_world *world, struct hm_sim_host *vm, enum hm_sim_site_number home)
+{
+    assert_int_equal(announce(world, vm, home, true), HM_CONTROL_OK);
+    land_at_home(world, vm, home);
 }
 
 /* Both at once: the same two addresses and the same ports, once between A's VM and A's neighbour, once
@@ -103,6 +120,41 @@ static void test_two_visitors_with_one_address_keep_their_traffic_apart(void **s
     hm_sim_host_move(&twin, NULL);
 }
 
+/* Staged both, and then moved both: the second announcement does not put an end to the first one's move, and
+ * a cancel is of the one that it names. */
+static void test_two_visitors_with_one_address_leave_at_the_same_time(void **state)
+{
+    struct hm_sim_world *world = *state;
+    struct hm_sim_site *a = &world->sites[HM_SIM_A], *b = &world->sites[HM_SIM_B],
+                       *c = &world->sites[HM_SIM_C];
+    struct probes of_vm, of_twin;
+    struct hm_sim_host twin;
+
+    hm_sim_world_add_vm(world, &twin, "twin", HM_SIM_C, HM_SIM_VM_ADDR & 0xff);
+    visit(world, &world->vm, HM_SIM_A);
+    visit(world, &twin, HM_SIM_C);
+    probes_start(&of_vm, &a->neighbour, &world->vm, SCENARIO_RATE);
+    probes_start(&of_twin, &c->neighbour, &twin, SCENARIO_RATE);
+    assert_int_equal(announce(world, &world->vm, HM_SIM_A, true), HM_CONTROL_OK);
+    assert_int_equal(announce(world, &twin, HM_SIM_C, true), HM_CONTROL_OK);
+    assert_int_equal(prepared_moves(b), 2);
+    struct hm_control_message cancel = hm_sim_about(HM_OP_CANCEL, &world->vm);
+    cancel.macs[cancel.mac_count++] = world->vm.iface.mac;
+    assert_int_equal(hm_sim_hypervisor_call(&b->hypervisor, &cancel), HM_CONTROL_OK);
+    assert_int_equal(prepared_moves(b), 1);
+    land_at_home(world, &twin, HM_SIM_C);
+    probes_check(&of_vm, world, 0);
+    probes_check(&of_twin, world, SCENARIO_PAUSE_US);
+    assert_int_equal(announce(world, &world->vm, HM_SIM_A, true), HM_CONTROL_OK);
+    land_at_home(world, &world->vm, HM_SIM_A);
+    probes_check(&of_vm, world, SCENARIO_PAUSE_US);
+    probes_check(&of_twin, world, 0);
+    assert_int_equal(hm_sim_agent_rows(&b->agent, "visitors"), 0);
+    probes_stop(&of_vm);
+    probes_stop(&of_twin);
+    hm_sim_host_move(&twin, NULL);
+}
+
 /* The second is told why, and the first does not feel it. */
 static void test_the_second_visitor_with_an_address_is_refused_without_a_shield(void **state)
 {
@@ -127,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_two_visitors_with_one_address_keep_their_traffic_apart),
+        TEST(test_two_visitors_with_one_address_leave_at_the_same_time),
         TEST(test_the_second_visitor_with_an_address_is_refused_without_a_shield),
     };
 
