@@ -103,7 +103,7 @@ static void test_full_handovers_at_the_destination_refuse_the_next_move(void **s
 static void test_full_handovers_at_the_source_refuse_the_next_move(void **state)
 {
     struct hm_sim_world *world = *state;
-    struct hm_sim_host vms[2];
+    static struct hm_sim_host vms[2];
     struct attack attack;
 
     limit(world, HM_SIM_A, (struct limits){.handovers = 2});
@@ -123,8 +123,6 @@ static void test_full_handovers_at_the_source_refuse_the_next_move(void **state)
     handover(world, &vms[1], HM_SIM_A, HM_SIM_B);
     assert_states(world, hm_sim_host_addr(&vms[1]), "away", HM_SIM_B, "present");
     assert_states(world, HM_SIM_VM_ADDR, "staged", HM_SIM_B, "expected");
-    for (unsigned i = 0; i < 2; i++)
-        hm_sim_host_move(&vms[i], NULL);
 }
 
 /* --- visitors, bindings ------------------------------------------------------------------------------- */

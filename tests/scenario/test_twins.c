@@ -83,7 +83,7 @@ static void test_two_visitors_with_one_address_keep_their_traffic_apart(void **s
     struct hm_sim_site *a = &world->sites[HM_SIM_A], *b = &world->sites[HM_SIM_B],
                        *c = &world->sites[HM_SIM_C];
     struct probes of_vm, of_twin;
-    struct hm_sim_host twin;
+    static struct hm_sim_host twin;
 
     hm_sim_world_add_vm(world, &twin, "twin", HM_SIM_C, HM_SIM_VM_ADDR & 0xff);
     assert_int_equal(hm_sim_host_addr(&twin), HM_SIM_VM_ADDR);
@@ -117,7 +117,6 @@ static void test_two_visitors_with_one_address_keep_their_traffic_apart(void **s
     assert_int_equal(world->vm.iface.conflicts + twin.iface.conflicts, 0);
     probes_stop(&of_vm);
     probes_stop(&of_twin);
-    hm_sim_host_move(&twin, NULL);
 }
 
 /* Staged both, and then moved both: the second announcement does not put an end to the first one's move, and
@@ -128,7 +127,7 @@ static void test_two_visitors_with_one_address_leave_at_the_same_time(void **sta
     struct hm_sim_site *a = &world->sites[HM_SIM_A], *b = &world->sites[HM_SIM_B],
                        *c = &world->sites[HM_SIM_C];
     struct probes of_vm, of_twin;
-    struct hm_sim_host twin;
+    static struct hm_sim_host twin;
 
     hm_sim_world_add_vm(world, &twin, "twin", HM_SIM_C, HM_SIM_VM_ADDR & 0xff);
     visit(world, &world->vm, HM_SIM_A);
@@ -152,7 +151,6 @@ static void test_two_visitors_with_one_address_leave_at_the_same_time(void **sta
     assert_int_equal(hm_sim_agent_rows(&b->agent, "visitors"), 0);
     probes_stop(&of_vm);
     probes_stop(&of_twin);
-    hm_sim_host_move(&twin, NULL);
 }
 
 /* The second is told why, and the first does not feel it. */
@@ -161,7 +159,7 @@ static void test_the_second_visitor_with_an_address_is_refused_without_a_shield(
     struct hm_sim_world *world = *state;
     struct hm_sim_hypervisor *hypervisor = &world->sites[HM_SIM_C].hypervisor;
     struct probes probes;
-    struct hm_sim_host twin;
+    static struct hm_sim_host twin;
 
     hm_sim_world_add_vm(world, &twin, "twin", HM_SIM_C, HM_SIM_VM_ADDR & 0xff);
     visit(world, &world->vm, HM_SIM_A);
@@ -172,7 +170,6 @@ static void test_the_second_visitor_with_an_address_is_refused_without_a_shield(
     assert_int_equal(hm_sim_agent_rows(&world->sites[HM_SIM_B].agent, "visitors"), 1);
     probes_check(&probes, world, 0);
     probes_stop(&probes);
-    hm_sim_host_move(&twin, NULL);
 }
 
 int main(void)
