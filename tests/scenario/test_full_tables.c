@@ -261,11 +261,14 @@ static void test_full_open_commands_drop_the_next_and_are_answered_all_the_same(
 
     attack_begin(&attack, world);
     attack_expect(&attack, HM_SIM_A, "drop-control-full", 4);
+    uint64_t before = counter(world, HM_SIM_A, "drop-control-full");
     ask_as_hypervisor(world, 1, OPEN_OF_ONE + 4);
+    assert_counted(world, HM_SIM_A, "drop-control-full", before, 4);
     assert_int_equal(hm_sim_hypervisor_call(&world->sites[HM_SIM_A].hypervisor, &status), HM_CONTROL_OK);
     attack_expect(&attack, HM_SIM_A, "drop-control-full", 5);
     ask_as_hypervisor(world, 0, OPEN_OF_ONE + 5);
     ask_as_peer(world, HM_SIM_C, SLOTS - 2 * OPEN_OF_ONE);
+    assert_counted(world, HM_SIM_A, "drop-control-full", before, 4 + 5);
     attack_expect(&attack, HM_SIM_A, "drop-control-full", 7);
     ask_as_peer(world, HM_SIM_B, 7);
     attack_expect(&attack, HM_SIM_A, "control-requests", 1 + SLOTS);
