@@ -71,11 +71,14 @@ void hm_env_log(struct hm_env *env, enum hm_log_level level, const char *format,
     va_end(args);
 }
 
-/* Floods of frames for others are a bridge's daily life, not a fault: they are counted and never logged. */
+/* Floods of frames for others, and what is said to all of a LAN, are daily life and no fault: they are
+ * counted and never logged. */
 static bool is_loggable(struct hm_env *env, enum hm_drop reason)
 {
     enum hm_log_level level =
-        reason == HM_DROP_NOT_OURS || reason == HM_DROP_ETHERTYPE ? HM_LOG_DEBUG : HM_LOG_INFO;
+        reason == HM_DROP_NOT_OURS || reason == HM_DROP_ETHERTYPE || reason == HM_DROP_STACK_UNWANTED
+            ? HM_LOG_DEBUG
+            : HM_LOG_INFO;
     if (level > env->config->log_level || hm_env_ms(env) < env->drop_log_ms[reason])
         return false;
     env->drop_log_ms[reason] = hm_env_ms(env) + DROP_LOG_INTERVAL_MS;

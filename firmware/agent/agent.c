@@ -363,18 +363,25 @@ static void see_at_home(struct hm_agent *agent, struct hm_binding *binding)
     }
 }
 
-void hm_agent_presence(struct hm_agent *agent, unsigned link, const struct hm_mac *mac)
+bool hm_agent_presence(struct hm_agent *agent, unsigned link, const struct hm_mac *mac)
 {
+    bool is_known = false;
     const struct hm_visitors *visitors = &agent->foreign.visitors;
     struct hm_visitor *visitor = visitors->by_mac.count > 0 ? hm_visitor_of_mac(visitors, mac, NULL) : NULL;
-    for (; visitor != NULL; visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, visitor))
-        if (visitor->link == link)
-            see_visitor(agent, visitor);
+    for (; visitor != NULL; visitor = hm_visitor_of_mac(&agent->foreign.visitors, mac, visitor)) {
+        if (visitor->link != link)
+            continue;
+        see_visitor(agent, visitor);
+        is_known = true;
+    }
     if (link != agent->env->home_link || agent->home.bindings.by_mac.count == 0)
-        return;
+        return is_known;
     struct hm_binding *binding = hm_binding_of_mac(&agent->home.bindings, mac, NULL);
-    for (; binding != NULL; binding = hm_binding_of_mac(&agent->home.bindings, mac, binding))
+    for (; binding != NULL; binding = hm_binding_of_mac(&agent->home.bindings, mac, binding)) {
         see_at_home(agent, binding);
+        is_known = true;
+    }
+    return is_known;
 }
 
 void hm_agent_delivered(struct hm_agent *agent, struct hm_visitor *visitor)

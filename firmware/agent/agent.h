@@ -51,8 +51,8 @@ void hm_agent_kernel_datagram(struct hm_agent *agent, const struct hm_endpoint *
                               size_t len);
 
 /* A frame with this source MAC was seen on a link. Completes a handover that was announced, stamps signs of
- * life; changes nothing else. Cheap for MACs that are nobody's. */
-void hm_agent_presence(struct hm_agent *agent, unsigned link, const struct hm_mac *mac);
+ * life; changes nothing else. Cheap for MACs that are nobody's: false, then. */
+bool hm_agent_presence(struct hm_agent *agent, unsigned link, const struct hm_mac *mac);
 
 /* The first packet since its landing was delivered to a visitor. */
 void hm_agent_delivered(struct hm_agent *agent, struct hm_visitor *visitor);

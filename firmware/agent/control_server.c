@@ -277,6 +277,8 @@ void hm_control_answer(struct hm_control_server *server, struct hm_control_reque
 {
     struct hm_control_slot *slot = (struct hm_control_slot *)request;
     assert(slot->state == SLOT_OPEN);
+    if (answer->code != HM_CONTROL_OK)
+        hm_env_count(server->env, HM_COUNT_CONTROL_REFUSED);
     slot->answer_len = encode_answer(server, request, answer, slot->answer);
     assert(slot->answer_len > 0);
     slot->state = SLOT_ANSWERED;

@@ -158,18 +158,40 @@ struct hm_handover *hm_handover_lookup(const struct hm_handovers *handovers, uin
     return NULL;
 }
 
-bool hm_handover_is_named(const struct hm_handover *handover, const struct hm_control_message *message)
+static bool has_named_mac(const struct hm_handover *handover, const struct hm_control_message *message)
 {
-    if (message->vm[0] != '\0' && strcmp(handover->vm, message->vm) == 0)
-        return true;
-    for (unsigned n = 0; n < handover->node_count; n++) {
+    for (unsigned n = 0; n < handover->node_count; n++)
         for (unsigned i = 0; i < message->mac_count; i++)
             if (hm_mac_equal(&handover->nodes[n].mac, &message->macs[i]))
                 return true;
+    return false;
+}
+
+static bool has_named_addr(const struct hm_handover *handover, const struct hm_control_message *message)
+{
+    for (unsigned n = 0; n < handover->node_count; n++)
         for (unsigned i = 0; i < message->addr_count; i++)
             if (handover->nodes[n].home_addr == message->addrs[i])
                 return true;
-    }
+    return false;
+}
+
+/* Two homes may have the same addresses, and the same names: where a MAC is given, it decides. */
+bool hm_handover_is_named(const struct hm_handover *handover, const struct hm_control_message *message)
+{
+    if (message->mac_count > 0)
+        return has_named_mac(handover, message);
+    return (message->vm[0] != '\0' && strcmp(handover->vm, message->vm) == 0) ||
+           has_named_addr(handover, message);
+}
+
+bool hm_handover_shares_node(const struct hm_handover *handover, const struct hm_handover *other)
+{
+    for (unsigned n = 0; n < handover->node_count; n++)
+        for (unsigned i = 0; i < other->node_count; i++)
+            if (handover->nodes[n].home_addr == other->nodes[i].home_addr &&
+                handover->nodes[n].home_agent == other->nodes[i].home_agent)
+                return true;
     return false;
 }
 

@@ -128,9 +128,11 @@ struct hm_handover *hm_handover_load(struct hm_handovers *handovers, const struc
 struct hm_handover *hm_handover_lookup(const struct hm_handovers *handovers, uint64_t id,
                                        enum hm_handover_role role);
 
-/* Does the message name the record's VM, by name, MAC or address? */
+/* Does the message name the record's VM, by MAC or, when it gives none, by name or address? */
 bool hm_handover_is_named(const struct hm_handover *handover, const struct hm_control_message *message);
-/* The newest record that the message names, by VM name, MAC or address; NULL when there is none. */
+/* Do both move the same address of the same home? */
+bool hm_handover_shares_node(const struct hm_handover *handover, const struct hm_handover *other);
+/* The newest record that the message names; NULL when there is none. */
 struct hm_handover *hm_handover_named(const struct hm_handovers *handovers,
                                       const struct hm_control_message *message);
 

@@ -91,18 +91,22 @@ static bool is_named_mac(const struct hm_control_message *message, const struct 
     return message->mac_count == 0;
 }
 
+/* Behind shields, visitors of several homes may have one address. */
 static const struct hm_visitor *present_visitor(const struct hm_agent *agent, uint32_t addr,
-                                                const struct hm_control_message *message)
+                                                const struct hm_control_message *message, bool *is_one)
 {
+    const struct hm_visitor *found = NULL;
     size_t bucket = 0;
     struct hm_table_node *at = hm_table_walk(&agent->foreign.visitors.by_home, &bucket, NULL);
     for (; at != NULL; at = hm_table_walk(&agent->foreign.visitors.by_home, &bucket, at)) {
         const struct hm_visitor *visitor = HM_CONTAINER_OF(at, struct hm_visitor, by_home);
         if (visitor->node.home_addr == addr && visitor->state == HM_VISITOR_PRESENT &&
-            is_named_mac(message, &visitor->node.mac))
-            return visitor;
+            is_named_mac(message, &visitor->node.mac)) {
+            *is_one = found == NULL;
+            found = visitor;
+        }
     }
-    return NULL;
+    return found;
 }
 
 static void resolve_neighbour(const struct hm_agent *agent, const struct hm_control_message *message,
@@ -131,9 +135,14 @@ static void resolve_addr(const struct hm_agent *agent, const struct hm_control_m
                          uint32_t addr, bool trust_pairs, struct hm_resolved *out)
 {
     char addr_text[HM_IP_TEXT_LEN], text[HM_CONTROL_TEXT_LEN];
-    const struct hm_visitor *visitor = present_visitor(agent, addr, message);
+    bool is_one = true;
+    const struct hm_visitor *visitor = present_visitor(agent, addr, message, &is_one);
     const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, addr);
-    if (visitor != NULL) {
+    if (!is_one) {
+        snprintf(text, sizeof(text), "visitors of several homes have %s here; give the MAC by --mac",
+                 hm_ip_text(addr, addr_text));
+        say(out, HM_RESOLVE_AMBIGUOUS, text);
+    } else if (visitor != NULL) {
         add_visitor(visitor, out);
     } else if (binding != NULL && hm_binding_is_absent(binding)) {
         add_absent(agent, binding, out);

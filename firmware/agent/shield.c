@@ -170,23 +170,32 @@ static void remove_nobodys(const struct word *word)
     }
 }
 
-static bool add(const struct word *word)
+/* May all that is asked for be noted? A request is carried out whole, or not at all. */
+static bool may_add(struct word *word)
+{
+    const struct hm_shields *shields = &word->agent->foreign.shields;
+    const struct hm_control_message *message = &word->request->message;
+    unsigned has = count_of(shields, word->shield.key_id), more = 0;
+    for (unsigned i = 0; i < message->mac_count; i++) {
+        word->shield.mac = message->macs[i];
+        if (!may_speak(word))
+            return false;
+        more += find(shields, &word->shield) == shields->count;
+    }
+    if (more == 0 || (has + more <= hm_shield_share(shields) && shields->count + more <= HM_SHIELDS_MAX))
+        return true;
+    snprintf(word->text, HM_CONTROL_TEXT_LEN, "no room for %u more shield(s): %s has %u, its share is %u",
+             more, word->request->hypervisor->name, has, hm_shield_share(shields));
+    return false;
+}
+
+static void add(const struct word *word)
 {
     struct hm_shields *shields = &word->agent->foreign.shields;
-    if (!may_speak(word))
-        return false;
+    bool is_new = find(shields, &word->shield) == shields->count;
     remove_nobodys(word);
-    if (find(shields, &word->shield) < shields->count)
-        return true;
-    if (count_of(shields, word->shield.key_id) >= hm_shield_share(shields) ||
-        hm_shield_add(shields, &word->shield) != HM_OK) {
-        snprintf(word->text, HM_CONTROL_TEXT_LEN, "no room for another shield: %s has %u, its share is %u",
-                 word->request->hypervisor->name, count_of(shields, word->shield.key_id),
-                 hm_shield_share(shields));
-        return false;
-    }
-    note(word, &word->shield, true);
-    return true;
+    if (is_new && hm_shield_add(shields, &word->shield) == HM_OK)
+        note(word, &word->shield, true);
 }
 
 /* Somebody else's entry of this MAC, or NULL. */
@@ -218,15 +227,20 @@ static bool take_back(const struct word *word)
     return false;
 }
 
-/* Applies the request to each MAC, up to the first that is refused. */
+/* Applies the request to each MAC. Of a shield that is to go, those before the first that is refused are
+ * gone. */
 static bool apply(struct hm_agent *agent, const struct hm_control_request *request, bool remove,
                   char text[HM_CONTROL_TEXT_LEN])
 {
     struct word word = {.agent = agent, .request = request, .text = text};
     word.shield.key_id = request->hypervisor->key_id;
+    if (!remove && !may_add(&word))
+        return false;
     for (unsigned i = 0; i < request->message.mac_count; i++) {
         word.shield.mac = request->message.macs[i];
-        if (remove ? !take_back(&word) : !add(&word))
+        if (!remove)
+            add(&word);
+        else if (!take_back(&word))
             return false;
     }
     return true;

@@ -133,12 +133,9 @@ static struct hm_handover *add_handover(struct hm_agent *agent, const struct hm_
 static void supersede(struct hm_agent *agent, const struct hm_handover *newer)
 {
     struct hm_handover *handover = newer->older;
-    struct hm_control_message name = {0};
-    for (unsigned i = 0; i < newer->node_count; i++)
-        name.addrs[name.addr_count++] = newer->nodes[i].home_addr;
     for (; handover != NULL; handover = handover->older)
         if (handover->role == HM_ROLE_SOURCE && hm_handover_is_ahead(handover) &&
-            hm_handover_is_named(handover, &name))
+            hm_handover_shares_node(handover, newer))
             hm_source_cancel(agent, handover, NULL, "a newer handover began");
 }
 

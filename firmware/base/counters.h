@@ -36,6 +36,7 @@
     X(CONTROL_REQUESTS, "control-requests", "control requests accepted")                     \
     X(CONTROL_REPEATS, "control-repeats", "control requests answered from memory")           \
     X(CONTROL_RESYNCS, "control-resyncs", "clock resynchronisations offered")                \
+    X(CONTROL_REFUSED, "control-refused", "control requests answered by a refusal")          \
     X(BUFFERED, "buffered", "packets that waited for a VM during its move")                  \
     X(SALVAGED, "salvaged", "frames that a VM had not got before its move, delivered")       \
     X(REDIRECTED, "redirected", "packets forwarded to where their VM is going")              \

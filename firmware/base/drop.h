@@ -13,6 +13,7 @@
     X(OFFLOAD, "offload", "frame that needs an offload which was not agreed")                         \
     X(ARP_MALFORMED, "arp-malformed", "ARP packet with wrong fields or length")                       \
     X(ARP_GROUP_MAC, "arp-group-mac", "ARP packet that claims a broadcast, multicast or no MAC")      \
+    X(RARP_UNKNOWN, "rarp-unknown", "announcement of a machine that is not expected")                 \
     X(IP_HEADER, "ip-header", "bad IPv4 version, header length or total length")                      \
     X(IP_CHECKSUM, "ip-checksum", "wrong IPv4 header checksum")                                       \
     X(IP_MARTIAN, "ip-martian", "impossible source or destination address")                           \
@@ -56,6 +57,8 @@
     X(DHCP_MALFORMED, "dhcp-malformed", "DHCP message with wrong fields or length")                   \
     X(DHCP_RELAY, "dhcp-relay", "DHCP message of a client that is no visitor or binding there")       \
     X(STACK_FULL, "stack-full", "no buffer for a packet to the agent itself")                         \
+    X(STACK_MALFORMED, "stack-malformed", "packet to the agent with a wrong checksum or length")      \
+    X(STACK_UNWANTED, "stack-unwanted", "packet to the agent, or to all, that nobody here takes")     \
     X(BUFFER_FULL, "buffer-full", "no room for a packet that has to wait for a VM")                   \
     X(BUFFER_ABANDONED, "buffer-abandoned", "packet that waited for a VM which did not come")         \
     X(STORE_FULL, "store-full", "answer that had to wait for the store, and there was no room")       \

@@ -269,11 +269,12 @@ static void input_ipv4(struct hm_path *path, unsigned link, const struct hm_ethe
 static void input_frame(struct hm_path *path, unsigned link, struct hm_frame *frame)
 {
     struct hm_ethernet ethernet;
+    char text[HM_MAC_TEXT_LEN];
     if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK) {
         hm_env_drop(path->env, HM_DROP_FRAME_SHORT, NULL);
         return;
     }
-    hm_agent_presence(path->agent, link, &ethernet.src);
+    bool is_known = hm_agent_presence(path->agent, link, &ethernet.src);
     hm_frame_pull(frame, HM_ETHERNET_LEN);
     switch (ethernet.type) {
     case HM_ETHERTYPE_IPV4:
@@ -283,6 +284,8 @@ static void input_frame(struct hm_path *path, unsigned link, struct hm_frame *fr
         hm_path_arp(path, link, &ethernet, frame);
         return;
     case HM_ETHERTYPE_RARP: /* a hypervisor announces a landed VM: its presence was all */
+        if (!is_known)
+            hm_env_drop(path->env, HM_DROP_RARP_UNKNOWN, "%s", hm_mac_text(&ethernet.src, text));
         return;
     default:
         hm_env_drop(path->env, HM_DROP_ETHERTYPE, "0x%04x", ethernet.type);

@@ -4,9 +4,9 @@
  * In: path/ hands a packet to hm_stack_input, lwIP's ip4_input takes a copy; datagrams come back through
  * on_datagram, reassembled tunnel packets through on_tunnel. Out: lwIP calls output_packet, which looks the
  * next hop up in the router's routes and leaves by link/neighbour. lwIP bounds the memory of reassembly (the
- * oldest makes room) but tells nobody what it dropped, and answers without limit: both are mended here.
- * `at_work` is the stack that is inside lwIP now: the routing hook has no other way to know whose packet it
- * is asked about. */
+ * oldest makes room) but tells nobody what it dropped, there or elsewhere, and answers without limit: both
+ * are mended here. `at_work` is the stack that is inside lwIP now: the routing hook has no other way to know
+ * whose packet it is asked about. */
 #include "firmware/stack/stack.h"
 
 #include <stdlib.h>
@@ -88,16 +88,40 @@ int hm_stack_hook_input(struct pbuf *p, struct netif *input)
     return 0;
 }
 
-/* Fragments, and packets given up, since the start of the process. */
-static uint32_t reassembly_losses(void)
+/* What lwIP has thrown away since the start of the process. */
+struct losses {
+    uint32_t reassembly; /* fragments, and packets given up */
+    uint32_t malformed;
+    uint32_t unwanted;
+};
+
+static struct losses counted; /* what of it somebody has been told */
+
+static struct losses all_losses(void)
 {
-    return lwip_stats.ip_frag.drop + lwip_stats.mib2.ipreasmfails;
+    const struct stats_ *all = &lwip_stats;
+    return (struct losses){.reassembly = all->ip_frag.drop + all->mib2.ipreasmfails,
+                           .malformed = all->udp.chkerr + all->udp.lenerr + all->icmp.chkerr +
+                                        all->icmp.lenerr + all->ip.lenerr,
+                           .unwanted = all->udp.proterr + all->ip.proterr + all->icmp.proterr +
+                                       all->icmp.err + all->mib2.ipinaddrerrors};
 }
 
-static void count_losses_since(struct hm_stack *stack, uint32_t before)
+static void count_each(struct hm_stack *stack, enum hm_drop reason, uint32_t count)
 {
-    for (uint32_t lost = reassembly_losses() - before; lost > 0; lost--)
-        hm_env_drop(stack->env, HM_DROP_IP_REASSEMBLY, NULL);
+    for (; count > 0; count--)
+        hm_env_drop(stack->env, reason, NULL);
+}
+
+/* A packet out of a tunnel may enter the stack from within it: the inner call counts, the outer one the rest.
+ */
+static void count_losses(struct hm_stack *stack)
+{
+    const struct losses before = counted;
+    counted = all_losses();
+    count_each(stack, HM_DROP_IP_REASSEMBLY, counted.reassembly - before.reassembly);
+    count_each(stack, HM_DROP_STACK_MALFORMED, counted.malformed - before.malformed);
+    count_each(stack, HM_DROP_STACK_UNWANTED, counted.unwanted - before.unwanted);
 }
 
 /* lwIP's own ICMP errors come under the same limit as the packet path's. */
@@ -221,11 +245,11 @@ static void on_reassembly(void *arg)
     if (reassembly_owner == NULL)
         reassembly_owner = stack;
     if (reassembly_owner == stack) {
-        uint32_t before = reassembly_losses();
+        counted = all_losses();
         at_work = stack;
         ip_reass_tmr();
         at_work = NULL;
-        count_losses_since(stack, before);
+        count_losses(stack);
     }
     hm_timer_arm(&stack->env->wheel, &stack->reassembly, IP_TMR_INTERVAL);
 }
@@ -322,7 +346,6 @@ void hm_stack_destroy(struct hm_stack *stack)
 
 void hm_stack_input(struct hm_stack *stack, unsigned link, const struct hm_frame *frame)
 {
-    uint32_t losses = reassembly_losses();
     struct pbuf *p =
         frame->len <= MAX_PACKET_LEN ? pbuf_alloc(PBUF_LINK, (u16_t)frame->len, PBUF_POOL) : NULL;
     if (p == NULL) {
@@ -331,10 +354,12 @@ void hm_stack_input(struct hm_stack *stack, unsigned link, const struct hm_frame
     }
     pbuf_take(p, frame->data, (u16_t)frame->len);
     struct hm_stack *before = at_work;
+    if (before == NULL)
+        counted = all_losses();
     at_work = stack;
     ip4_input(p, &stack->netifs[link]);
     at_work = before;
-    count_losses_since(stack, losses);
+    count_losses(stack);
 }
 
 static struct udp_pcb *find_pcb(struct hm_stack *stack, uint32_t addr, uint16_t port)

@@ -152,6 +152,10 @@ static void depart(struct hm_sim_port *to, struct hm_sim_frame *frame, uint64_t 
     const struct hm_sim_knobs *knobs = &to->knobs;
     uint64_t at_us;
 
+    if (to->shield != NULL && memcmp(hm_sim_frame_bytes(frame) + 6, to->shield->b, 6) != 0) {
+        hm_sim_frame_give(sim, frame);
+        return;
+    }
     if (hm_sim_random_chance(&sim->random, knobs->loss_ppm)) {
         hm_sim_frame_give(sim, frame);
         return;
@@ -187,9 +191,11 @@ static void flood(struct hm_sim_lan *lan, const struct hm_sim_port *from, const 
 static void bridge(struct hm_sim_lan *lan, struct hm_sim_port *from, struct hm_sim_frame *frame,
                    uint64_t extra_us)
 {
-    const uint8_t *bytes = hm_sim_frame_bytes(frame);
+    uint8_t *bytes = hm_sim_frame_bytes(frame);
     const struct hm_sim_fdb_entry *entry;
 
+    if (from->shield != NULL)
+        memcpy(bytes, from->shield->b, 6);
     if ((bytes[6] & 1) == 0 && mac_u64(bytes + 6) != 0)
         learn(lan, mac_u64(bytes + 6), from);
     entry = (bytes[0] & 1) != 0 ? NULL : fdb_find(lan, mac_u64(bytes));

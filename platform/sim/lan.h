@@ -25,6 +25,9 @@ struct hm_sim_port {
     void (*receive)(void *ctx, struct hm_sim_frame *frame);
     void *ctx;
     struct hm_sim_knobs knobs; /* of frames to this port */
+    /* NULL, or the agent's MAC: a shield (platform/linux/shield.c). What comes from this port goes to that
+     * MAC, whatever its destination was, and only what that MAC has sent comes to it. */
+    const struct hm_mac *shield;
 
     struct hm_sim_lan *lan; /* NULL: no cable */
     struct hm_sim_port *next;

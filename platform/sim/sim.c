@@ -204,6 +204,7 @@ struct hm_sim_frame *hm_sim_frame_take(struct hm_sim *sim)
 
         chunk->next = sim->chunks;
         sim->chunks = chunk;
+        sim->chunks_len += sizeof(*chunk);
         for (size_t i = 0; i < CHUNK_FRAMES; i++) {
             chunk->frames[i].next = sim->free_frames;
             sim->free_frames = &chunk->frames[i];

@@ -65,6 +65,7 @@ struct hm_sim {
 
     struct hm_sim_frame *free_frames;
     struct hm_sim_chunk *chunks;
+    size_t chunks_len; /* bytes of all */
     size_t frames_out; /* taken and not given back */
 };
 

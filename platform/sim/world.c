@@ -23,8 +23,10 @@ static struct hm_mac mac_of(unsigned net, unsigned host)
     return (struct hm_mac){{0x02, 0, 0, (uint8_t)net, 0, (uint8_t)host}};
 }
 
-static uint32_t net_of(unsigned site)
+static uint32_t net_of(const struct hm_sim_world *world, unsigned site)
 {
+    if (world->options.twin_homes && site == HM_SIM_C)
+        site = HM_SIM_A;
     return 0x0a000000u + ((site + 1) << 16);
 }
 
@@ -83,7 +85,7 @@ static void fill_peers(struct hm_sim_world *world, struct hm_sim_site *site, uns
     }
 }
 
-static void fill_hypervisors(struct hm_sim_site *site, unsigned number)
+static void fill_hypervisors(const struct hm_sim_world *world, struct hm_sim_site *site, unsigned number)
 {
     struct hm_hypervisor_config *own = &site->hypervisors[0], *narrow = &site->hypervisors[1];
 
@@ -91,13 +93,29 @@ static void fill_hypervisors(struct hm_sim_site *site, unsigned number)
     snprintf(own->name, sizeof(own->name), "%s", site->host_name);
     make_key(&own->key, 100 + number);
     for (unsigned i = 0; i < HM_SIM_SITES; i++)
-        own->allow[i] = prefix_of(net_of(i));
+        own->allow[i] = prefix_of(net_of(world, i));
     *narrow = (struct hm_hypervisor_config){
         .name = "narrow", .key_id = HM_SIM_NARROW_KEY_ID, .allow = {{0xc6336400u, 24}}, .allow_count = 1};
     make_key(&narrow->key, 200);
 }
 
-static void fill_links(struct hm_sim_site *site, unsigned number, bool gateway)
+static void fill_mobiles(struct hm_sim_site *site)
+{
+    static const char *const NAMES[] = {"vm", "vm2"};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct hm_mobile_config *mobile = &site->mobiles[i];
+        *mobile = (struct hm_mobile_config){.addr = HM_SIM_VM_ADDR + i};
+        snprintf(mobile->name, sizeof(mobile->name), "%s", NAMES[i]);
+        snprintf(mobile->nai, sizeof(mobile->nai), "%s", NAMES[i]);
+        mobile->association.spi = HM_SIM_MOBILE_SPI + i;
+        make_key(&mobile->association.key, 210 + i);
+    }
+    site->agent.config.mobiles = site->mobiles;
+    site->agent.config.mobile_count = 2;
+}
+
+static void fill_links(const struct hm_sim_world *world, struct hm_sim_site *site, unsigned number)
 {
     struct hm_router_config *config = &site->agent.config;
 
@@ -110,7 +128,7 @@ static void fill_links(struct hm_sim_site *site, unsigned number, bool gateway)
     config->link_count = 1;
     config->routes[0] = (struct hm_route_config){.gateway = site->net + 1};
     config->route_count = 1;
-    if (!gateway)
+    if (!world->options.gateways)
         return;
     config->links[1] = (struct hm_link_config){.name = "wan",
                                                .role = HM_LINK_WAN,
@@ -121,9 +139,9 @@ static void fill_links(struct hm_sim_site *site, unsigned number, bool gateway)
     config->link_count = 2;
     config->routes[0] = (struct hm_route_config){.gateway = GATE_ON_WAN, .link = 1};
     for (unsigned other = 0; other < HM_SIM_SITES; other++) {
-        if (other != number)
+        if (other != number && net_of(world, other) != site->net)
             config->routes[config->route_count++] = (struct hm_route_config){
-                .prefix = prefix_of(net_of(other)), .gateway = WAN_NET + other + 1, .link = 1};
+                .prefix = prefix_of(net_of(world, other)), .gateway = WAN_NET + other + 1, .link = 1};
     }
 }
 
@@ -137,9 +155,9 @@ static void fill_config(struct hm_sim_world *world, unsigned number)
     snprintf(config->hosts[0], sizeof(config->hosts[0]), "%s", site->host_name);
     config->host_count = 1;
     config->log_level = options->log_to_stderr ? HM_LOG_DEBUG : HM_LOG_INFO;
-    fill_links(site, number, options->gateways);
+    fill_links(world, site, number);
     config->home = prefix_of(site->net);
-    config->home_router = site->net + 1;
+    config->home_router = world->options.gateways ? site->agent_addr : site->net + 1;
     config->takeover = options->takeover;
     config->lifetime_max_s = 1800;
     config->lifetime_s = options->lifetime_s != 0 ? options->lifetime_s : 300;
@@ -157,9 +175,11 @@ static void fill_config(struct hm_sim_world *world, unsigned number)
     fill_peers(world, site, number);
     config->peers = site->peers;
     config->peer_count = HM_SIM_SITES - 1;
-    fill_hypervisors(site, number);
+    fill_hypervisors(world, site, number);
     config->hypervisors = site->hypervisors;
     config->hypervisor_count = 2;
+    if (options->mobiles && number == HM_SIM_A)
+        fill_mobiles(site);
     config->max_bindings = 64;
     config->max_visitors = 64;
     config->max_handovers = 64;
@@ -172,8 +192,10 @@ static void name_site(struct hm_sim_world *world, unsigned number)
 
     snprintf(site->name, sizeof(site->name), "%s", SITE_NAMES[number]);
     snprintf(site->host_name, sizeof(site->host_name), "hv-%s1", site->name);
-    site->net = net_of(number);
+    site->net = net_of(world, number);
     site->agent_addr = site->net + (world->options.gateways ? 1 : 2);
+    if (world->options.twin_homes && number == HM_SIM_C) /* lwIP is shared: no address twice */
+        site->agent_addr = site->net + 3;
     site->agent_peer_addr = world->options.gateways ? WAN_NET + number + 1 : site->agent_addr;
 }
 
@@ -211,13 +233,15 @@ static void build_gate(struct hm_sim_world *world)
         hm_sim_gate_add_iface(&world->gate, "wan", &mac, GATE_ON_WAN, HM_SIM_PREFIX_LEN, &world->wan);
     }
     for (unsigned i = 0; i < HM_SIM_SITES; i++) {
-        struct hm_prefix prefix = prefix_of(net_of(i));
+        struct hm_prefix prefix = prefix_of(net_of(world, i));
 
         mac = mac_of(world->options.same_router_mac ? 1 : i + 1, 1);
+        if (world->options.twin_homes && i == HM_SIM_C)
+            continue;
         if (world->options.gateways)
             hm_sim_gate_add_route(&world->gate, &prefix, WAN_NET + i + 1, 1);
         else
-            hm_sim_gate_add_iface(&world->gate, SITE_NAMES[i], &mac, net_of(i) + 1, HM_SIM_PREFIX_LEN,
+            hm_sim_gate_add_iface(&world->gate, SITE_NAMES[i], &mac, net_of(world, i) + 1, HM_SIM_PREFIX_LEN,
                                   &world->sites[i].lan);
     }
 }

@@ -34,6 +34,7 @@ enum hm_sim_site_number {
 #define HM_SIM_VM_ADDR 0x0a010005u
 #define HM_SIM_VM2_ADDR 0x0a010006u
 #define HM_SIM_KEY_ID 1000u        /* of the sites' hypervisors: + site number */
+#define HM_SIM_MOBILE_SPI 400u     /* of the first node with an association of its own; the second: + 1 */
 #define HM_SIM_NARROW_KEY_ID 2000u /* a hypervisor that may move nothing of these subnets */
 
 /* Zero is a good value of each. */
@@ -48,7 +49,10 @@ struct hm_sim_world_options {
     int64_t clock_us[HM_SIM_SITES]; /* what each site's clocks are ahead */
     const char *pcap_folder;        /* NULL: no captures; else one file per LAN */
     bool log_to_stderr;
-    bool stores; /* the agents have stores that survive them */
+    bool stores;     /* the agents have stores that survive them */
+    bool twin_homes; /* with gateways: C's subnet has A's addresses, but for its router's, which is .3;
+                         only A's are known outside */
+    bool mobiles;    /* A's VMs 5 and 6, "vm" and "vm2", have associations of their own with it */
 };
 
 struct hm_sim_site {
@@ -61,6 +65,7 @@ struct hm_sim_site {
     uint32_t agent_peer_addr; /* by which other agents know it */
     struct hm_peer_config peers[HM_SIM_SITES];
     struct hm_hypervisor_config hypervisors[2];
+    struct hm_mobile_config mobiles[2];
     struct hm_sim_host neighbour;
     struct hm_sim_host machine; /* the hypervisor's own interface */
     struct hm_sim_hypervisor hypervisor;

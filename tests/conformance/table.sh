@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Owns the conformance table: which test shows which row of the RFCs, and how it ended.
 #
-#   table.sh [BUILD]         runs the tests with row ids (ctest -L conformance) and writes row, class, test, result
+#   table.sh [BUILD]         runs the tests with row ids (ctest -L conformance) and writes row, class, test, result;
+#                            a test is named PROGRAM:TEST, since two programs may have tests of one name
 #   table.sh --log FILE      the same from the output of an earlier `ctest -V`
 #   table.sh --check         runs nothing: fails when a row that applies has no test, unless missing.txt names it, and
 #                            when missing.txt names a row that has one
@@ -14,16 +15,22 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=tests/conformance
 
-# One line per row and test: id, test, file.
+# One line per row and test: id, PROGRAM:TEST. A program is named as CTest knows it (tests/CMakeLists.txt).
 named_tests() {
     grep -rnoE --include='test_*.c' --include='*.py' \
         '^(static void|def|[[:space:]]+def) test_([a-z][0-9]+b?_)+[a-z0-9_]*' tests | awk -F: '{
             file = $1; name = $3
             sub(/^.* /, "", name)
+            program = folder = file
+            sub(/^.*\//, "", program)
+            sub(/\.(c|py)$/, "", program)
+            sub(/^tests\//, "", folder)
+            sub(/\/.*$/, "", folder)
+            if (folder != "unit") sub(/^(test_)?/, folder "_", program)
             rest = substr(name, 6)
             while (match(rest, /^[a-z][0-9]+b?_/)) {
                 id = substr(rest, 1, RLENGTH - 1)
-                print toupper(substr(id, 1, 1)) substr(id, 2) "\t" name "\t" file
+                print toupper(substr(id, 1, 1)) substr(id, 2) "\t" program ":" name
                 rest = substr(rest, RLENGTH + 1)
             }
         }'
@@ -59,11 +66,17 @@ write_table() {
     local log=$1
     awk -F'\t' -v log_file="$log" '
         BEGIN {
-            while ((getline line < log_file) > 0)
+            while ((getline line < log_file) > 0) {
+                if (match(line, /^ *Start +[0-9]+: /)) { # each line of its output begins with the number
+                    name_of = substr(line, RSTART + RLENGTH)
+                    program[number_of(line)] = name_of
+                }
                 if (match(line, /\[ +(OK|FAILED|SKIPPED) +\] test_[a-z0-9_]+/)) {
                     split(substr(line, RSTART, RLENGTH), word, /[][ ]+/)
-                    if (result[word[3]] != "FAILED") result[word[3]] = word[2]
+                    test = program[number_of(line)] ":" word[3]
+                    if (result[test] != "FAILED") result[test] = word[2]
                 }
+            }
             print "row\tclass\ttest\tresult"
         }
         FILENAME == "-" { tests[$1] = tests[$1] " " $2; next }
@@ -84,6 +97,10 @@ write_table() {
             printf "%d rows shown, %d failing or not run, %d without a test, %d do not apply\n", shown, failing,
                 untested, not_applying > "/dev/stderr"
             exit failing > 0
+        }
+        function number_of(line) {
+            match(line, /[0-9]+:/)
+            return substr(line, RSTART, RLENGTH - 1)
         }' - "$here/rows.tsv" < <(named_tests)
 }
 

@@ -12,7 +12,7 @@
 #define AGENT_C 0x0a030002u
 
 /* C tells A what only B may: each with its answer, and nothing changes. */
-static void test_another_peer_can_neither_deregister_nor_speak_for_the_visit(void **state)
+static void test_key_forged_requests_of_another_peer_neither_deregister_nor_move_the_visit(void **state)
 {
     struct hm_sim_world *world = *state;
     static const struct {
@@ -32,6 +32,10 @@ static void test_another_peer_can_neither_deregister_nor_speak_for_the_visit(voi
     struct attack attack;
 
     attack_begin(&attack, world);
+    attack_expect(&attack, HM_SIM_A, "rrp-accepted", 2);
+    attack_expect(&attack, HM_SIM_A, "rrp-denied", 3);
+    attack_expect(&attack, HM_SIM_A, "drop-mip-no-sa", 4);
+    attack_expect(&attack, HM_SIM_C, "drop-mip-unexpected", 5); /* the answers */
     for (unsigned i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         int code = forge_request(world, &CASES[i].request, NULL);
         if (code != CASES[i].code)
@@ -42,7 +46,7 @@ static void test_another_peer_can_neither_deregister_nor_speak_for_the_visit(voi
 }
 
 /* The agent speaks with an absent node's MAC: it must not be made to speak with another's. */
-static void test_a_peer_cannot_take_the_routers_the_agents_or_a_groups_mac(void **state)
+static void test_key_forged_requests_cannot_take_the_routers_the_agents_or_a_groups_mac(void **state)
 {
     struct hm_sim_world *world = *state;
     const struct hm_mac macs[] = {world->gate.ifaces[1].mac,
@@ -53,6 +57,8 @@ static void test_a_peer_cannot_take_the_routers_the_agents_or_a_groups_mac(void 
     struct attack attack;
 
     attack_begin(&attack, world);
+    attack_expect(&attack, HM_SIM_A, "rrp-denied", 15);
+    attack_expect(&attack, HM_SIM_C, "drop-mip-unexpected", 15);
     uint32_t moves = hm_sim_lan_moves(&world->sites[HM_SIM_A].lan, &macs[0]);
     for (unsigned i = 0; i < sizeof(macs) / sizeof(macs[0]); i++) {
         const struct forged_request requests[] = {
@@ -67,7 +73,7 @@ static void test_a_peer_cannot_take_the_routers_the_agents_or_a_groups_mac(void 
     attack_end(&attack);
 }
 
-static void test_a_peer_cannot_take_addresses_that_are_no_nodes(void **state)
+static void test_key_forged_requests_cannot_take_addresses_that_are_no_nodes(void **state)
 {
     struct hm_sim_world *world = *state;
     static const uint32_t ADDRS[] = {AGENT_A,     0x0a010001u, 0x0a010000u, 0x0a0100ffu,
@@ -75,6 +81,8 @@ static void test_a_peer_cannot_take_addresses_that_are_no_nodes(void **state)
     struct attack attack;
 
     attack_begin(&attack, world);
+    attack_expect(&attack, HM_SIM_A, "rrp-denied", sizeof(ADDRS) / sizeof(ADDRS[0]));
+    attack_expect(&attack, HM_SIM_C, "drop-mip-unexpected", sizeof(ADDRS) / sizeof(ADDRS[0]));
     for (unsigned i = 0; i < sizeof(ADDRS) / sizeof(ADDRS[0]); i++)
         assert_int_equal(
             forge_request(world,
@@ -85,13 +93,17 @@ static void test_a_peer_cannot_take_addresses_that_are_no_nodes(void **state)
 }
 
 /* A full table is answered with 130, and who is in it stays. */
-static void test_a_peer_that_fills_the_bindings_is_told_and_pushes_nobody_out(void **state)
+static void test_key_flooding_the_bindings_is_told_and_pushes_nobody_out(void **state)
 {
     struct hm_sim_world *world = *state;
     const struct hm_sim_agent *agent = &world->sites[HM_SIM_A].agent;
     unsigned max = agent->config.max_bindings, accepted = 1, refused = 0; /* the VM's own */
+    struct attack attack;
 
-    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    attack_begin(&attack, world);
+    attack_expect(&attack, HM_SIM_A, "rrp-accepted", max - 1);
+    attack_expect(&attack, HM_SIM_A, "rrp-denied", 11);
+    attack_expect(&attack, HM_SIM_C, "drop-mip-unexpected", max + 10);
     for (unsigned i = 0; i < max + 10; i++) {
         const struct hm_mac mac = {{0x52, 0x54, 0, 1, 1, (uint8_t)(i + 1)}};
         int code =
@@ -104,20 +116,25 @@ static void test_a_peer_that_fills_the_bindings_is_told_and_pushes_nobody_out(vo
     }
     assert_int_equal(accepted, max);
     assert_int_equal(refused, 11);
+    attack_end_counted(&attack);
     assert_int_equal(hm_sim_agent_rows(agent, "bindings"), max);
     assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
     assert_ping(world, &world->correspondent, HM_SIM_VM_ADDR);
 }
 
 /* C prepares more visits at B than B has room for. */
-static void test_a_peer_that_fills_the_visitors_is_told_and_pushes_nobody_out(void **state)
+static void test_key_flooding_the_visitors_is_told_and_pushes_nobody_out(void **state)
 {
     struct hm_sim_world *world = *state;
     const struct hm_sim_agent *agent = &world->sites[HM_SIM_B].agent;
     struct hm_key key = attack_control_key(world, HM_SIM_B, HM_SIM_C);
     unsigned refused = 0;
+    struct attack attack;
 
-    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    attack_begin(&attack, world);
+    attack_expect(&attack, HM_SIM_B, "control-requests", agent->config.max_visitors + 10);
+    attack_expect(&attack, HM_SIM_B, "control-refused", 11);
+    attack_expect(&attack, HM_SIM_C, "drop-control-unexpected", agent->config.max_visitors + 10);
     for (unsigned i = 0; i < agent->config.max_visitors + 10; i++) {
         struct hm_control_message message = {.op = HM_OP_PREPARE,
                                              .key_id = forge_peer(world, HM_SIM_B, HM_SIM_C)->spi,
@@ -139,7 +156,8 @@ static void test_a_peer_that_fills_the_visitors_is_told_and_pushes_nobody_out(vo
         meddler_stop(&answer, &world->sites[HM_SIM_B].lan);
         refused += answer.seen > 0 && answer.frame[FORGE_PAYLOAD_AT + 6] == HM_CONTROL_REFUSED;
     }
-    assert_true(refused >= 10);
+    assert_int_equal(refused, 11);
+    attack_end_counted(&attack);
     assert_true(hm_sim_agent_rows(agent, "visitors") <= agent->config.max_visitors);
     assert_true(hm_sim_agent_rows(agent, "handovers") <= agent->config.max_handovers);
     assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
@@ -149,19 +167,23 @@ static void test_a_peer_that_fills_the_visitors_is_told_and_pushes_nobody_out(vo
 }
 
 /* The handover is between A and B: C knows its id, and may not touch it. */
-static void test_another_peer_cannot_end_or_land_a_handover(void **state)
+static void test_key_forged_commands_of_another_peer_neither_end_nor_land_a_handover(void **state)
 {
     struct hm_sim_world *world = *state;
     static const enum hm_control_op OPS[] = {HM_OP_ABORT, HM_OP_ARRIVED, HM_OP_LAND};
     struct hm_sim_report handovers;
-    struct tables before;
+    struct attack attack;
 
     stage(world, &world->vm, HM_SIM_A, HM_SIM_B);
     hm_sim_report_init(&handovers, &world->sites[HM_SIM_A].agent, "handovers");
     uint64_t id = strtoull(hm_sim_report_text(&handovers, 0, "id"), NULL, 16);
     hm_sim_report_fini(&handovers);
-    tables_read(&before, world);
+    attack_begin_here(&attack, world);
     for (unsigned site = HM_SIM_A; site <= HM_SIM_B; site++) {
+        attack_expect(&attack, site, "control-requests", 3);
+        /* nothing is known of C's: there is nothing to abort, nor, at B, to note */
+        attack_expect(&attack, site, "control-refused", site == HM_SIM_A ? 2 : 1);
+        attack_expect(&attack, HM_SIM_C, "drop-control-unexpected", 3);
         struct hm_key key = attack_control_key(world, site, HM_SIM_C);
         for (unsigned i = 0; i < sizeof(OPS) / sizeof(OPS[0]); i++) {
             struct hm_control_message message = {.op = OPS[i],
@@ -172,7 +194,7 @@ static void test_another_peer_cannot_end_or_land_a_handover(void **state)
             attack_control(world, site, AGENT_C, &key, &message);
         }
     }
-    assert_tables_unchanged(world, &before);
+    attack_end(&attack);
     move_vm(world, &world->vm, HM_SIM_B);
     hm_sim_run_for(&world->sim, HM_SIM_S);
     assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
@@ -302,7 +324,7 @@ static void test_a_hypervisor_that_fills_the_shields_has_its_share_and_no_more(v
     narrow_init(&narrow, world, HM_SIM_B);
     attack_begin(&attack, world);
     assert_int_equal(flood_with_shields(&narrow, 2 * share), share);
-    assert_string_equal(narrow.reply.text, "no room for another shield: narrow has 512, its share is 512");
+    assert_string_equal(narrow.reply.text, "no room for 16 more shield(s): narrow has 512, its share is 512");
     attack_end(&attack);
     assert_int_equal(shield(&site->hypervisor, &world->vm.iface.mac, false), HM_CONTROL_OK);
     assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
@@ -327,12 +349,12 @@ static void test_a_hypervisor_that_may_move_nothing_may_shield_nothing(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENARIO(test_another_peer_can_neither_deregister_nor_speak_for_the_visit),
-        SCENARIO(test_a_peer_cannot_take_the_routers_the_agents_or_a_groups_mac),
-        SCENARIO(test_a_peer_cannot_take_addresses_that_are_no_nodes),
-        SCENARIO(test_a_peer_that_fills_the_bindings_is_told_and_pushes_nobody_out),
-        SCENARIO(test_a_peer_that_fills_the_visitors_is_told_and_pushes_nobody_out),
-        SCENARIO(test_another_peer_cannot_end_or_land_a_handover),
+        SCENARIO(test_key_forged_requests_of_another_peer_neither_deregister_nor_move_the_visit),
+        SCENARIO(test_key_forged_requests_cannot_take_the_routers_the_agents_or_a_groups_mac),
+        SCENARIO(test_key_forged_requests_cannot_take_addresses_that_are_no_nodes),
+        SCENARIO(test_key_flooding_the_bindings_is_told_and_pushes_nobody_out),
+        SCENARIO(test_key_flooding_the_visitors_is_told_and_pushes_nobody_out),
+        SCENARIO(test_key_forged_commands_of_another_peer_neither_end_nor_land_a_handover),
         SCENARIO(test_a_hypervisor_of_others_can_do_nothing_with_this_vm),
         SCENARIO(test_a_hypervisors_shield_is_taken_away_by_itself_only),
         SCENARIO(test_a_shield_by_a_hypervisor_of_others_does_not_count_for_this_vm),

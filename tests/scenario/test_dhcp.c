@@ -234,10 +234,90 @@ static void test_x14_a_release_is_carried_home_and_ends_no_visit(void **state)
     end(f);
 }
 
+/* The foreign LAN's server: it takes every client for one of its own, at the wrong address. */
+struct refuser {
+    struct hm_sim_host host;
+    unsigned heard;
+};
+
+static void on_foreign_request(void *ctx, uint32_t src, uint16_t src_port, uint16_t dst_port,
+                               const uint8_t *bytes, size_t len)
+{
+    struct refuser *refuser = ctx;
+    struct hm_dhcp request;
+    uint8_t answer[DHCP_MESSAGE_LEN];
+
+    (void)src;
+    if (src_port != HM_DHCP_CLIENT_PORT || dst_port != HM_DHCP_SERVER_PORT ||
+        hm_dhcp_decode(bytes, len, &request) != 0)
+        return;
+    refuser->heard++;
+    dhcp_message_write(
+        &(struct dhcp_message){.type = HM_DHCP_NAK, .is_reply = true, .client_mac = request.client_mac},
+        answer);
+    hm_sim_host_send_udp(&refuser->host, hm_sim_host_addr(&refuser->host), HM_DHCP_SERVER_PORT, UINT32_MAX,
+                         HM_DHCP_CLIENT_PORT, answer, sizeof(answer));
+}
+
+static void refuser_start(struct refuser *refuser, struct hm_sim_world *world)
+{
+    static const struct hm_mac MAC = {{0x02, 0, 0, 2, 0, 67}};
+    const struct hm_sim_site *site = &world->sites[HM_SIM_B];
+
+    hm_sim_host_init(&refuser->host, &world->sim, "foreign dhcp", &MAC, site->net + 67, HM_SIM_PREFIX_LEN,
+                     site->net + 1);
+    hm_sim_host_move(&refuser->host, &world->sites[HM_SIM_B].lan);
+    refuser->host.on_udp = on_foreign_request;
+    refuser->host.ctx = refuser;
+}
+
+/* As a hypervisor does it: the VM lands on a port that is shielded already. */
+static void land_shielded(struct hm_sim_world *world)
+{
+    struct hm_sim_site *site = &world->sites[HM_SIM_B];
+    struct hm_control_message shield = hm_sim_about(HM_OP_SHIELD, &world->vm);
+
+    shield.macs[shield.mac_count++] = world->vm.iface.mac;
+    assert_int_equal(hm_sim_hypervisor_call(&site->hypervisor, &shield), HM_CONTROL_OK);
+    stage(world, &world->vm, HM_SIM_A, HM_SIM_B);
+    hm_sim_host_pause(&world->vm);
+    hm_sim_run_for(&world->sim, SCENARIO_PAUSE_US);
+    world->vm.iface.port.shield = &site->agent.config.links[0].mac;
+    hm_sim_host_move(&world->vm, &site->lan);
+    hm_sim_host_resume(&world->vm);
+    hm_sim_run_for(&world->sim, HM_SIM_S);
+    assert_states(world, HM_SIM_VM_ADDR, "away", HM_SIM_B, "present");
+}
+
+static void test_l13_l14_a_foreign_server_that_would_refuse_never_hears_a_shielded_visitor(void **state)
+{
+    struct dhcp_world *f = start(NULL);
+    struct hm_sim_host *local = &f->world->sites[HM_SIM_B].neighbour;
+    struct refuser refuser = {.heard = 0};
+    uint8_t request[DHCP_MESSAGE_LEN];
+
+    (void)state;
+    refuser_start(&refuser, f->world);
+    land_shielded(f->world);
+    assert_all_kinds(f);
+    assert_int_equal(refuser.heard, 0);
+    assert_int_equal(f->client.last.type, HM_DHCP_ACK);
+    dhcp_message_write(&(struct dhcp_message){.type = HM_DHCP_REQUEST, .client_mac = local->iface.mac},
+                       request);
+    hm_sim_host_send_udp(local, hm_sim_host_addr(local), HM_DHCP_CLIENT_PORT, UINT32_MAX, HM_DHCP_SERVER_PORT,
+                         request, sizeof(request));
+    hm_sim_run_for(&f->world->sim, HM_SIM_S);
+    assert_int_equal(refuser.heard, 1); /* it does listen, and its refusal is not for the visitor */
+    assert_int_equal(f->client.last.type, HM_DHCP_ACK);
+    assert_int_equal(f->world->vm.iface.conflicts, 0);
+    end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_l13_l14_l15b_x14_a_visitors_lease_is_renewed_rebound_and_confirmed_at_home),
+        cmocka_unit_test(test_l13_l14_a_foreign_server_that_would_refuse_never_hears_a_shielded_visitor),
         cmocka_unit_test(test_l13_l14_x14_the_same_with_takeover_own),
         cmocka_unit_test(test_l13_l14_x14_the_same_in_gateway_mode),
         cmocka_unit_test(test_x14_a_release_is_carried_home_and_ends_no_visit),
