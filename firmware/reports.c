@@ -288,10 +288,18 @@ static void write_way(const struct hm_report_source *source, const struct hm_rep
         sink->text(sink->ctx, "next_hop_mac", NULL);
 }
 
+/* Do packets of the kind pass both ways? */
+static void write_passing(const struct hm_report_sink *sink, const char *field,
+                          const struct hm_reach_way *way)
+{
+    sink->text(sink->ctx, field, way->state != HM_REACH_NEVER ? hm_reach_state_name(way->state) : NULL);
+}
+
 static void write_peer(const struct hm_report_source *source, const struct hm_report_sink *sink, unsigned i)
 {
     const struct hm_peer_config *config = source->agent->security.peers[i].config;
-    const struct hm_reach_peer *peer = &source->agent->reach.peers[i];
+    const struct hm_reach_peer *ways = &source->agent->reach.peers[i];
+    const struct hm_reach_way *peer = &ways->bare;
     bool is_there = peer->state == HM_REACH_YES;
     char clock[24];
     snprintf(clock, sizeof(clock), "%lld", (long long)peer->clock_ms);
@@ -306,6 +314,9 @@ static void write_peer(const struct hm_report_source *source, const struct hm_re
     else
         sink->text(sink->ctx, "round_trip_ms", NULL);
     sink->text(sink->ctx, "clock_ms", is_there ? clock : NULL);
+    write_passing(sink, "udp_434", &ways->kinds[HM_ENCAPSULATION_UDP]);
+    write_passing(sink, "ip_4", &ways->kinds[HM_ENCAPSULATION_IPIP]);
+    write_passing(sink, "ip_47", &ways->kinds[HM_ENCAPSULATION_GRE]);
     sink->end_row(sink->ctx);
 }
 

@@ -147,8 +147,9 @@ const struct hm_mac *hm_path_mac_for(const struct hm_delivery *delivery, const s
 void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way,
                           struct hm_frame *frame);
 
-/* tunnel: a packet of our own for the agent at `dst`; arg is the path. */
-void hm_path_tunnel_output(void *arg, uint32_t dst, struct hm_frame *frame);
+/* tunnel: a packet of our own for the agent at `dst`, by the tunnel or in a packet of one kind; arg is the
+ * path. */
+void hm_path_tunnel_output(void *arg, uint32_t dst, enum hm_carriage carriage, struct hm_frame *frame);
 
 /* tunnel_error: a whole ICMP packet for us. False: it is no error about a tunnel; the stack's. */
 bool hm_path_tunnel_error(struct hm_path *path, const struct hm_ipv4 *ip, struct hm_frame *frame);
