@@ -66,8 +66,4 @@ void hm_live_check_host(struct hm_live *live)
             "forwards, and checks sources strictly (rp_filter) on %s; whether that stops a tunnel shows when "
             "the agent runs: sysctl net.ipv4.conf.DEVICE.rp_filter=2 where it does",
             names);
-    hm_live_say(
-        live, HM_LIVE_SOURCE, HM_LIVE_UNKNOWN, "tunnels",
-        "whether a firewall on the way looks into them, at the machines' own addresses, shows only when a "
-        "machine is away: ping it then");
 }

@@ -179,6 +179,24 @@ static void say_peer(struct hm_live *live, const json_t *row)
         say_clock(live, text_of(row, "peer"), row);
 }
 
+/* What the agents ask each other has their own addresses inside; a machine's packets have the machine's. */
+static void say_inner_sources(struct hm_live *live)
+{
+    json_t *document = live->is_running ? ask(live, "counters") : NULL;
+    const json_t *row = json_array_get(json_object_get(document, "rows"), 0);
+    json_int_t count = json_integer_value(json_object_get(row, "tunnel-in"));
+
+    if (count > 0)
+        hm_live_say(live, HM_LIVE_SOURCE, HM_LIVE_OK, "tunnels",
+                    "%" JSON_INTEGER_FORMAT " packets with machines' addresses have come out of them", count);
+    else
+        hm_live_say(
+            live, HM_LIVE_SOURCE, HM_LIVE_UNKNOWN, "tunnels",
+            "whether anything on the way looks into them, at the machines' addresses, shows only when a "
+            "machine is away: ping it then, and check again");
+    json_decref(document);
+}
+
 void hm_live_check_peers(struct hm_live *live)
 {
     static const enum hm_live_demand DEMANDS[] = {HM_LIVE_CONTROL, HM_LIVE_REGISTRATION, HM_LIVE_TUNNEL,
@@ -193,6 +211,7 @@ void hm_live_check_peers(struct hm_live *live)
         hm_live_say(live, DEMANDS[i], HM_LIVE_UNKNOWN, "peers",
                     "only a running agent can ask them: start it, and check again");
     json_decref(document);
+    say_inner_sources(live);
 }
 
 /* The report begins with those heard of last. */
