@@ -5,7 +5,7 @@
  * not exceeded. */
 #include "firmware/agent/reach.h"
 
-#define WAIT_MS 2000
+#define WAIT_MS 1500
 #define FRESH_US 500000u /* an outcome that suffices: who waits for it looks more often */
 
 static void init_way(struct hm_reach *reach, struct hm_reach_way *way)

@@ -44,6 +44,16 @@ static bool is_open(const json_t *row)
     return is;
 }
 
+/* By any way. */
+static bool is_heard(const json_t *row)
+{
+    bool is = strcmp(text_of(row, "answers"), "yes") == 0;
+
+    for (unsigned i = 0; i < PROTOCOL_COUNT; i++)
+        is = is || strcmp(text_of(row, PROTOCOLS[i].field), "yes") == 0;
+    return is;
+}
+
 static bool has_open_question(const json_t *rows)
 {
     size_t i;
@@ -108,8 +118,7 @@ static const struct hm_peer_config *config_of(const struct hm_live *live, const 
 
 /* Without UDP 434 nothing is registered, without the protocol that was chosen nothing is carried; IP-in-IP is
  * also what is used before two agents have agreed on another. */
-static void say_protocol(struct hm_live *live, const json_t *row, const struct protocol *protocol,
-                         bool answers)
+static void say_protocol(struct hm_live *live, const json_t *row, const struct protocol *protocol)
 {
     const char *peer = text_of(row, "peer"), *passes = text_of(row, protocol->field);
     const struct hm_peer_config *config = config_of(live, peer);
@@ -121,7 +130,7 @@ static void say_protocol(struct hm_live *live, const json_t *row, const struct p
     live->tunnels_pass = live->tunnels_pass && strcmp(passes, "yes") == 0;
     if (strcmp(passes, "yes") == 0)
         hm_live_say(live, protocol->demand, HM_LIVE_OK, peer, "%s passes both ways", protocol->text);
-    else if (!answers)
+    else if (!is_heard(row))
         hm_live_say(live, protocol->demand, HM_LIVE_UNKNOWN, peer,
                     "%s: nothing came back, as from all of %s: check again when that is mended",
                     protocol->text, text_of(row, "address"));
@@ -139,17 +148,12 @@ static void say_protocol(struct hm_live *live, const json_t *row, const struct p
             protocol->text, text_of(row, "address"));
 }
 
-static bool say_way(struct hm_live *live, const json_t *row)
+/* A file without a route to a peer is refused: there is a next hop. */
+static void say_next_hop(struct hm_live *live, const json_t *row)
 {
-    const char *peer = text_of(row, "peer"), *next_hop = text_of(row, "next_hop");
-
-    if (next_hop[0] == '\0')
-        hm_live_say(live, HM_LIVE_CONTROL, HM_LIVE_FAULT, peer, "no route to %s: give a gateway or a route",
-                    text_of(row, "address"));
-    else if (text_of(row, "next_hop_mac")[0] == '\0')
-        hm_live_say(live, HM_LIVE_CONTROL, HM_LIVE_FAULT, peer, "its next hop %s does not answer ARP",
-                    next_hop);
-    return next_hop[0] != '\0';
+    if (text_of(row, "next_hop_mac")[0] == '\0')
+        hm_live_say(live, HM_LIVE_CONTROL, HM_LIVE_FAULT, text_of(row, "peer"),
+                    "its next hop %s does not answer ARP", text_of(row, "next_hop"));
 }
 
 static bool say_answer(struct hm_live *live, const json_t *row)
@@ -171,10 +175,12 @@ static bool say_answer(struct hm_live *live, const json_t *row)
 
 static void say_peer(struct hm_live *live, const json_t *row)
 {
-    bool has_way = say_way(live, row), answers = has_way && say_answer(live, row);
+    bool answers;
 
+    say_next_hop(live, row);
+    answers = say_answer(live, row);
     for (unsigned i = 0; i < PROTOCOL_COUNT; i++)
-        say_protocol(live, row, &PROTOCOLS[i], answers);
+        say_protocol(live, row, &PROTOCOLS[i]);
     if (answers)
         say_clock(live, text_of(row, "peer"), row);
 }

@@ -20,7 +20,7 @@
 #include "platform/linux/clock.h"
 #include "platform/linux/random.h"
 
-#define TRY_MS 200
+#define TRY_MS 150
 #define PING_TRIES 3
 #define FRAME_MAX_LEN 2048
 #define ICMP_LEN 16

@@ -14,8 +14,8 @@ struct command {
 
 static const struct command COMMANDS[] = {
     {"run", "[-c FILE]", "be the agent that the file describes, until SIGINT or SIGTERM", hm_cli_run},
-    {"check", "[--live [-j]] [-c FILE]", "tell all faults of a file; --live: and what the network does not allow",
-     hm_cli_check},
+    {"check", "[--live [-j]] [-c FILE]",
+     "tell all faults of a file; --live: and what the network does not allow", hm_cli_check},
     {"status", "[-j] [-s SOCKET | -c FILE]", "the running agent in a few lines", hm_cli_report},
     {"bindings", "[-j] [-s SOCKET | -c FILE]", "VMs of this subnet that are away", hm_cli_report},
     {"visitors", "[-j] [-s SOCKET | -c FILE]", "VMs of other subnets that are here", hm_cli_report},
