@@ -221,6 +221,7 @@ int hm_agent_init(struct hm_agent *agent, struct hm_env *env, struct hm_neighbou
         hm_agent_fini(agent);
     connect_modules(agent);
     hm_reach_init(&agent->reach, env, &agent->security, &agent->calls);
+    hm_port_probe_init(&agent->port, env, neighbours);
     hm_timer_init(&agent->watch, watch_router, agent);
     hm_timer_init(&agent->begin, on_begin, agent);
     if (err == HM_OK) {

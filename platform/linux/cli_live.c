@@ -85,6 +85,8 @@ static void check_all(struct hm_live *live)
         if (live->config->router.links[i].role == HM_LINK_LAN)
             hm_live_check_wire(live, i);
     }
+    if (live->is_running)
+        hm_live_check_own_port(live);
     hm_live_check_peers(live);
     hm_live_check_host(live);
     for (enum hm_live_demand demand = 0; demand < HM_LIVE_DEMAND_COUNT; demand++)

@@ -64,9 +64,14 @@ void hm_live_check_host(struct hm_live *live);
 
 /* The running agent's peers: way, answer, protocols, clock. */
 void hm_live_check_peers(struct hm_live *live);
+/* By the running agent: does its own port on the LAN let a second MAC through? */
+void hm_live_check_own_port(struct hm_live *live);
 /* Addresses on the LAN of a link that the running agent has heard of, the latest first; gives how many. */
 unsigned hm_live_neighbours(const struct hm_live *live, unsigned link,
                             uint32_t addrs[HM_LIVE_MAX_NEIGHBOURS]);
+
+/* A report of the running agent, to be released; NULL: none. */
+json_t *hm_live_ask(const struct hm_live *live, const char *report);
 
 /* The number in a file of /sys or /proc; false when there is none. */
 bool hm_live_read(const char *path, long *number);

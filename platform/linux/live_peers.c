@@ -67,25 +67,16 @@ static bool has_open_question(const json_t *rows)
     return false;
 }
 
-static json_t *ask(const struct hm_live *live, const char *report)
-{
-    char *text = hm_cli_ask(live->config->platform.socket, report);
-    json_t *document = text != NULL ? json_loads(text, 0, NULL) : NULL;
-
-    free(text);
-    return document;
-}
-
 /* The agent's report, once all its questions are answered or given up; NULL: none. */
 static json_t *ask_peers(const struct hm_live *live)
 {
-    json_t *document = ask(live, "peers");
+    json_t *document = hm_live_ask(live, "peers");
 
     for (unsigned i = 0;
          i < TRIES && document != NULL && has_open_question(json_object_get(document, "rows")); i++) {
         json_decref(document);
         poll(NULL, 0, PAUSE_MS);
-        document = ask(live, "peers");
+        document = hm_live_ask(live, "peers");
     }
     return document;
 }
@@ -188,7 +179,7 @@ static void say_peer(struct hm_live *live, const json_t *row)
 /* What the agents ask each other has their own addresses inside; a machine's packets have the machine's. */
 static void say_inner_sources(struct hm_live *live)
 {
-    json_t *document = live->is_running ? ask(live, "counters") : NULL;
+    json_t *document = live->is_running ? hm_live_ask(live, "counters") : NULL;
     const json_t *row = json_array_get(json_object_get(document, "rows"), 0);
     json_int_t count = json_integer_value(json_object_get(row, "tunnel-in"));
 
@@ -218,25 +209,4 @@ void hm_live_check_peers(struct hm_live *live)
                     "only a running agent can ask them: start it, and check again");
     json_decref(document);
     say_inner_sources(live);
-}
-
-/* The report begins with those heard of last. */
-unsigned hm_live_neighbours(const struct hm_live *live, unsigned link, uint32_t addrs[HM_LIVE_MAX_NEIGHBOURS])
-{
-    const struct hm_link_config *config = &live->config->router.links[link];
-    json_t *document = live->is_running ? ask(live, "neighbours") : NULL, *row;
-    unsigned count = 0;
-    size_t i;
-
-    json_array_foreach(json_object_get(document, "rows"), i, row)
-    {
-        uint32_t addr;
-
-        if (count < HM_LIVE_MAX_NEIGHBOURS && strcmp(text_of(row, "interface"), config->name) == 0 &&
-            hm_ip_parse(text_of(row, "address"), &addr) && hm_prefix_contains(&config->prefix, addr) &&
-            addr != live->config->router.home_router && addr != config->addr)
-            addrs[count++] = addr;
-    }
-    json_decref(document);
-    return count;
 }

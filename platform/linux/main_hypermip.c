@@ -24,6 +24,8 @@ static const struct command COMMANDS[] = {
      hm_cli_report},
     {"peers", "[-j] [-s SOCKET | -c FILE]", "other agents, as the last question found them; asks them anew",
      hm_cli_report},
+    {"port", "[-j] [-s SOCKET | -c FILE]",
+     "what passes at the agent's port, as the last probe found; probes anew", hm_cli_report},
     {"counters", "[-j] [-s SOCKET | -c FILE]", "packets and messages, and why some were dropped",
      hm_cli_report},
     {"keygen", "", "a new secret, 64 hex digits", hm_cli_keygen},

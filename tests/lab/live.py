@@ -62,13 +62,13 @@ class Course:
     def is_good(self, title):
         """All that can be seen from here is seen, and fine."""
         router = f"router {self.a.router}"
-        self.finds(title)
-        rows = json.loads(self.check.run("-j").stdout)["rows"]
+        rows = self.finds(title)
         found = [" ".join((row["verdict"], row["demand"], row["subject"], row["found"])) for row in rows]
         for line in (f"ok device {PORT} forwards in bridge {BRIDGE}", f"ok device {BRIDGE} runs no STP",
                      f"ok vlan {PORT} bridge {BRIDGE} filters no VLANs",
                      f"ok address {self.a.subnet.agent} nobody else has",
                      f"ok macs {BRIDGE} a second MAC is let through: {router} answered",
+                     f"ok macs {PORT} a second MAC is let through from the agent's own port: {self.a.router} answered",
                      f"ok reception {BRIDGE} what is for a second MAC comes in",
                      f"ok arp {BRIDGE} ARP is not inspected: {router} answered",
                      f"ok source {BRIDGE} sources are not checked: {router} answered",
@@ -103,6 +103,7 @@ class Course:
             self.a.space.ip(f"link set {BRIDGE} type bridge nf_call_arptables 1")
             self.finds("a port that the bridge treats badly", ("fault", "macs", PORT, "learns no MACs"),
                        ("fault", "macs", PORT, "lets through only MACs that it was told of"),
+                       ("warning", "macs", PORT, "did not answer to a second MAC from the agent's own port"),
                        ("warning", "reception", PORT, "is isolated"),
                        ("warning", "reception", PORT, "is not flooded to"),
                        ("fault", "reception", PORT, "gets no broadcasts"),
@@ -164,10 +165,15 @@ class Course:
             self.finds("one MAC at a port", ("warning", "macs", BRIDGE, "did not answer to a second MAC"),
                        ("ok", "reception", BRIDGE, "what is for another MAC comes in"),
                        ("unknown", "arp", BRIDGE, "not tried without a second MAC"))
+        refused = ("warning", "macs", PORT, f"{self.a.router} did not answer to a second MAC from the agent's own port")
+        with self.nft(space, "bridge", "prerouting priority 0",
+                      f"iifname {PORT} ether saddr != {self.a.agent_mac} drop"):
+            self.finds("one MAC at the agent's own port", refused,
+                       ("ok", "macs", BRIDGE, "a second MAC is let through"))
         with self.nft(space, "bridge", "prerouting priority 0",
                       f"iifname {UPLINK} ether daddr != {{ {mac}, {self.a.agent_mac}, ff:ff:ff:ff:ff:ff }} drop"):
             self.finds("no promiscuous reception", ("warning", "macs", BRIDGE, "did not answer to a second MAC"),
-                       ("warning", "reception", BRIDGE, "what is for another MAC does not come in"))
+                       ("warning", "reception", BRIDGE, "what is for another MAC does not come in"), refused)
         with self.nft(space, "bridge", "output priority 0",
                       f"oifname {UPLINK} arp saddr ip != {{ 0.0.0.0, {known[1:-1]} }} drop"):
             self.finds("ARP inspection", ("warning", "arp", BRIDGE, "ARP is inspected"),

@@ -28,7 +28,7 @@ class LiveCheck:
         return (row["verdict"], row["demand"], row["subject"]) == (verdict, demand, subject) and found in row["found"]
 
     def finds(self, title, *lines):
-        """Has each of the lines, a line for every demand, and no problem that is not among the lines."""
+        """Has each of the lines, a line for every demand, and no problem that is not among the lines; gives its rows."""
         done = self.run("-j")
         rows = json.loads(done.stdout)["rows"]
         problems = [row for row in rows if row["verdict"] in PROBLEMS]
@@ -42,3 +42,4 @@ class LiveCheck:
         self.lab.claim(f"{title}: every demand has a line", not missing, missing)
         expected = FAULTS if any(line[0] == "fault" for line in lines) else WARNINGS if problems else FINE
         self.lab.equal(f"{title}: exit status", done.returncode, expected)
+        return rows
