@@ -22,7 +22,7 @@ struct hm_port_probe {
     enum hm_port_probe_state state;
     uint32_t target;
     struct hm_mac mac; /* nobody's; another one each time */
-    bool is_there; /* it has answered to the agent's own MAC */
+    bool is_there;     /* it has answered to the agent's own MAC */
     unsigned tries;
     uint64_t ended_us;
     struct hm_timer timer;

@@ -92,7 +92,7 @@ static void check_all(struct hm_live *live)
     for (enum hm_live_demand demand = 0; demand < HM_LIVE_DEMAND_COUNT; demand++)
         if (live->told[demand] == 0)
             hm_live_say(live, demand, HM_LIVE_UNKNOWN, live->config->router.name,
-                        "could not be looked at: see the faults above, and check again when they are mended");
+                        "could not be looked at: see above, and check again when that is mended");
 }
 
 static void print_sum(const struct hm_live *live)

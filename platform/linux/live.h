@@ -58,6 +58,10 @@ void hm_live_check_port(struct hm_live *live, unsigned link);
 void hm_live_check_wire(struct hm_live *live, unsigned link);
 /* Has somebody else our address? */
 void hm_live_check_address(struct hm_live *live, unsigned link);
+/* Where a link's probes go out, and the probe; false: told why there is none. */
+struct hm_live_probe;
+bool hm_live_open_probe(struct hm_live *live, unsigned link, enum hm_live_demand demand,
+                        char bridge[HM_DEVICE_LEN], struct hm_live_probe *probe);
 
 /* Does this host check the sources of what it forwards? After the peers. */
 void hm_live_check_host(struct hm_live *live);

@@ -86,13 +86,10 @@ static void say_clock(struct hm_live *live, const char *peer, const json_t *row)
     long long apart_ms = strtoll(text_of(row, "clock_ms"), NULL, 10);
     long long tolerance_ms = (long long)live->config->router.tolerance_s * 1000;
 
-    if (llabs(apart_ms) >= tolerance_ms)
+    if (llabs(apart_ms) >= CLOCK_WARNING_MS)
         hm_live_say(live, HM_LIVE_CLOCK, HM_LIVE_WARNING, peer,
-                    "its clock is %+.1f s from ours, more than the tolerance: set both by NTP",
-                    (double)apart_ms / 1000);
-    else if (llabs(apart_ms) >= CLOCK_WARNING_MS)
-        hm_live_say(live, HM_LIVE_CLOCK, HM_LIVE_WARNING, peer,
-                    "its clock is %+.1f s from ours: set both by NTP", (double)apart_ms / 1000);
+                    "its clock is %+.1f s from ours%s: set both by NTP", (double)apart_ms / 1000,
+                    llabs(apart_ms) >= tolerance_ms ? ", more than the tolerance" : "");
     else
         hm_live_say(live, HM_LIVE_CLOCK, HM_LIVE_OK, peer, "its clock is ours");
 }

@@ -68,17 +68,19 @@ static void check_demand(struct hm_live *live, const char *device, const struct 
         hm_live_say(live, demand, HM_LIVE_OK, device, "%s", text_of_ok(demand));
 }
 
-/* A bridge that has two of the agent's interfaces would have them in one VLAN. */
-static bool is_shared(const struct hm_live *live, unsigned link, const char *bridge)
+/* Two of the agent's interfaces in one bridge are in one VLAN. */
+static void check_shared(struct hm_live *live, unsigned link)
 {
-    char other[HM_DEVICE_LEN];
+    char bridge[HM_DEVICE_LEN], other[HM_DEVICE_LEN];
 
-    for (unsigned i = 0; i < link; i++) {
+    hm_live_bridge(live, link, bridge);
+    for (unsigned i = 0; i < link && bridge[0] != '\0'; i++) {
         hm_live_bridge(live, i, other);
         if (strcmp(bridge, other) == 0)
-            return true;
+            hm_live_say(live, HM_LIVE_VLAN, HM_LIVE_WARNING, live->config->platform.taps[link].device,
+                        "is in bridge %s, and so is %s: give each VLAN a bridge of its own", bridge,
+                        live->config->platform.taps[i].device);
     }
-    return false;
 }
 
 static void check_vlan(struct hm_live *live, unsigned link, const char *device,
@@ -89,10 +91,6 @@ static void check_vlan(struct hm_live *live, unsigned link, const char *device,
 
     hm_live_bridge(live, link, bridge);
     (void)hm_live_read_of(bridge, "bridge/vlan_filtering", &filters);
-    if (is_shared(live, link, bridge))
-        hm_live_say(live, HM_LIVE_VLAN, HM_LIVE_WARNING, device,
-                    "is not the agent's only interface in bridge %s: give each VLAN a bridge of its own",
-                    bridge);
     if (filters == 0)
         hm_live_say(live, HM_LIVE_VLAN, HM_LIVE_OK, device, "bridge %s filters no VLANs", bridge);
     else if (port->pvid == 0)
@@ -120,6 +118,7 @@ void hm_live_check_port(struct hm_live *live, unsigned link)
     const char *device = live->config->platform.taps[link].device;
     struct hm_bridge_port port;
 
+    check_shared(live, link);
     if (!hm_bridge_port_read(device, &port))
         return; /* not there, or in no bridge: told by hm_live_check_device */
     check_vlan(live, link, device, &port);

@@ -7,7 +7,6 @@
  * either; a ping from there. The first that stays without an answer tells what the network does not let
  * through. What the agent does for machines that are away looks the same from outside. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -69,10 +68,17 @@ static void say_unknown(struct wire *wire, enum hm_live_demand demand, const cha
     hm_live_say(wire->live, demand, HM_LIVE_UNKNOWN, wire->bridge, "%s", why);
 }
 
-static void say_untested(struct wire *wire, uint32_t asked)
+static void say_all_unknown(struct wire *wire, const char *why)
 {
     static const enum hm_live_demand DEMANDS[] = {HM_LIVE_MACS, HM_LIVE_RECEPTION, HM_LIVE_ARP,
                                                   HM_LIVE_SOURCE};
+
+    for (unsigned i = 0; i < sizeof(DEMANDS) / sizeof(DEMANDS[0]); i++)
+        say_unknown(wire, DEMANDS[i], why);
+}
+
+static void say_untested(struct wire *wire, uint32_t asked)
+{
     char text[HM_IP_TEXT_LEN];
 
     if (asked != 0)
@@ -81,11 +87,9 @@ static void say_untested(struct wire *wire, uint32_t asked)
             "%s does not answer ARP there: is it down, is this its VLAN, does the network drop what this "
             "host sends?",
             hm_ip_text(asked, text));
-    for (unsigned i = 0; i < sizeof(DEMANDS) / sizeof(DEMANDS[0]); i++)
-        say_unknown(
-            wire, DEMANDS[i],
-            "no router or neighbour answers who could show it: check again with the agent running and a "
-            "machine up in this subnet");
+    say_all_unknown(
+        wire, "no router or neighbour answers who could show it: check again with the agent running and a "
+              "machine up in this subnet");
 }
 
 /* By a frame of the host itself whose answer goes to another MAC. */
@@ -245,65 +249,21 @@ static void check_steps(struct wire *wire)
     say_unknown(wire, HM_LIVE_SOURCE, "not tried without a second MAC: check again when that passes");
 }
 
-static const char *find_bridge(const struct hm_live *live, unsigned link, char bridge[HM_DEVICE_LEN])
-{
-    hm_live_bridge(live, link, bridge);
-    return live->config->platform.taps[link].bridge[0] != '\0' ? live->config->platform.taps[link].bridge
-                                                               : bridge;
-}
-
-/* False: told why not. */
-static bool open_probe(struct hm_live *live, unsigned link, const char *bridge, enum hm_live_demand demand,
-                       struct hm_live_probe *probe)
-{
-    int err = bridge[0] != '\0' ? hm_live_probe_open(probe, bridge) : 0;
-
-    if (bridge[0] == '\0')
-        hm_live_say(live, demand, HM_LIVE_UNKNOWN, live->config->platform.taps[link].device,
-                    "is in no bridge that could be probed from");
-    else if (err != 0)
-        hm_live_say(live, demand, HM_LIVE_UNKNOWN, bridge, "cannot be probed from: %s%s", strerror(err),
-                    err == EPERM ? " (be root)" : "");
-    return bridge[0] != '\0' && err == 0;
-}
-
 void hm_live_check_wire(struct hm_live *live, unsigned link)
 {
     struct wire wire = {.live = live, .link = link};
     char bridge[HM_DEVICE_LEN];
     uint32_t asked;
 
-    wire.bridge = find_bridge(live, link, bridge);
-    if (!open_probe(live, link, wire.bridge, HM_LIVE_MACS, &wire.probe))
+    wire.bridge = live->config->platform.taps[link].device;
+    if (!hm_live_open_probe(live, link, HM_LIVE_DEVICE, bridge, &wire.probe)) {
+        say_all_unknown(&wire, "there is no bridge to probe from");
         return;
+    }
+    wire.bridge = bridge;
     if (!find_target(&wire, &asked))
         say_untested(&wire, asked);
     else
         check_steps(&wire);
     hm_live_probe_close(&wire.probe);
-}
-
-void hm_live_check_address(struct hm_live *live, unsigned link)
-{
-    const struct hm_link_config *config = &live->config->router.links[link];
-    char bridge[HM_DEVICE_LEN], addr[HM_IP_TEXT_LEN], mac[HM_MAC_TEXT_LEN];
-    const char *from = find_bridge(live, link, bridge);
-    struct hm_live_probe probe;
-    struct hm_mac answered;
-
-    if (!open_probe(live, link, from, HM_LIVE_ADDRESS, &probe))
-        return;
-    const struct hm_live_question question = {
-        .frame_src = probe.nobodys, .sender = probe.nobodys, .target = config->addr};
-
-    hm_ip_text(config->addr, addr);
-    if (hm_live_probe_ask(&probe, &question, SILENCE_TRIES, &config->mac, &answered))
-        hm_live_say(live, HM_LIVE_ADDRESS, HM_LIVE_FAULT, addr,
-                    "address conflict: %s has the agent's address, too", hm_mac_text(&answered, mac));
-    else if (live->is_running && !hm_live_probe_ask(&probe, &question, SILENCE_TRIES, NULL, &answered))
-        hm_live_say(live, HM_LIVE_ADDRESS, HM_LIVE_FAULT, addr,
-                    "the agent does not answer ARP: is its TAP in bridge %s?", from);
-    else
-        hm_live_say(live, HM_LIVE_ADDRESS, HM_LIVE_OK, addr, "nobody else has the agent's address");
-    hm_live_probe_close(&probe);
 }

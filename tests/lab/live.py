@@ -2,7 +2,6 @@
 """`hypermip check --live` in a good network, and in bad ones. The topology is drawn in test_live.sh."""
 
 import contextlib
-import json
 import os
 import threading
 
@@ -11,7 +10,7 @@ import harness
 from agent import write_ini
 from harness import LabError, execute, wait_for
 from host import Host
-from live_check import FINE, PROBLEMS, LiveCheck
+from live_check import FINE, LiveCheck
 from network import SPI, OneArmed
 
 PORT, BRIDGE, UPLINK = "hm-a", "br0", "up0"
@@ -33,10 +32,11 @@ class Course:
 
     @contextlib.contextmanager
     def nft(self, space, family, hook, rule):
-        """One rule of a chain of its own."""
-        space.run(["nft", f"table {family} spoilt {{ chain spoilt {{ type filter hook {hook}; {rule}; }}; }}"])
+        """Rules of a chain of their own."""
+        table = f"{family} on-{hook}"
+        space.run(["nft", f"table {table} {{ chain spoilt {{ type filter hook {hook} priority 0; {rule}; }}; }}"])
         yield
-        space.run(["nft", f"delete table {family} spoilt"])
+        space.run(["nft", f"delete table {table}"])
 
     @contextlib.contextmanager
     def sysctl(self, space, **settings):
@@ -62,8 +62,9 @@ class Course:
     def is_good(self, title):
         """All that can be seen from here is seen, and fine."""
         router = f"router {self.a.router}"
-        rows = self.finds(title)
-        found = [" ".join((row["verdict"], row["demand"], row["subject"], row["found"])) for row in rows]
+        self.finds(title)
+        found = [" ".join((row["verdict"], row["demand"], row["subject"], row["found"]))
+                 for row in self.check.document["rows"]]
         for line in (f"ok device {PORT} forwards in bridge {BRIDGE}", f"ok device {BRIDGE} runs no STP",
                      f"ok vlan {PORT} bridge {BRIDGE} filters no VLANs",
                      f"ok address {self.a.subnet.agent} nobody else has",
@@ -80,7 +81,7 @@ class Course:
     def forms(self):
         self.lab.part("lines and JSON")
         done = self.check.run()
-        document = json.loads(self.check.run("-j").stdout)
+        document = self.check.document
         self.lab.equal("the document is a report like others", (document["report"], document["agent"]),
                        ("check", "agent-a"))
         lines = [line.split(None, 2)[:2] for line in done.stdout.splitlines()[1:-1]]
@@ -142,44 +143,41 @@ class Course:
         self.finds("a port of two VLANs", ("warning", "vlan", PORT, "is in 1 more VLANs than its own"))
         self.a.space.run([*vlan, "del", "dev", PORT, "vid", "20"])
         self.a.space.run([*vlan, "add", "dev", PORT, "vid", "1", "pvid"])
-        self._tells("a tagged port", ("fault", "vlan", PORT, "gets VLAN 1 with tags"))
+        self.check.tells("a tagged port", ("fault", "vlan", PORT, "gets VLAN 1 with tags"))
         self.a.space.run([*vlan, "del", "dev", PORT, "vid", "1"])
-        self._tells("a port of no VLAN", ("fault", "vlan", PORT, "belongs to no VLAN"))
+        self.check.tells("a port of no VLAN", ("fault", "vlan", PORT, "belongs to no VLAN"))
         self.a.space.run([*vlan, "add", "dev", PORT, "vid", "1", "pvid", "untagged"])
         self.a.space.ip(f"link set {BRIDGE} type bridge vlan_filtering 0")
-
-    def _tells(self, title, *lines):
-        """Where more is broken by it than the lines say."""
-        rows = json.loads(self.check.run("-j").stdout)["rows"]
-        problems = [row for row in rows if row["verdict"] in PROBLEMS]
-        for line in lines:
-            self.lab.claim(f"{title}: {' '.join(line)}", any(LiveCheck.matches(row, line) for row in problems),
-                           problems)
+        self._settles()
 
     def switches_beyond(self):
         """As virtual switches and switches do at the port of the agent's host."""
         self.lab.part("the network behind the bridge")
         space, known = self.a.space, f"{{ {self.a.subnet.agent}, {self.a.subnet.kernel} }}"
         mac = self.network.mac_of(space, BRIDGE)
-        with self.nft(space, "bridge", "output priority 0", f"oifname {UPLINK} ether saddr != {mac} drop"):
+        with self.nft(space, "bridge", "output", f"oifname {UPLINK} ether saddr != {mac} drop"):
             self.finds("one MAC at a port", ("warning", "macs", BRIDGE, "did not answer to a second MAC"),
                        ("ok", "reception", BRIDGE, "what is for another MAC comes in"),
                        ("unknown", "arp", BRIDGE, "not tried without a second MAC"))
         refused = ("warning", "macs", PORT, f"{self.a.router} did not answer to a second MAC from the agent's own port")
-        with self.nft(space, "bridge", "prerouting priority 0",
-                      f"iifname {PORT} ether saddr != {self.a.agent_mac} drop"):
-            self.finds("one MAC at the agent's own port", refused,
-                       ("ok", "macs", BRIDGE, "a second MAC is let through"))
-        with self.nft(space, "bridge", "prerouting priority 0",
+        with self.nft(space, "bridge", "prerouting",
                       f"iifname {UPLINK} ether daddr != {{ {mac}, {self.a.agent_mac}, ff:ff:ff:ff:ff:ff }} drop"):
             self.finds("no promiscuous reception", ("warning", "macs", BRIDGE, "did not answer to a second MAC"),
                        ("warning", "reception", BRIDGE, "what is for another MAC does not come in"), refused)
-        with self.nft(space, "bridge", "output priority 0",
+            path = self._file("own.ini", home={**self.a.agent.sections["home"], "takeover": "own"})
+            LiveCheck(self.lab, self.a, path).finds("the same with takeover = own",
+                                                    ("ok", "macs", BRIDGE, "takeover = own does without"),
+                                                    ("ok", "macs", PORT, "takeover = own does without"),
+                                                    ("ok", "reception", BRIDGE, "takeover = own does without"))
+        with self.nft(space, "bridge", "output",
                       f"oifname {UPLINK} arp saddr ip != {{ 0.0.0.0, {known[1:-1]} }} drop"):
             self.finds("ARP inspection", ("warning", "arp", BRIDGE, "ARP is inspected"),
                        ("unknown", "source", BRIDGE, "not tried without ARP"))
-        with self.nft(space, "bridge", "output priority 0", f"oifname {UPLINK} ip saddr != {known} drop"):
-            self.finds("a source check", ("warning", "source", BRIDGE, "sources are checked"))
+        with self.nft(space, "bridge", "output", f"oifname {UPLINK} ip saddr != {known} drop"), \
+                self.nft(space, "bridge", "prerouting", f"iifname {PORT} ether saddr != {self.a.agent_mac} drop"):
+            self.finds("a source check, and one MAC at the agent's own port",
+                       ("warning", "source", BRIDGE, "sources are checked"), refused,
+                       ("ok", "macs", BRIDGE, "a second MAC is let through"))
 
     def between_agents(self):
         self.lab.part("between the agents")
@@ -188,10 +186,10 @@ class Course:
                 self.finds("a router that answers no pings, and a host that checks sources and harms nothing",
                            ("unknown", "source", BRIDGE, f"router {self.a.router} answers no ping"),
                            ("ok", "source", "this host", "strictly (rp_filter) on"))
-            with self.nft(self.router, "ip", "forward priority 0", "udp dport 434 drop"):
+            with self.nft(self.router, "ip", "forward", "udp dport 434 drop"):
                 self.finds("UDP 434 is filtered", ("fault", "registration", "agent-b", f"{REGISTRATION} does not pass"),
                            ("unknown", "source", "this host", "strictly (rp_filter) on"))
-        with self.nft(self.router, "ip", "forward priority 0", "iifname to-b ip protocol 4 drop; udp dport 4340 drop"):
+        with self.nft(self.router, "ip", "forward", "iifname to-b ip protocol 4 drop; udp dport 4340 drop"):
             self.finds("the control port, and IP-in-IP on its way back",
                        ("fault", "control", "agent-b", "does not answer on UDP 4340"),
                        ("warning", "tunnel", "agent-b", f"{IPIP} does not pass, to {self.b.subnet.agent} or back"),
@@ -204,18 +202,17 @@ class Course:
         self.b.agent.end()
         self.b.space.ip(f"addr add {address}/24 dev br0", "neigh flush dev br0")
         self._announce(address)
-        for offset_s, text in ((3, "its clock is +3.0 s from ours: set both by NTP"),
-                               (3600, "from ours, more than the tolerance: set both by NTP")):
-            agent = control.WrongClockAgent(self.b.space, address, key, offset_s, False)
-            over = threading.Event()
-            serving = threading.Thread(target=agent.serve, args=(_Life(over),), daemon=True)
-            serving.start()
-            self.finds(f"a clock {offset_s} s ahead, of a kernel that has no tunnels",
-                       ("warning", "clock", "agent-b", text), ("fault", "registration", "agent-b", "does not pass"),
-                       ("warning", "tunnel", "agent-b", "does not pass"))
-            over.set()
-            serving.join()
-            agent.close()
+        agent = control.WrongClockAgent(self.b.space, address, key, 3600, False)
+        over = threading.Event()
+        serving = threading.Thread(target=agent.serve, args=(_Life(over),), daemon=True)
+        serving.start()
+        self.finds("a clock an hour ahead, of a kernel that has no tunnels",
+                   ("warning", "clock", "agent-b", "its clock is +3600.0 s from ours, more than the tolerance"),
+                   ("fault", "registration", "agent-b", "does not pass"),
+                   ("warning", "tunnel", "agent-b", "does not pass"))
+        over.set()
+        serving.join()
+        agent.close()
         self.b.space.ip(f"addr del {address}/24 dev br0")
 
     def _announce(self, address):
@@ -245,31 +242,37 @@ class Course:
     def _settles(self):
         self.lab.need("all answer again", lambda: self.a.agent.rows("peers")[0]["answers"] == "yes")
 
+    def _file(self, name, **sections):
+        """The agent's file with some sections changed; gives its path."""
+        path = self.lab.path(name)
+        write_ini(path, {**self.a.agent.sections, **sections})
+        return path
+
+    def _lan_without_gateway(self):
+        return {key: value for key, value in self.a.agent.sections["interface lan"].items() if key != "gateway"}
+
     def _no_route(self):
         """That is a fault of the file already."""
-        path = self.lab.path("no-route.ini")
-        lan = {key: value for key, value in self.a.agent.sections["interface lan"].items() if key != "gateway"}
-        write_ini(path, {**self.a.agent.sections, "interface lan": lan,
-                         "home": {"prefix": self.a.subnet.prefix, "router": self.a.router}})
-        done = execute(self.a.space, self.lab.program("hypermip"), "check", "--live", "-c", path)
+        path = self._file("no-route.ini", **{"interface lan": self._lan_without_gateway()},
+                          home={"prefix": self.a.subnet.prefix, "router": self.a.router})
+        done = LiveCheck(self.lab, self.a, path).run()
         self.lab.claim("no route to the peer: told before all else",
                        done.returncode == 2 and "no interface, route or gateway leads" in done.stderr, done)
 
     def devices(self):
         self.lab.part("devices")
         other = Host(self.network, "x", self.a.subnet, self.a.subnet.agent, "02:00:00:00:0a:99", self.a.router)
-        self._tells("the agent's address twice",
-                    ("fault", "address", self.a.subnet.agent, "address conflict: 02:00:00:00:0a:99"))
+        self.a.space.ip(f"link set {PORT} nomaster", "link add wrong type bridge", f"link set {PORT} master wrong")
+        self.check.tells("the wrong bridge, and the agent's address twice",
+                         ("fault", "device", PORT, f"is in bridge wrong, and should be in {BRIDGE}"),
+                         ("fault", "device", "wrong", "is down: ip link set wrong up"),
+                         ("fault", "address", self.a.subnet.agent, "address conflict: 02:00:00:00:0a:99"))
         other.space.ip("link set eth0 down")
         self.router.ip("neigh flush dev to-a")
-        self.a.space.ip(f"link set {PORT} nomaster", "link add wrong type bridge", f"link set {PORT} master wrong")
-        self._tells("the wrong bridge", ("fault", "device", PORT, f"is in bridge wrong, and should be in {BRIDGE}"),
-                    ("fault", "device", "wrong", "is down: ip link set wrong up"),
-                    ("fault", "address", self.a.subnet.agent, "the agent does not answer ARP"))
-        self.a.space.ip("link del wrong", f"link set {PORT} master {BRIDGE}")
-        self.a.space.ip(f"link set {PORT} down")
-        self._tells("the port is down", ("fault", "device", PORT, f"is down: ip link set {PORT} up"),
-                    ("fault", "device", PORT, "does not forward"))
+        self.a.space.ip("link del wrong", f"link set {PORT} master {BRIDGE}", f"link set {PORT} down")
+        self.check.tells("the port is down", ("fault", "device", PORT, f"is down: ip link set {PORT} up"),
+                         ("fault", "device", PORT, "does not forward"),
+                         ("fault", "address", self.a.subnet.agent, "the agent does not answer ARP"))
         self.a.space.ip(f"link set {PORT} up")
         self._settles()
 
@@ -280,6 +283,10 @@ class Course:
                    ("unknown", "device", PORT, "is made by the agent when it runs"),
                    ("unknown", "tunnel", "peers", "only a running agent can ask"),
                    ("ok", "macs", BRIDGE, "a second MAC is let through"))
+        wan = {"tap": "hm-w", "bridge": BRIDGE, "role": "wan", "address": "10.101.0.2/24", "gateway": "10.101.0.1"}
+        path = self._file("shared.ini", **{"interface lan": self._lan_without_gateway(), "interface wan": wan})
+        LiveCheck(self.lab, self.a, path).tells("two interfaces in one bridge",
+                                                ("warning", "vlan", "hm-w", f"is in bridge {BRIDGE}, and so is {PORT}"))
         self.a.agent.start()
         self._settles()
 
