@@ -7,8 +7,8 @@
 
 #include "firmware/link/route.h"
 
-const char *const HM_REPORT_NAMES[] = {"status",   "bindings",   "visitors", "handovers",
-                                       "counters", "neighbours", "peers",    NULL};
+const char *const HM_REPORT_NAMES[] = {"status",     "bindings", "visitors", "handovers", "counters",
+                                       "neighbours", "peers",    "port",     NULL};
 
 static void write_addr(const struct hm_report_sink *sink, const char *field, uint32_t addr)
 {
@@ -288,10 +288,18 @@ static void write_way(const struct hm_report_source *source, const struct hm_rep
         sink->text(sink->ctx, "next_hop_mac", NULL);
 }
 
+/* Do packets of the kind pass both ways? */
+static void write_passing(const struct hm_report_sink *sink, const char *field,
+                          const struct hm_reach_way *way)
+{
+    sink->text(sink->ctx, field, way->state != HM_REACH_NEVER ? hm_reach_state_name(way->state) : NULL);
+}
+
 static void write_peer(const struct hm_report_source *source, const struct hm_report_sink *sink, unsigned i)
 {
     const struct hm_peer_config *config = source->agent->security.peers[i].config;
-    const struct hm_reach_peer *peer = &source->agent->reach.peers[i];
+    const struct hm_reach_peer *ways = &source->agent->reach.peers[i];
+    const struct hm_reach_way *peer = &ways->bare;
     bool is_there = peer->state == HM_REACH_YES;
     char clock[24];
     snprintf(clock, sizeof(clock), "%lld", (long long)peer->clock_ms);
@@ -306,6 +314,9 @@ static void write_peer(const struct hm_report_source *source, const struct hm_re
     else
         sink->text(sink->ctx, "round_trip_ms", NULL);
     sink->text(sink->ctx, "clock_ms", is_there ? clock : NULL);
+    write_passing(sink, "udp_434", &ways->kinds[HM_ENCAPSULATION_UDP]);
+    write_passing(sink, "ip_4", &ways->kinds[HM_ENCAPSULATION_IPIP]);
+    write_passing(sink, "ip_47", &ways->kinds[HM_ENCAPSULATION_GRE]);
     sink->end_row(sink->ctx);
 }
 
@@ -317,12 +328,24 @@ static void write_peers(const struct hm_report_source *source, const struct hm_r
         write_peer(source, sink, i);
 }
 
+/* Asking for this report begins the probe: its outcome is in the next. */
+static void write_port(const struct hm_report_source *source, const struct hm_report_sink *sink)
+{
+    struct hm_port_probe *probe = &source->agent->port;
+    hm_port_probe_begin(probe);
+    sink->begin_row(sink->ctx);
+    sink->text(sink->ctx, "interface", source->env->config->links[source->env->home_link].name);
+    write_addr(sink, "asked", probe->target);
+    sink->text(sink->ctx, "second_mac", hm_port_probe_state_name(probe->state));
+    sink->end_row(sink->ctx);
+}
+
 int hm_reports_write(const struct hm_report_source *source, const char *name,
                      const struct hm_report_sink *sink)
 {
     static void (*const WRITERS[])(const struct hm_report_source *, const struct hm_report_sink *) = {
         write_status,   write_bindings,   write_visitors, write_handovers,
-        write_counters, write_neighbours, write_peers};
+        write_counters, write_neighbours, write_peers,    write_port};
     for (unsigned i = 0; HM_REPORT_NAMES[i] != NULL; i++) {
         if (strcmp(HM_REPORT_NAMES[i], name) == 0) {
             WRITERS[i](source, sink);

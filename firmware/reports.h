@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The router's reports: status, bindings, visitors, handovers, counters, neighbours, peers. */
+/* The router's reports: status, bindings, visitors, handovers, counters, neighbours, peers, port. */
 #ifndef HM_REPORTS_H
 #define HM_REPORTS_H
 

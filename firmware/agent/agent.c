@@ -45,6 +45,7 @@ static void send_answer(void *arg, const struct hm_control_from *to, const void 
                                    .local_port = agent->env->config->control_port,
                                    .remote_addr = to->endpoint.addr,
                                    .remote_port = to->endpoint.port,
+                                   .carriage = to->carriage,
                                    .bytes = bytes,
                                    .len = len};
     if (acknowledges && hm_store_hold(&agent->store, to->kernel ? &to->endpoint : NULL, &datagram))
@@ -55,7 +56,7 @@ static void send_answer(void *arg, const struct hm_control_from *to, const void 
         send_datagram(agent, &datagram);
 }
 
-static void send_call(void *arg, uint32_t to_addr, bool by_tunnel, const void *bytes, size_t len)
+static void send_call(void *arg, uint32_t to_addr, enum hm_carriage carriage, const void *bytes, size_t len)
 {
     struct hm_agent *agent = arg;
     uint16_t port = agent->env->config->control_port;
@@ -63,7 +64,7 @@ static void send_call(void *arg, uint32_t to_addr, bool by_tunnel, const void *b
                                    .local_port = port,
                                    .remote_addr = to_addr,
                                    .remote_port = port,
-                                   .by_tunnel = by_tunnel,
+                                   .carriage = carriage,
                                    .bytes = bytes,
                                    .len = len};
     send_datagram(agent, &datagram);
@@ -220,6 +221,7 @@ int hm_agent_init(struct hm_agent *agent, struct hm_env *env, struct hm_neighbou
         hm_agent_fini(agent);
     connect_modules(agent);
     hm_reach_init(&agent->reach, env, &agent->security, &agent->calls);
+    hm_port_probe_init(&agent->port, env, neighbours);
     hm_timer_init(&agent->watch, watch_router, agent);
     hm_timer_init(&agent->begin, on_begin, agent);
     if (err == HM_OK) {
@@ -266,15 +268,20 @@ static void receive_registration(struct hm_agent *agent, const struct hm_datagra
                     hm_ip_text(datagram->remote_addr, text));
 }
 
-static void receive_control(struct hm_agent *agent, const struct hm_control_from *from, const uint8_t *bytes,
+static void receive_control(struct hm_agent *agent, struct hm_control_from *from, const uint8_t *bytes,
                             size_t len)
 {
     char text[HM_IP_TEXT_LEN];
     struct hm_control_message message;
+    enum hm_carriage carriage = from->carriage;
     if (hm_control_decode(bytes, len, &message) != HM_OK) {
         hm_env_drop(agent->env, HM_DROP_CONTROL_MALFORMED, "from %s", hm_ip_text(from->endpoint.addr, text));
         return;
     }
+    /* By its answer the sender of a HELLO learns that its kind of packet passes both ways; all else is
+     * answered bare. */
+    if (message.op != HM_OP_HELLO)
+        from->carriage = HM_CARRIAGE_BARE;
     switch (message.kind) {
     case HM_CONTROL_REQUEST:
         /* Other agents always speak to the agent's own address; hypervisors only where that is configured. */
@@ -285,7 +292,7 @@ static void receive_control(struct hm_agent *agent, const struct hm_control_from
         hm_control_server_receive(&agent->server, from, &message, bytes, len);
         return;
     case HM_CONTROL_REPLY:
-        hm_control_calls_receive(&agent->calls, &message, bytes, len);
+        hm_control_calls_receive(&agent->calls, &message, carriage, bytes, len);
         return;
     case HM_CONTROL_HINT:
         hm_env_drop(agent->env, HM_DROP_CONTROL_KEY, "%s says that it does not know our key (id %u)",
@@ -301,7 +308,8 @@ void hm_agent_datagram(struct hm_agent *agent, const struct hm_datagram *datagra
         return;
     }
     struct hm_control_from from = {.endpoint = {.addr = datagram->remote_addr, .port = datagram->remote_port},
-                                   .local_addr = datagram->local_addr};
+                                   .local_addr = datagram->local_addr,
+                                   .carriage = datagram->carriage};
     receive_control(agent, &from, datagram->bytes, datagram->len);
 }
 

@@ -11,6 +11,7 @@
 #include "firmware/agent/foreign.h"
 #include "firmware/agent/handover.h"
 #include "firmware/agent/home.h"
+#include "firmware/agent/port_probe.h"
 #include "firmware/agent/reach.h"
 #include "firmware/agent/revocation.h"
 #include "firmware/agent/store.h"
@@ -30,6 +31,7 @@ struct hm_agent {
     struct hm_control_server server;
     struct hm_control_calls calls;
     struct hm_reach reach;
+    struct hm_port_probe port;
     uint32_t last_epoch;     /* that this agent gave to a handover; 0: none */
     struct hm_slab pendings; /* agent/source's: requests that wait for another agent's answer */
     struct hm_timer begin;   /* tells the peers that this agent began */

@@ -18,7 +18,7 @@ struct hm_control_call {
     struct hm_control_calls *owner;
     struct hm_peer *peer;
     struct hm_control_message message;
-    bool by_tunnel;
+    enum hm_carriage carriage;
     hm_control_done done;
     void *arg;
     struct hm_timer timer;
@@ -59,7 +59,7 @@ static void transmit(struct hm_control_call *call)
     call->message.timestamp = next_stamp(calls->env, call->peer);
     size_t len = hm_control_encode(&call->message, &call->peer->control_key, bytes);
     assert(len > 0);
-    calls->send(calls->arg, call->peer->config->addr, call->by_tunnel, bytes, len);
+    calls->send(calls->arg, call->peer->config->addr, call->carriage, bytes, len);
 }
 
 static void finish(struct hm_control_call *call, const struct hm_control_message *answer)
@@ -90,7 +90,7 @@ static void on_timer(void *arg)
     hm_timer_arm(&call->owner->env->wheel, &call->timer, call->pause_ms < left_ms ? call->pause_ms : left_ms);
 }
 
-static void begin(struct hm_control_calls *calls, struct hm_peer *peer, bool by_tunnel,
+static void begin(struct hm_control_calls *calls, struct hm_peer *peer, enum hm_carriage carriage,
                   const struct hm_control_message *message, uint32_t wait_ms, hm_control_done done, void *arg)
 {
     struct hm_control_call *call = hm_slab_take(&calls->slab);
@@ -109,7 +109,7 @@ static void begin(struct hm_control_calls *calls, struct hm_peer *peer, bool by_
     call->message.key_id = peer->config->spi;
     call->message.request_id = hm_env_random(calls->env);
     call->message.agent_addr = calls->env->agent_addr;
-    call->by_tunnel = by_tunnel;
+    call->carriage = carriage;
     call->done = done;
     call->arg = arg;
     call->deadline_ms = hm_env_ms(calls->env) + wait_ms;
@@ -122,14 +122,21 @@ void hm_control_call(struct hm_control_calls *calls, struct hm_peer *peer,
                      const struct hm_control_message *message, uint32_t wait_ms, hm_control_done done,
                      void *arg)
 {
-    begin(calls, peer, false, message, wait_ms, done, arg);
+    begin(calls, peer, HM_CARRIAGE_BARE, message, wait_ms, done, arg);
 }
 
 void hm_control_call_by_tunnel(struct hm_control_calls *calls, struct hm_peer *peer,
                                const struct hm_control_message *message, uint32_t wait_ms,
                                hm_control_done done, void *arg)
 {
-    begin(calls, peer, true, message, wait_ms, done, arg);
+    begin(calls, peer, HM_CARRIAGE_TUNNEL, message, wait_ms, done, arg);
+}
+
+void hm_control_call_by_kind(struct hm_control_calls *calls, struct hm_peer *peer, enum hm_encapsulation kind,
+                             const struct hm_control_message *message, uint32_t wait_ms, hm_control_done done,
+                             void *arg)
+{
+    begin(calls, peer, hm_carriage_of_kind(kind), message, wait_ms, done, arg);
 }
 
 static struct hm_control_call *find(struct hm_control_calls *calls, const struct hm_control_message *answer)
@@ -142,10 +149,10 @@ static struct hm_control_call *find(struct hm_control_calls *calls, const struct
 }
 
 void hm_control_calls_receive(struct hm_control_calls *calls, const struct hm_control_message *message,
-                              const uint8_t *bytes, size_t len)
+                              enum hm_carriage carriage, const uint8_t *bytes, size_t len)
 {
     struct hm_control_call *call = find(calls, message);
-    if (call == NULL) {
+    if (call == NULL || (hm_carriage_is_of_a_kind(call->carriage) && call->carriage != carriage)) {
         hm_env_drop(calls->env, HM_DROP_CONTROL_UNEXPECTED, NULL);
         return;
     }

@@ -18,8 +18,7 @@ struct hm_control_calls {
     struct hm_slab slab;
     struct hm_control_call *first;
     void *arg;
-    /* by_tunnel: as the payload of a tunnelled packet to that agent */
-    void (*send)(void *arg, uint32_t to_addr, bool by_tunnel, const void *bytes, size_t len);
+    void (*send)(void *arg, uint32_t to_addr, enum hm_carriage carriage, const void *bytes, size_t len);
 };
 
 int hm_control_calls_init(struct hm_control_calls *calls, struct hm_env *env, struct hm_security *security);
@@ -36,8 +35,13 @@ void hm_control_call_by_tunnel(struct hm_control_calls *calls, struct hm_peer *p
                                const struct hm_control_message *message, uint32_t wait_ms,
                                hm_control_done done, void *arg);
 
-/* A datagram of kind REPLY came in. */
+/* The same in packets of one kind; only an answer in one of that kind counts. */
+void hm_control_call_by_kind(struct hm_control_calls *calls, struct hm_peer *peer, enum hm_encapsulation kind,
+                             const struct hm_control_message *message, uint32_t wait_ms, hm_control_done done,
+                             void *arg);
+
+/* A datagram of kind REPLY came in, and how. */
 void hm_control_calls_receive(struct hm_control_calls *calls, const struct hm_control_message *message,
-                              const uint8_t *bytes, size_t len);
+                              enum hm_carriage carriage, const uint8_t *bytes, size_t len);
 
 #endif

@@ -89,7 +89,9 @@ static void send_hint(struct hm_control_server *server, const struct hm_control_
                                       .key_id = message->key_id,
                                       .timestamp = server->env->now.ntp,
                                       .request_id = message->request_id};
-    server->send(server->arg, from, bytes, hm_control_encode(&hint, NULL, bytes), false);
+    struct hm_control_from bare = *from; /* a stranger makes us send by no tunnel */
+    bare.carriage = HM_CARRIAGE_BARE;
+    server->send(server->arg, &bare, bytes, hm_control_encode(&hint, NULL, bytes), false);
 }
 
 /* Who sent this? Fills in the request's hypervisor or peer; false (and all said) when it is nobody. */

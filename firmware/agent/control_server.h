@@ -18,6 +18,7 @@ struct hm_control_from {
     bool kernel;
     struct hm_endpoint endpoint; /* the sender; `socket` for kernel addresses */
     uint32_t local_addr;         /* of ours, for lwIP's side */
+    enum hm_carriage carriage;
 };
 
 /* A request that has not been answered yet. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reach: can the other agents be reached, and what do their clocks say? Asked when an operator asks. */
+/* Reach: can the other agents be reached, by which kinds of packets, and what do their clocks say? Asked when
+ * an operator asks. */
 #ifndef HM_AGENT_REACH_H
 #define HM_AGENT_REACH_H
 
@@ -14,13 +15,19 @@ enum hm_reach_state {
     HM_REACH_SILENT, /* no authentic answer in time */
 };
 
-struct hm_reach_peer {
+/* What is asked of each peer: bare, on the control port, or in a tunnelled packet of a kind. */
+struct hm_reach_way {
     struct hm_reach *owner;
     enum hm_reach_state state;
     uint64_t asked_us;
     uint64_t ended_us;      /* when the last outcome was known */
     uint64_t round_trip_us; /* YES */
     int64_t clock_ms;       /* YES: its clock minus ours */
+};
+
+struct hm_reach_peer {
+    struct hm_reach_way bare;
+    struct hm_reach_way kinds[HM_ENCAPSULATION_COUNT]; /* NEVER: of a kind that is not used with this peer */
 };
 
 struct hm_reach {

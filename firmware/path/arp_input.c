@@ -110,6 +110,7 @@ void hm_path_arp(struct hm_path *path, unsigned link, const struct hm_ethernet *
         hm_env_drop(path->env, HM_DROP_ARP_GROUP_MAC, "%s", hm_ip_text(arp.sender_addr, text));
         return;
     }
+    hm_port_probe_see(&path->agent->port, link, ethernet, &arp);
     const struct hm_visitor *visitor = find_visitor(path, link, &ethernet->src, arp.sender_addr);
     if (visitor != NULL) {
         from_visitor(path, link, visitor, &arp);

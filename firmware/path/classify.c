@@ -165,7 +165,7 @@ static void to_us(struct hm_path *path, unsigned link, const struct hm_ipv4 *ip,
     else if (is_strangers_fragment(path, ip))
         hm_env_drop(path->env, HM_DROP_TUNNEL_PEER, "fragment by %s", hm_ip_text(ip->src, text));
     else if (!(is_whole && ip->protocol == HM_IP_PROTO_ICMP && hm_path_tunnel_error(path, ip, frame)))
-        hm_stack_input(path->agent->stack, link, frame);
+        hm_stack_input(path->agent->stack, link, HM_CARRIAGE_BARE, frame);
 }
 
 /* Not mobile: ours, to be routed, or flooded here. */

@@ -70,7 +70,7 @@ void hm_path_forward(struct hm_path *path, struct hm_frame *frame)
     if (hm_ipv4_decode(frame->data, frame->len, &ip) != HM_OK)
         return;
     if (hm_env_is_own_addr(path->env, ip.dst)) {
-        hm_stack_input(path->agent->stack, path->env->home_link, frame);
+        hm_stack_input(path->agent->stack, path->env->home_link, HM_CARRIAGE_BARE, frame);
         return;
     }
     if (is_broadcast(path, ip.dst)) {

@@ -125,8 +125,9 @@ bool hm_path_combine_ecn(uint8_t *inner_bytes, const struct hm_ipv4 *inner, cons
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame);
 /* tunnel: the same, of which frame->data is the inner header: what is around it was found right. */
 void hm_path_unwrapped(struct hm_path *path, const struct hm_ipv4 *outer, struct hm_frame *frame);
-/* tunnel: is this kind taken from that agent? From a stranger each is: the rest decides about it. */
-bool hm_path_takes_tunnel(struct hm_path *path, uint32_t remote_addr, enum hm_encapsulation kind);
+/* tunnel: is the kind of this tunnel, by its outer header, taken from that agent? From a stranger each is:
+ * the rest decides about it. */
+bool hm_path_takes_tunnel(struct hm_path *path, const struct hm_ipv4 *outer);
 
 /* waiting: the delivery into which a packet for this address comes from the agent at the other end of a
  * handover. */
@@ -149,8 +150,9 @@ const struct hm_mac *hm_path_mac_for(const struct hm_delivery *delivery, const s
 void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way,
                           struct hm_frame *frame);
 
-/* tunnel: a packet of our own for the agent at `dst`; arg is the path. */
-void hm_path_tunnel_output(void *arg, uint32_t dst, struct hm_frame *frame);
+/* tunnel: a packet of our own for the agent at `dst`, by the tunnel or in a packet of one kind; arg is the
+ * path. */
+void hm_path_tunnel_output(void *arg, uint32_t dst, enum hm_carriage carriage, struct hm_frame *frame);
 
 /* tunnel_error: a whole ICMP packet for us. False: it is no error about a tunnel; the stack's. */
 bool hm_path_tunnel_error(struct hm_path *path, const struct hm_ipv4 *ip, struct hm_frame *frame);

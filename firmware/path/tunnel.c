@@ -13,10 +13,9 @@
 #define ECN_MASK 3
 #define ECN_CE 3
 
-void hm_path_wrap(struct hm_path *path, struct hm_tunnel_state *tunnel, const struct hm_ipv4 *inner,
-                  struct hm_frame *frame)
+static void wrap(struct hm_path *path, struct hm_tunnel_state *tunnel, enum hm_encapsulation kind,
+                 const struct hm_ipv4 *inner, struct hm_frame *frame)
 {
-    enum hm_encapsulation kind = hm_tunnel_state_kind(tunnel);
     uint8_t *bytes = hm_frame_push(frame, hm_encapsulation_len(kind));
     assert(bytes != NULL);
     struct hm_ipv4 outer = {.tos = inner->tos, /* DSCP, and ECN by RFC 6040 normal mode */
@@ -29,6 +28,12 @@ void hm_path_wrap(struct hm_path *path, struct hm_tunnel_state *tunnel, const st
                             .dst = tunnel->remote_addr};
     hm_ipv4_encode(bytes, &outer);
     hm_encapsulation_encode(bytes + HM_IPV4_LEN, kind, &outer);
+}
+
+void hm_path_wrap(struct hm_path *path, struct hm_tunnel_state *tunnel, const struct hm_ipv4 *inner,
+                  struct hm_frame *frame)
+{
+    wrap(path, tunnel, hm_tunnel_state_kind(tunnel), inner, frame);
 }
 
 static void encapsulate_piece(struct hm_path *path, void *arg, struct hm_frame *frame)
@@ -164,17 +169,33 @@ static bool is_for_agent(const struct hm_path *path, const struct hm_ipv4 *outer
     return hm_read_u16(&reader) == path->env->config->control_port && !reader.failed;
 }
 
-void hm_path_tunnel_output(void *arg, uint32_t dst, struct hm_frame *frame)
+/* Small, and no part of what the tunnel carries: neither its agreed kind nor its path MTU are asked. */
+static void send_of_kind(struct hm_path *path, uint32_t dst, enum hm_encapsulation kind,
+                         struct hm_frame *frame)
 {
-    hm_path_encapsulate(arg, dst, NULL, frame);
+    struct hm_ipv4 inner;
+    struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&path->tunnels, dst);
+    if (tunnel == NULL || hm_ipv4_decode(frame->data, frame->len, &inner) != HM_OK)
+        return;
+    wrap(path, tunnel, kind, &inner, frame);
+    hm_encapsulation_finish_sum(frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, kind);
+    hm_neighbour_send(path->neighbours, tunnel->route.link, tunnel->route.next_hop, frame);
 }
 
-bool hm_path_takes_tunnel(struct hm_path *path, uint32_t remote_addr, enum hm_encapsulation kind)
+void hm_path_tunnel_output(void *arg, uint32_t dst, enum hm_carriage carriage, struct hm_frame *frame)
 {
-    const struct hm_tunnel_state *tunnel = hm_tunnel_state_find(&path->tunnels, remote_addr);
+    if (hm_carriage_is_of_a_kind(carriage))
+        send_of_kind(arg, dst, (enum hm_encapsulation)(carriage - HM_CARRIAGE_KINDS), frame);
+    else
+        hm_path_encapsulate(arg, dst, NULL, frame);
+}
+
+bool hm_path_takes_tunnel(struct hm_path *path, const struct hm_ipv4 *outer)
+{
+    const struct hm_tunnel_state *tunnel = hm_tunnel_state_find(&path->tunnels, outer->src);
     const struct hm_peer *peer =
-        tunnel != NULL ? tunnel->peer : hm_security_peer_by_addr(&path->agent->security, remote_addr);
-    return peer == NULL || hm_security_takes_tunnel(peer, kind);
+        tunnel != NULL ? tunnel->peer : hm_security_peer_by_addr(&path->agent->security, outer->src);
+    return peer == NULL || hm_security_takes_tunnel(peer, hm_encapsulation_of_protocol(outer->protocol));
 }
 
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
@@ -192,9 +213,6 @@ void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
         hm_env_drop(path->env, HM_DROP_TUNNEL_CHECKSUM, "by %s", hm_ip_text(outer.src, text));
     } else if (hm_encapsulation_decode(outer.protocol, frame->data, frame->len, &wrapping) != HM_OK) {
         hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "by %s", hm_ip_text(outer.src, text));
-    } else if (!hm_path_takes_tunnel(path, outer.src, wrapping.kind)) {
-        hm_env_drop(path->env, HM_DROP_TUNNEL_PEER, "%s was not agreed with %s",
-                    hm_encapsulation_name(wrapping.kind), hm_ip_text(outer.src, text));
     } else {
         hm_frame_pull(frame, wrapping.header_len);
         hm_path_unwrapped(path, &outer, frame);
@@ -214,7 +232,12 @@ void hm_path_unwrapped(struct hm_path *path, const struct hm_ipv4 *outer, struct
     if (inner.header_len != HM_IPV4_LEN && !hm_path_admit_options(path, &inner, frame))
         return;
     if (is_for_agent(path, outer, &inner, frame))
-        hm_stack_input(path->agent->stack, path->env->home_link, frame);
+        hm_stack_input(path->agent->stack, path->env->home_link,
+                       hm_carriage_of_kind(hm_encapsulation_of_protocol(outer->protocol)), frame);
+    else if (!hm_path_takes_tunnel(path, outer))
+        hm_env_drop(path->env, HM_DROP_TUNNEL_PEER, "%s was not agreed with %s",
+                    hm_encapsulation_name(hm_encapsulation_of_protocol(outer->protocol)),
+                    hm_ip_text(outer->src, text));
     else if (!hm_path_dhcp_of_tunnel(path, outer->src, &inner, frame))
         exit_tunnel(path, outer, &inner, frame);
 }

@@ -232,7 +232,8 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
         visitor != NULL ? path->env->config->links[visitor->link].mtu : mtu_beyond(path, outer->src, inner);
     size_t inner_at = HM_ETHERNET_LEN + WRAPPING_LEN;
     uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
-    if (super->ip_at[1] != inner_at || inner->header_len != HM_IPV4_LEN || inner->ttl <= 1 ||
+    if (!hm_path_takes_tunnel(path, outer) || super->ip_at[1] != inner_at ||
+        inner->header_len != HM_IPV4_LEN || inner->ttl <= 1 ||
         !hm_encapsulation_is_data(frame->data + UDP_AT + HM_UDP_LEN, HM_TUNNEL_DATA_LEN) ||
         hm_env_is_own_addr(path->env, inner->src) || super->headers_len - inner_at + super->piece_len > mtu)
         return false;
@@ -285,7 +286,6 @@ static bool leave_single(struct hm_path *path, unsigned link, const struct hm_fr
         hm_ipv4_decode(frame->data + HM_ETHERNET_LEN, frame->len - HM_ETHERNET_LEN, &outer) != HM_OK ||
         !hm_ipv4_checksum_is_right(frame->data + HM_ETHERNET_LEN, outer.header_len) ||
         !is_for_us(path, link, &ethernet, &outer, frame) ||
-        !hm_path_takes_tunnel(path, outer.src, HM_ENCAPSULATION_UDP) ||
         !hm_udp_has_len(frame->data + UDP_AT, (size_t)outer.total_len - HM_IPV4_LEN))
         return false;
     hm_agent_presence(path->agent, link, &ethernet.src);
@@ -304,8 +304,7 @@ bool hm_path_whole(struct hm_path *path, unsigned link, struct hm_frame *frame)
         return false;
     hm_agent_presence(path->agent, link, &ethernet.src);
     if (is_for_us(path, link, &ethernet, &super.ip[0], frame))
-        return hm_path_takes_tunnel(path, super.ip[0].src, HM_ENCAPSULATION_UDP) &&
-               leave(path, &super, frame);
+        return leave(path, &super, frame);
     return path->env->tunnel_way != HM_TUNNEL_WAY_SINGLE && super.is_tcp && super.ip_count == 1 &&
            enter(path, link, &ethernet, &super, frame);
 }

@@ -46,10 +46,11 @@ struct hm_stack {
     unsigned socket_count;
     struct raw_pcb *tunnels[HM_MAX_LINKS][TUNNEL_PROTOCOLS];
     struct hm_timer reassembly;
-    bool by_tunnel;       /* what is being sent goes by the tunnel */
-    bool bypass;          /* what is being sent goes straight out */
-    uint8_t *scratch;     /* one whole packet with headroom, on its way out of lwIP */
-    uint8_t *reassembled; /* the same, on its way out of reassembly */
+    enum hm_carriage sent; /* how what is being sent goes */
+    enum hm_carriage come; /* how what is being received came */
+    bool bypass;           /* what is being sent goes straight out */
+    uint8_t *scratch;      /* one whole packet with headroom, on its way out of lwIP */
+    uint8_t *reassembled;  /* the same, on its way out of reassembly */
 };
 
 static struct hm_stack *at_work;
@@ -154,8 +155,8 @@ static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t
     pbuf_copy_partial(p, frame.data, p->tot_len, 0);
     if (!may_leave(stack, &frame))
         return ERR_OK;
-    if (stack->by_tunnel)
-        stack->path.tunnel_output(stack->path.arg, addr, &frame);
+    if (stack->sent != HM_CARRIAGE_BARE)
+        stack->path.tunnel_output(stack->path.arg, addr, stack->sent, &frame);
     else if (stack->bypass || !stack->path.output(stack->path.arg, addr, &frame))
         hm_neighbour_send(stack->neighbours, route.link, route.next_hop, &frame);
     return ERR_OK;
@@ -210,6 +211,7 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
                                    .local_port = socket->port,
                                    .remote_addr = lwip_ntohl(ip4_addr_get_u32(ip_2_ip4(from))),
                                    .remote_port = port,
+                                   .carriage = stack->come,
                                    .bytes = bytes,
                                    .len = p->tot_len};
     datagram.is_broadcast = lwip_ntohl(ip4_addr_get_u32(ip4_current_dest_addr())) != datagram.local_addr;
@@ -344,7 +346,8 @@ void hm_stack_destroy(struct hm_stack *stack)
     free(stack);
 }
 
-void hm_stack_input(struct hm_stack *stack, unsigned link, const struct hm_frame *frame)
+void hm_stack_input(struct hm_stack *stack, unsigned link, enum hm_carriage carriage,
+                    const struct hm_frame *frame)
 {
     struct pbuf *p =
         frame->len <= MAX_PACKET_LEN ? pbuf_alloc(PBUF_LINK, (u16_t)frame->len, PBUF_POOL) : NULL;
@@ -356,8 +359,11 @@ void hm_stack_input(struct hm_stack *stack, unsigned link, const struct hm_frame
     struct hm_stack *before = at_work;
     if (before == NULL)
         counted = all_losses();
+    enum hm_carriage outer = stack->come; /* of the packet in which this one was */
     at_work = stack;
+    stack->come = carriage;
     ip4_input(p, &stack->netifs[link]);
+    stack->come = outer;
     at_work = before;
     count_losses(stack);
 }
@@ -388,11 +394,12 @@ int hm_stack_send(struct hm_stack *stack, const struct hm_datagram *datagram)
     struct hm_stack *before = at_work;
     at_work = stack;
     stack->bypass = datagram->bypass;
-    stack->by_tunnel = datagram->by_tunnel;
+    enum hm_carriage sent = stack->sent;
+    stack->sent = datagram->carriage;
     err_t err =
         udp_sendto_if_src(pcb, p, &dst, datagram->remote_port, &stack->netifs[route.link], &pcb->local_ip);
     stack->bypass = false;
-    stack->by_tunnel = false;
+    stack->sent = sent;
     at_work = before;
     pbuf_free(p);
     return err == ERR_OK ? HM_OK : HM_ERR_NO_ROUTE;

@@ -15,8 +15,8 @@ struct hm_datagram {
     uint16_t local_port;
     uint32_t remote_addr;
     uint16_t remote_port;
-    bool is_broadcast;    /* came in on the LAN's broadcast address; local_addr is still the agent's */
-    bool by_tunnel;       /* goes to remote_addr as the payload of a tunnelled packet */
+    bool is_broadcast;         /* came in on the LAN's broadcast address; local_addr is still the agent's */
+    enum hm_carriage carriage; /* as the payload of a tunnelled packet to, or from, remote_addr? */
     bool bypass;          /* goes out straight to remote_addr though a binding says that it is elsewhere */
     const uint8_t *bytes; /* borrowed for the call */
     size_t len;
@@ -34,8 +34,8 @@ struct hm_stack_path {
     void (*tunnel)(void *arg, unsigned link, struct hm_frame *frame);
     /* Takes a packet of the agent's own that is for a node which is away; false: send it as usual. */
     bool (*output)(void *arg, uint32_t dst, struct hm_frame *frame);
-    /* Sends a packet of the agent's own by the tunnel to its destination. */
-    void (*tunnel_output)(void *arg, uint32_t dst, struct hm_frame *frame);
+    /* Sends a packet of the agent's own by the tunnel to its destination, or in a packet of one kind. */
+    void (*tunnel_output)(void *arg, uint32_t dst, enum hm_carriage carriage, struct hm_frame *frame);
 };
 
 struct hm_stack;
@@ -46,8 +46,9 @@ int hm_stack_create(struct hm_env *env, struct hm_neighbours *neighbours, const 
                     const struct hm_stack_path *path, struct hm_stack **out);
 void hm_stack_destroy(struct hm_stack *stack);
 
-/* Hands in an IP packet (frame->data is its header; a copy is made). */
-void hm_stack_input(struct hm_stack *stack, unsigned link, const struct hm_frame *frame);
+/* Hands in an IP packet (frame->data is its header; a copy is made), and how it came. */
+void hm_stack_input(struct hm_stack *stack, unsigned link, enum hm_carriage carriage,
+                    const struct hm_frame *frame);
 
 /* Sends from local_addr and local_port (one that is open). 0, HM_ERR_NO_ROUTE or HM_ERR_FULL. */
 int hm_stack_send(struct hm_stack *stack, const struct hm_datagram *datagram);

@@ -76,7 +76,8 @@ enum hm_control_op {
     HM_OP_DIVERT = 26,    /* S -> H, by the tunnel: it has stopped; the end of its old way up */
     HM_OP_UNDIVERT = 27,  /* S -> H: it goes on at S */
     HM_OP_END = 28,       /* by the tunnel: an end marker: nothing more of this handover comes by this way */
-    HM_OP_HELLO = 32,     /* any -> any: are you there, and what is your clock? */
+    HM_OP_HELLO = 32, /* any -> any: are you there, and what is your clock? By a tunnelled packet: do packets
+                         of this kind pass? The answer comes by the same. */
 };
 const char *hm_control_op_name(enum hm_control_op op);
 

@@ -40,6 +40,14 @@ uint8_t hm_encapsulation_protocol(enum hm_encapsulation kind)
     return KINDS[kind].protocol;
 }
 
+enum hm_encapsulation hm_encapsulation_of_protocol(uint8_t protocol)
+{
+    enum hm_encapsulation kind = HM_ENCAPSULATION_IPIP;
+    while (kind + 1 < HM_ENCAPSULATION_COUNT && KINDS[kind].protocol != protocol)
+        kind++;
+    return kind;
+}
+
 static void encode_udp(struct hm_writer *writer, const struct hm_ipv4 *outer)
 {
     uint16_t len = (uint16_t)(outer->total_len - HM_IPV4_LEN);

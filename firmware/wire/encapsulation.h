@@ -17,6 +17,25 @@ enum hm_encapsulation {
     HM_ENCAPSULATION_COUNT,
 };
 
+/* How a message between two agents travels: bare, by the tunnel as it was agreed, or, by a number from
+ * HM_CARRIAGE_KINDS on, in a packet of one kind whatever was agreed: that shows whether the network lets it
+ * pass. */
+enum hm_carriage {
+    HM_CARRIAGE_BARE,
+    HM_CARRIAGE_TUNNEL,
+    HM_CARRIAGE_KINDS, /* and the kind added to it */
+};
+
+static inline enum hm_carriage hm_carriage_of_kind(enum hm_encapsulation kind)
+{
+    return (enum hm_carriage)(HM_CARRIAGE_KINDS + kind);
+}
+
+static inline bool hm_carriage_is_of_a_kind(enum hm_carriage carriage)
+{
+    return carriage >= HM_CARRIAGE_KINDS;
+}
+
 /* One tunnelled packet's header behind the outer IP header, as found. */
 struct hm_encapsulated {
     enum hm_encapsulation kind;
@@ -29,6 +48,8 @@ const char *hm_encapsulation_name(enum hm_encapsulation kind);
 size_t hm_encapsulation_len(enum hm_encapsulation kind);
 /* Its number in the outer IP header. */
 uint8_t hm_encapsulation_protocol(enum hm_encapsulation kind);
+/* The kind of a tunnelled packet of that protocol. */
+enum hm_encapsulation hm_encapsulation_of_protocol(uint8_t protocol);
 
 /* Writes what follows the outer IP header: hm_encapsulation_len() less HM_IPV4_LEN bytes. The checksum of UDP
  * is begun only (the addresses' part): hm_encapsulation_finish_sum, or whoever sends it, sums up the rest. */

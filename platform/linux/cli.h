@@ -32,8 +32,9 @@ bool hm_cli_load(const char *path, enum hm_config_secrets secrets, struct hm_con
 /* What the agent at the socket answers, to be freed; NULL after telling why there is nothing. */
 char *hm_cli_ask(const char *socket, const char *report);
 
-/* check --live: what the network around the agent does not allow. 0: all is well, 1: warnings, 2: faults. */
-int hm_cli_live(const struct hm_config *config);
+/* check --live: what the network around the agent does not allow, in lines or as a JSON document. 0: all is
+ * well, 1: warnings, 2: faults. */
+int hm_cli_live(const struct hm_config *config, bool json);
 
 int hm_cli_run(int argc, char **argv);
 int hm_cli_check(int argc, char **argv);

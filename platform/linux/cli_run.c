@@ -30,6 +30,16 @@ int hm_cli_run(int argc, char **argv)
     return code;
 }
 
+static void print_good(const char *path, const struct hm_config *config, unsigned warnings)
+{
+    const struct hm_router_config *router = &config->router;
+
+    printf("%s: no fault, %u warning%s: %s agent %s, %u peer%s, %u hypervisor%s\n", path, warnings,
+           warnings == 1 ? "" : "s", hm_router_config_is_one_armed(router) ? "one-armed" : "gateway",
+           router->name, router->peer_count, router->peer_count == 1 ? "" : "s", router->hypervisor_count,
+           router->hypervisor_count == 1 ? "" : "s");
+}
+
 int hm_cli_check(int argc, char **argv)
 {
     struct hm_cli_options options;
@@ -38,19 +48,20 @@ int hm_cli_check(int argc, char **argv)
     unsigned warnings;
     int code = HM_EXIT_USAGE;
 
-    if (!hm_cli_parse(argc, argv, "cl", &options))
+    if (!hm_cli_parse(argc, argv, "clj", &options))
         return HM_EXIT_USAGE;
+    if (options.json && !options.live) {
+        fprintf(stderr, "hypermip check: -j goes with --live (see hypermip --help)\n");
+        return HM_EXIT_USAGE;
+    }
     config = calloc(1, sizeof(*config));
     if (config == NULL)
         return HM_EXIT_FAILED;
     path = options.config != NULL ? options.config : HM_AGENT_FILE_PATH;
     if (hm_cli_load(path, HM_CONFIG_READ_KEY_FILES, config, &warnings)) {
-        printf("%s: no fault, %u warning%s: %s agent %s, %u peer%s, %u hypervisor%s\n", path, warnings,
-               warnings == 1 ? "" : "s",
-               hm_router_config_is_one_armed(&config->router) ? "one-armed" : "gateway", config->router.name,
-               config->router.peer_count, config->router.peer_count == 1 ? "" : "s",
-               config->router.hypervisor_count, config->router.hypervisor_count == 1 ? "" : "s");
-        code = options.live ? hm_cli_live(config) : HM_EXIT_FINE;
+        if (!options.json)
+            print_good(path, config, warnings);
+        code = options.live ? hm_cli_live(config, options.json) : HM_EXIT_FINE;
         hm_config_fini(config);
     }
     free(config);

@@ -1,34 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Owns the probes that `check --live` puts on the wire.
- *
- * From the bridge that the agent's port is in, two ARP probes (RFC 5227: no sender address, so nobody's cache
- * changes) with a MAC that nobody has. The subnet's router answers to that MAC: then the network takes a
- * second MAC from this host and delivers to it, which is what the agent needs for the machines that it
- * stands in for. Whoever answers for the agent's own address is the agent, or a conflict. */
+/* Owns the frames that `check --live` puts on the wire, and the wait for their answers. */
+#include "platform/linux/live_probe.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "firmware/wire/arp.h"
 #include "firmware/wire/ethernet.h"
+#include "firmware/wire/ipv4.h"
 #include "platform/linux/clock.h"
-#include "platform/linux/live.h"
 #include "platform/linux/random.h"
 
-#define WAIT_MS 1000
-
-struct answers {
-    bool by_router;
-    bool by_agent;
-    bool by_other;
-    struct hm_mac other; /* that has the agent's address */
-};
+#define TRY_MS 150
+#define PING_TRIES 3
+#define FRAME_MAX_LEN 2048
+#define ICMP_LEN 16
+#define ICMP_ECHO 8
+#define ICMP_ECHO_REPLY 0
 
 static uint64_t now_ms(void)
 {
@@ -38,14 +35,12 @@ static uint64_t now_ms(void)
     return now.mono_us / 1000;
 }
 
-/* Receives all ARP of the bridge, also what is for other MACs; -1 and errno. */
-static int open_socket(const char *bridge)
+static int open_socket(unsigned ifindex, uint16_t protocol)
 {
-    const struct sockaddr_ll addr = {.sll_family = AF_PACKET,
-                                     .sll_protocol = htons(ETH_P_ARP),
-                                     .sll_ifindex = (int)if_nametoindex(bridge)};
-    const struct packet_mreq promiscuous = {.mr_ifindex = addr.sll_ifindex, .mr_type = PACKET_MR_PROMISC};
-    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ARP));
+    const struct sockaddr_ll addr = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(protocol), .sll_ifindex = (int)ifindex};
+    const struct packet_mreq promiscuous = {.mr_ifindex = (int)ifindex, .mr_type = PACKET_MR_PROMISC};
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* of no protocol: before bind nothing comes */
 
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 &&
         setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous)) == 0)
@@ -55,112 +50,159 @@ static int open_socket(const char *bridge)
     return -1;
 }
 
-static void send_probe(int fd, const struct hm_mac *mac, uint32_t target)
+void hm_live_probe_random_mac(struct hm_mac *mac)
 {
-    const struct hm_arp probe = {.op = HM_ARP_REQUEST, .sender_mac = *mac, .target_addr = target};
-    uint8_t bytes[HM_ARP_FRAME_LEN];
-
-    hm_arp_encode_frame(bytes, &HM_MAC_BROADCAST, mac, HM_ETHERTYPE_ARP, &probe);
-    (void)!send(fd, bytes, sizeof(bytes), 0);
+    hm_random_fill(mac, sizeof(*mac));
+    mac->b[0] = 0x02; /* locally administered */
 }
 
-static void note(struct answers *answers, const struct hm_router_config *config, unsigned link,
-                 const struct hm_mac *probe_mac, const uint8_t *bytes, size_t len)
+int hm_live_probe_open(struct hm_live_probe *probe, const char *bridge)
+{
+    struct ifreq request = {0};
+
+    *probe = (struct hm_live_probe){.ifindex = if_nametoindex(bridge)};
+    probe->fd = probe->ifindex != 0 ? open_socket(probe->ifindex, ETH_P_ARP) : -1;
+    if (probe->fd < 0)
+        return probe->ifindex != 0 ? errno : ENODEV;
+    memcpy(request.ifr_name, bridge, strnlen(bridge, IFNAMSIZ - 1));
+    if (ioctl(probe->fd, SIOCGIFHWADDR, &request) != 0) {
+        hm_live_probe_close(probe);
+        return errno;
+    }
+    memcpy(&probe->own, request.ifr_hwaddr.sa_data, sizeof(probe->own));
+    hm_live_probe_random_mac(&probe->nobodys);
+    return 0;
+}
+
+void hm_live_probe_close(struct hm_live_probe *probe)
+{
+    close(probe->fd);
+}
+
+/* Reads a frame that comes before the time is over; 0: none did. */
+static size_t receive(int fd, uint64_t end_ms, uint8_t bytes[FRAME_MAX_LEN])
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    uint64_t now = now_ms();
+    ssize_t len;
+
+    if (now >= end_ms || poll(&ready, 1, (int)(end_ms - now)) <= 0)
+        return 0;
+    len = recv(fd, bytes, FRAME_MAX_LEN, 0);
+    return len > 0 ? (size_t)len : 0;
+}
+
+static bool is_answer(const struct hm_live_question *question, const uint8_t *bytes, size_t len,
+                      struct hm_mac *answered)
 {
     struct hm_ethernet ethernet;
     struct hm_arp arp;
 
-    if (hm_ethernet_decode(bytes, len, &ethernet) != 0 || !hm_mac_equal(&ethernet.dst, probe_mac) ||
-        hm_arp_decode(bytes + HM_ETHERNET_LEN, len - HM_ETHERNET_LEN, &arp) != 0 || arp.op != HM_ARP_REPLY)
-        return;
-    if (arp.sender_addr == config->home_router && arp.sender_addr != config->links[link].addr)
-        answers->by_router = true;
-    if (arp.sender_addr != config->links[link].addr)
-        return;
-    if (hm_mac_equal(&arp.sender_mac, &config->links[link].mac)) {
-        answers->by_agent = true;
-    } else {
-        answers->by_other = true;
-        answers->other = arp.sender_mac;
-    }
+    if (hm_ethernet_decode(bytes, len, &ethernet) != 0 || !hm_mac_equal(&ethernet.dst, &question->sender) ||
+        hm_arp_decode(bytes + HM_ETHERNET_LEN, len - HM_ETHERNET_LEN, &arp) != 0 || arp.op != HM_ARP_REPLY ||
+        arp.sender_addr != question->target)
+        return false;
+    *answered = arp.sender_mac;
+    return true;
 }
 
-static void probe(int fd, const struct hm_router_config *config, unsigned link, struct answers *answers)
+bool hm_live_probe_ask(const struct hm_live_probe *probe, const struct hm_live_question *question,
+                       unsigned tries, const struct hm_mac *except, struct hm_mac *answered)
 {
-    struct hm_mac mac = {{0}};
-    uint64_t end_ms = now_ms() + WAIT_MS;
-    uint8_t bytes[2048];
+    const struct hm_arp arp = {.op = HM_ARP_REQUEST,
+                               .sender_mac = question->sender,
+                               .sender_addr = question->sender_addr,
+                               .target_addr = question->target};
+    uint8_t request[HM_ARP_FRAME_LEN], bytes[FRAME_MAX_LEN];
+    size_t len;
 
-    hm_random_fill(&mac, sizeof(mac));
-    mac.b[0] = 0x02;
-    send_probe(fd, &mac, config->home_router);
-    send_probe(fd, &mac, config->links[link].addr);
-    for (uint64_t now = now_ms(); now < end_ms; now = now_ms()) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        ssize_t len = poll(&ready, 1, (int)(end_ms - now)) > 0 ? recv(fd, bytes, sizeof(bytes), 0) : 0;
+    hm_arp_encode_frame(request,
+                        hm_mac_is_zero(&question->frame_dst) ? &HM_MAC_BROADCAST : &question->frame_dst,
+                        &question->frame_src, HM_ETHERTYPE_ARP, &arp);
+    for (unsigned i = 0; i < tries; i++) {
+        uint64_t end_ms = now_ms() + TRY_MS;
 
-        if (len > 0)
-            note(answers, config, link, &mac, bytes, (size_t)len);
+        (void)!send(probe->fd, request, sizeof(request), 0);
+        while ((len = receive(probe->fd, end_ms, bytes)) > 0)
+            if (is_answer(question, bytes, len, answered) &&
+                (except == NULL || !hm_mac_equal(answered, except)))
+                return true;
     }
+    return false;
 }
 
-static void say_second_mac(struct hm_live *live, const char *bridge, unsigned link,
-                           const struct answers *answers)
+/* A busy bridge must not push the answer out of the socket: only what is for this MAC comes in. */
+static void hear_only(int fd, const struct hm_mac *mac)
 {
-    const struct hm_router_config *config = &live->config->router;
-    char router[HM_IP_TEXT_LEN];
+    const uint8_t *b = mac->b;
+    uint32_t low = (uint32_t)b[2] << 24 | (uint32_t)b[3] << 16 | (uint32_t)b[4] << 8 | b[5];
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, low, 0, 3),
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)b[0] << 8 | b[1], 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, FRAME_MAX_LEN),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    const struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
 
-    hm_ip_text(config->home_router, router);
-    if (!hm_prefix_contains(&config->links[link].prefix, config->home_router) ||
-        config->home_router == config->links[link].addr)
-        hm_live_say(live, HM_LIVE_UNKNOWN, bridge,
-                    "second MAC and promiscuous reception: no other router in this subnet that could answer");
-    else if (answers->by_router)
-        hm_live_say(live, HM_LIVE_OK, bridge, "a second MAC is let through: router %s answered to it",
-                    router);
-    else
-        hm_live_say(
-            live, HM_LIVE_WARNING, bridge,
-            "router %s did not answer to a second MAC: it is down, or the network lets one MAC through "
-            "only (allow forged transmits, MAC changes and promiscuous mode, or several MACs, on this "
-            "host's port)",
-            router);
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-static void say_conflict(struct hm_live *live, unsigned link, const struct answers *answers)
+static size_t encode_echo(uint8_t *bytes, const struct hm_pair *src, const struct hm_pair *dst)
 {
-    char addr[HM_IP_TEXT_LEN], mac[HM_MAC_TEXT_LEN];
+    const struct hm_ethernet ethernet = {.dst = dst->mac, .src = src->mac, .type = HM_ETHERTYPE_IPV4};
+    const struct hm_ipv4 ip = {.total_len = HM_IPV4_LEN + ICMP_LEN,
+                               .ttl = 64,
+                               .protocol = HM_IP_PROTO_ICMP,
+                               .src = src->addr,
+                               .dst = dst->addr};
+    uint8_t *icmp = bytes + HM_ETHERNET_LEN + HM_IPV4_LEN;
+    uint16_t sum;
 
-    hm_ip_text(live->config->router.links[link].addr, addr);
-    if (answers->by_other)
-        hm_live_say(live, HM_LIVE_FAULT, addr, "address conflict: %s has the agent's address, too",
-                    hm_mac_text(&answers->other, mac));
-    else if (live->is_running && !answers->by_agent)
-        hm_live_say(live, HM_LIVE_FAULT, addr, "the agent does not answer ARP: is its TAP in this bridge?");
-    else
-        hm_live_say(live, HM_LIVE_OK, addr, "nobody else has the agent's address");
+    memset(bytes, 0, HM_ARP_FRAME_LEN);
+    hm_ethernet_encode(bytes, &ethernet);
+    hm_ipv4_encode(bytes + HM_ETHERNET_LEN, &ip);
+    icmp[0] = ICMP_ECHO;
+    memcpy(icmp + 4, src->mac.b + 2, 4); /* id and sequence: no other's */
+    sum = (uint16_t)~hm_checksum_add(0, icmp, ICMP_LEN);
+    icmp[2] = (uint8_t)(sum >> 8);
+    icmp[3] = (uint8_t)sum;
+    return HM_ARP_FRAME_LEN; /* the least that a frame has */
 }
 
-void hm_live_check_wire(struct hm_live *live, unsigned link)
+static bool is_echo_reply(const uint8_t *bytes, size_t len, const struct hm_pair *src,
+                          const struct hm_pair *dst)
 {
-    const char *bridge = live->config->platform.taps[link].bridge;
-    struct answers answers = {0};
-    int fd;
+    struct hm_ipv4 ip;
+    const uint8_t *icmp;
 
-    if (bridge[0] == '\0') {
-        hm_live_say(
-            live, HM_LIVE_UNKNOWN, live->config->platform.taps[link].device,
-            "second MAC, promiscuous reception, address conflict: the file names no bridge to probe from");
-        return;
+    if (len < HM_ETHERNET_LEN || hm_ipv4_decode(bytes + HM_ETHERNET_LEN, len - HM_ETHERNET_LEN, &ip) != 0 ||
+        ip.protocol != HM_IP_PROTO_ICMP || ip.total_len < ip.header_len + 8u || ip.src != dst->addr ||
+        ip.dst != src->addr)
+        return false;
+    icmp = bytes + HM_ETHERNET_LEN + ip.header_len;
+    return icmp[0] == ICMP_ECHO_REPLY && memcmp(icmp + 4, src->mac.b + 2, 4) == 0;
+}
+
+bool hm_live_probe_ping(const struct hm_live_probe *probe, const struct hm_pair *src,
+                        const struct hm_pair *dst)
+{
+    uint8_t request[HM_ARP_FRAME_LEN], bytes[FRAME_MAX_LEN];
+    size_t request_len = encode_echo(request, src, dst), len;
+    int fd = open_socket(probe->ifindex, ETH_P_IP);
+    bool is_answered = false;
+
+    if (fd < 0)
+        return false;
+    hear_only(fd, &src->mac);
+    for (unsigned i = 0; i < PING_TRIES && !is_answered; i++) {
+        uint64_t end_ms = now_ms() + TRY_MS;
+
+        (void)!send(fd, request, request_len, 0);
+        while (!is_answered && (len = receive(fd, end_ms, bytes)) > 0)
+            is_answered = is_echo_reply(bytes, len, src, dst);
     }
-    fd = open_socket(bridge);
-    if (fd < 0) {
-        hm_live_say(live, HM_LIVE_UNKNOWN, bridge, "cannot be probed from: %s%s", strerror(errno),
-                    errno == EPERM ? " (be root)" : "");
-        return;
-    }
-    probe(fd, &live->config->router, link, &answers);
     close(fd);
-    say_second_mac(live, bridge, link, &answers);
-    say_conflict(live, link, &answers);
+    return is_answered;
 }

@@ -14,8 +14,8 @@ struct command {
 
 static const struct command COMMANDS[] = {
     {"run", "[-c FILE]", "be the agent that the file describes, until SIGINT or SIGTERM", hm_cli_run},
-    {"check", "[--live] [-c FILE]", "tell all faults of a file; --live: and what the network does not allow",
-     hm_cli_check},
+    {"check", "[--live [-j]] [-c FILE]",
+     "tell all faults of a file; --live: and what the network does not allow", hm_cli_check},
     {"status", "[-j] [-s SOCKET | -c FILE]", "the running agent in a few lines", hm_cli_report},
     {"bindings", "[-j] [-s SOCKET | -c FILE]", "VMs of this subnet that are away", hm_cli_report},
     {"visitors", "[-j] [-s SOCKET | -c FILE]", "VMs of other subnets that are here", hm_cli_report},
@@ -24,6 +24,8 @@ static const struct command COMMANDS[] = {
      hm_cli_report},
     {"peers", "[-j] [-s SOCKET | -c FILE]", "other agents, as the last question found them; asks them anew",
      hm_cli_report},
+    {"port", "[-j] [-s SOCKET | -c FILE]",
+     "what passes at the agent's port, as the last probe found; probes anew", hm_cli_report},
     {"counters", "[-j] [-s SOCKET | -c FILE]", "packets and messages, and why some were dropped",
      hm_cli_report},
     {"keygen", "", "a new secret, 64 hex digits", hm_cli_keygen},

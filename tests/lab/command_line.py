@@ -13,7 +13,7 @@ from agent import Agent, Notifier, write_ini
 from harness import execute
 from topology import Topology
 
-REPORTS = ("status", "bindings", "visitors", "handovers", "counters", "neighbours")
+REPORTS = ("status", "bindings", "visitors", "handovers", "counters", "neighbours", "peers", "port")
 KEY = "000102030405060708090a0b0c0d0e0f"
 FAULTY = """\
 [agent]

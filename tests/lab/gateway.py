@@ -3,6 +3,7 @@
 
 import harness
 from host import ping
+from live_check import LiveCheck
 from moves import Moves
 from network import CORRESPONDENT_IP, Gateways
 
@@ -38,6 +39,24 @@ def counts_hops_of_the_mobile(network):
     lab.claim("time over at the foreign agent, on the way from the machine", TTL_OVER in said, said)
 
 
+def checks_itself(network):
+    """By a neighbour, where the agent itself is the router; and by what has come out of its tunnels."""
+    lab, a = network.lab, network.a
+    check = LiveCheck(lab, a)
+    asked = "neighbour 10.1.0."  # whom the agent has heard of last, the machine or the host
+    check.finds("a gateway", ("ok", "macs", "br0", f"a second MAC is let through: {asked}"),
+                ("ok", "arp", "br0", f"ARP is not inspected: {asked}"),
+                ("ok", "source", "br0", f"sources are not checked: {asked}"),
+                ("ok", "tunnel", "agent-b", "IP protocol 47 (GRE) passes both ways"),
+                ("ok", "source", "tunnels", "packets with machines' addresses have come out of them"))
+    network.router.run(["nft", "table ip spoilt { chain spoilt { type filter hook forward priority 0; "
+                               "ip protocol { 4, 47 } drop; }; }"])
+    check.finds("a gateway whose tunnels are filtered",
+                ("fault", "tunnel", "agent-b", "IP protocol 47 (GRE) does not pass"),
+                ("warning", "tunnel", "agent-b", "IP protocol 4 (IP-in-IP) does not pass"))
+    network.router.run(["nft", "delete table ip spoilt"])
+
+
 def course(lab):
     network = Gateways(lab)
     network.add_machine()
@@ -53,6 +72,8 @@ def course(lab):
     counts_hops_of_the_mobile(network)
     moves.carries_every_size()
     moves.comes_home()
+    lab.part("check --live")
+    checks_itself(network)
     moves.comes_home_at_once()
     moves.travels_in_the_agents_name()
 
