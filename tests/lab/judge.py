@@ -16,20 +16,20 @@ import sys
 import tempfile
 
 CHECKSUMS = ("ip", "icmp", "udp", "tcp", "gre")
-# The control channel's port is ours: tshark's heuristics would take a random byte for some old protocol's.
-TSHARK = ["tshark", "-n", "-d", "udp.port==4340,data",
+CONTROL_PORT, PROBES = "4340", "5000-5009"
+# These ports are ours: tshark's heuristics would take a random byte for some old protocol's.
+TSHARK = ["tshark", "-n", "-d", f"udp.port=={CONTROL_PORT},data", "-d", f"udp.port=={PROBES},data",
           *(word for layer in ("ip", "udp", "tcp") for word in ("-o", f"{layer}.check_checksum:TRUE"))]
 LONGEST = 1514
 FIELDS = ("frame.number", "frame.len", "frame.protocols", "mip.type", "_ws.malformed", "icmp.type", "icmp.code",
-          "udp.srcport", *(f"{layer}.checksum.status" for layer in CHECKSUMS))
+          "udp.srcport", "udp.dstport", *(f"{layer}.checksum.status" for layer in CHECKSUMS))
 BAD = "0"
 # By tshark's names of a frame's protocols.
 TUNNELS = {"IP in IP": "eth:ethertype:ip:ip", "GRE": "eth:ethertype:ip:gre:ip",
            "UDP tunnel": "eth:ethertype:ip:udp:mip:ip"}
 KINDS = {**{name: rf"{start}\b" for name, start in TUNNELS.items()},
          **{f"TCP in {name}": rf"{start}:tcp\b" for name, start in TUNNELS.items()},
-         "Mobile IP": r".*:udp:mip$", "control": r"eth:ethertype:ip:udp:data$", "ARP": r"eth:ethertype:arp",
-         "ICMP": r".*:icmp", "DHCP": r".*:dhcp"}
+         "Mobile IP": r".*:udp:mip$", "ARP": r"eth:ethertype:arp", "ICMP": r".*:icmp", "DHCP": r".*:dhcp"}
 
 
 class JudgeError(RuntimeError):
@@ -62,6 +62,14 @@ def _faults(frame, is_pending):
             yield f"{layer} checksum"
 
 
+def _kinds(frame):
+    """Of a message in a tunnel both the message's and the tunnel's."""
+    yield from (kind for kind, pattern in KINDS.items() if re.match(pattern, frame["frame.protocols"]))
+    ports = {frame[f"udp.{end}port"].split(",")[-1] for end in ("src", "dst")}
+    if CONTROL_PORT in ports and frame["frame.protocols"].endswith(":udp:data"):
+        yield "control"
+
+
 class Judgement:
     """Of one file, or of those of its frames that a display filter takes. `pending`: numbers of frames whose last sum,
     of TCP or UDP, the kernel had yet to make.
@@ -85,7 +93,7 @@ class Judgement:
             self.super_frames += 1
             return
         self.frames += 1
-        self.kinds.update(kind for kind, pattern in KINDS.items() if re.match(pattern, frame["frame.protocols"]))
+        self.kinds.update(_kinds(frame))
         faults = list(_faults(frame, number in pending))
         names = [name for name, holds in EXCEPTIONS.items() if faults == ["malformed"] and holds(frame)]
         if names:

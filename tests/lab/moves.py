@@ -68,13 +68,13 @@ class Moves:
         self.lab.claim("notify-migrate imminent ends with 0", code == 0, said)
 
     def touch(self, space, address):
-        """Makes an entry of an ARP cache new: for its locktime, a second, a kernel may refuse an update of it. Linux takes
-        gratuitous ARP and requests to itself at once, as our agents send them: it shows in that the test goes on."""
+        """Makes an entry of an ARP cache new: for its locktime, a second, a kernel may refuse an update of it. Linux
+        takes gratuitous ARP and requests to itself at once, as our agents send them, and so the test goes on."""
         space.ip("neigh flush dev eth0")
         self.lab.claim(f"{address} is asked for anew, just before the landing", ping(space, address).returncode == 0)
 
     def lands_unheard(self, side, space, address):
-        """To a host that gets no update of its ARP cache in the first second: by a kernel that is stricter than Linux, or
+        """While a host gets no update of its ARP cache in the first second: of a kernel that is stricter than Linux, or
         because frames are lost. Only those that are repeated can mend the entry."""
         self.touch(space, address)
         before = neighbours(space).get(address)
