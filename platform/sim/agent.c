@@ -29,6 +29,8 @@ static int send_frame(void *ctx, unsigned link, struct hm_frame *frame)
         agent->refused++;
         return -1;
     }
+    if (agent->on_sent != NULL)
+        agent->on_sent(agent, frame->data, frame->len);
     hm_sim_port_send_bytes(&agent->links[link], frame->data, frame->len);
     return 0;
 }

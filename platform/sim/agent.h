@@ -13,6 +13,9 @@
 
 struct hm_sim_agent;
 
+/* Sees each frame that an agent sends, by any link. */
+typedef void hm_sim_on_sent(const struct hm_sim_agent *agent, const uint8_t *bytes, size_t len);
+
 /* Who answers on a kernel address's network; embedded by its owner. */
 struct hm_sim_kernel_peer {
     uint32_t addr;
@@ -35,6 +38,7 @@ struct hm_sim_agent {
     struct hm_sim_event tick;
     struct hm_sim_store store;
     bool is_dead; /* being killed: nothing goes out */
+    hm_sim_on_sent *on_sent;
     struct hm_sim_kernel_peer *kernel_peers;
 
     char *log; /* lines since the creation, ended by newlines; NULL: none */

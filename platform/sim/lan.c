@@ -243,9 +243,7 @@ void hm_sim_port_send(struct hm_sim_port *port, struct hm_sim_frame *frame)
     port->sent++;
     lan->frames++;
     if (lan->pcap != NULL)
-        hm_sim_pcap_write(lan->pcap,
-                          (uint64_t)HM_SIM_UNIX_S * HM_SIM_S + (lan->sim->now_us - HM_SIM_START_US),
-                          hm_sim_frame_bytes(frame), frame->len);
+        hm_sim_pcap_write(lan->pcap, hm_sim_unix_us(lan->sim), hm_sim_frame_bytes(frame), frame->len);
     enter(lan, port, frame);
 }
 

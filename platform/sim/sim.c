@@ -184,10 +184,14 @@ bool hm_sim_run_while_not(struct hm_sim *sim, bool (*is_true)(void *ctx), void *
     return true;
 }
 
+uint64_t hm_sim_unix_us(const struct hm_sim *sim)
+{
+    return (uint64_t)HM_SIM_UNIX_S * HM_SIM_S + (sim->now_us - HM_SIM_START_US);
+}
+
 struct hm_time hm_sim_time(const struct hm_sim *sim, int64_t offset_us, uint64_t mono_base_us)
 {
-    uint64_t unix_us =
-        (uint64_t)HM_SIM_UNIX_S * HM_SIM_S + (sim->now_us - HM_SIM_START_US) + (uint64_t)offset_us;
+    uint64_t unix_us = hm_sim_unix_us(sim) + (uint64_t)offset_us;
 
     return (struct hm_time){
         .mono_us = sim->now_us + mono_base_us,

@@ -92,6 +92,8 @@ bool hm_sim_run_while_not(struct hm_sim *sim, bool (*is_true)(void *ctx), void *
 /* Time as a participant sees it whose wall clock is off by offset_us and whose monotonic clock began
  * mono_base_us before the simulation. */
 struct hm_time hm_sim_time(const struct hm_sim *sim, int64_t offset_us, uint64_t mono_base_us);
+/* The simulation's own wall clock. */
+uint64_t hm_sim_unix_us(const struct hm_sim *sim);
 
 /* An empty frame; never NULL. */
 struct hm_sim_frame *hm_sim_frame_take(struct hm_sim *sim);

@@ -207,6 +207,7 @@ static void build_site(struct hm_sim_world *world, unsigned number)
     site->lan.pcap = site->pcap = capture(world, site->name);
     hm_sim_agent_init(&site->agent, &world->sim, number);
     site->agent.log_to_stderr = world->options.log_to_stderr;
+    site->agent.on_sent = world->options.on_sent;
     if (world->options.stores)
         hm_sim_agent_give_store(&site->agent);
     site->agent.clock_offset_us = world->options.clock_us[number];

@@ -48,6 +48,7 @@ struct hm_sim_world_options {
     enum hm_encapsulation tunnel;
     int64_t clock_us[HM_SIM_SITES]; /* what each site's clocks are ahead */
     const char *pcap_folder;        /* NULL: no captures; else one file per LAN */
+    hm_sim_on_sent *on_sent;        /* of all agents; NULL: nobody looks */
     bool log_to_stderr;
     bool stores;     /* the agents have stores that survive them */
     bool twin_homes; /* with gateways: C's subnet has A's addresses, but for its router's, which is .3;

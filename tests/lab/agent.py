@@ -10,6 +10,7 @@ import subprocess
 
 from harness import LabError, PATIENCE_S, execute, wait_for
 from namespace import stop
+from sniffer import Record
 
 CONTROL_PORT = 4340
 
@@ -41,6 +42,8 @@ class Agent:
         self.process = None
         self.endings = []  # exit statuses
         self._program = lab.program("hypermip")
+        self._record = Record.of(lab)
+        self._recorded = {}  # TAP: its queue in the record
         sections["agent"] = {"name": name, "socket": self.socket, "store": self.store,
                              "log_level": os.environ.get("HM_LOG_LEVEL", "info"), **sections["agent"]}
         lab.agents.append(self)
@@ -52,6 +55,7 @@ class Agent:
 
     def launch(self):
         """Starts it and does not wait."""
+        self._end_record()
         write_ini(self.config, self.sections)
         # By ip(8) and not by setns alone: it also shows the namespace's own /sys.
         argv = ["ip", "netns", "exec", self.space.name, self._program, "run", "-c", self.config]
@@ -65,7 +69,17 @@ class Agent:
         if self.process.poll() is not None:
             raise LabError(f"{self.name} has ended: {self.last_words(3)}")
 
+    def _is_recorded(self):
+        """What it sends goes into the lab's record, as soon as it has made its TAPs."""
+        taps = [keys["tap"] for section, keys in self.sections.items() if section.startswith("interface ")]
+        for tap in taps:
+            if self._recorded.get(tap) is None:
+                self._recorded[tap] = self._record.begin(self.space, tap)
+        return None not in self._recorded.values()
+
     def _answers(self):
+        if not self._is_recorded():
+            return False
         try:
             return bool(self.ask("status"))
         except OSError:
@@ -82,8 +96,14 @@ class Agent:
         process, self.process = self.process, None
         process.send_signal(signal.SIGCONT)
         stop(process, how)
+        self._end_record()
         self.endings.append(process.returncode)
         return process.returncode
+
+    def _end_record(self):
+        for queue in filter(None, self._recorded.values()):
+            self._record.end(queue)
+        self._recorded.clear()
 
     def kill(self):
         """Ends it at once; how it ended is no claim of the test's."""

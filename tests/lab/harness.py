@@ -41,6 +41,9 @@ class Lab:
         self.cleanup = cleanup
         self.programs = os.environ["HM_BIN_DIR"]
         self.agents = []
+        self.record = None  # of what they send (sniffer.py)
+        self.at_claims = []  # called before each claim
+        self.at_end = []  # called when the agents have ended; may make claims
         self._claims = 0
         self._broken = []
 
@@ -52,6 +55,8 @@ class Lab:
 
     def claim(self, text, holds, found=""):
         """Notes whether a claim holds; gives that."""
+        for look in self.at_claims:
+            look()
         self._claims += 1
         print(f"  {'ok    ' if holds else 'BROKEN'}  {text}", flush=True)
         if not holds:
@@ -87,6 +92,8 @@ class Lab:
         for agent in self.agents:
             agent.end()
             self.equal(f"{agent.name} always ended with 0", set(agent.endings) - {0}, set())
+        for look in self.at_end:
+            look()
         print(f"{self._claims - len(self._broken)} of {self._claims} claims hold", flush=True)
         return 1 if self._broken else 0
 

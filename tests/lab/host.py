@@ -9,6 +9,7 @@ that learns nothing, from which one cable leads to each place where it may run; 
 Stop: the open cable is disabled. Landing: another is opened and, if wanted, a RARP broadcast sent, as QEMU does.
 """
 
+import contextlib
 import json
 import socket
 import struct
@@ -96,7 +97,7 @@ class Machine:
 
     def without_offloads(self):
         """What comes to it is cut and summed up before, as by a network that offloads nothing."""
-        execute(self._hub, "ethtool", "-K", "guest", "tx", "off", "tso", "off", "gso", "off")
+        without_offloads(self._hub, "guest")
 
     def stop(self):
         if self.place is not None:
@@ -126,9 +127,26 @@ def _set_up(space, mac, addresses, gateway):
              "link set eth0 up", f"route add default via {gateway}")
 
 
+def without_offloads(space, device):
+    """What goes out there is cut and summed up before."""
+    execute(space, "ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off")
+
+
 def ping(space, target, *options, tries=3):
     """Pings until the first answer; the result is that of ping(8)."""
     return execute(space, "ping", "-n", "-i", "0.2", "-W", "1", "-w", str(tries), "-c", "1", *options, target)
+
+
+@contextlib.contextmanager
+def deaf_to_arp(space):
+    """Meanwhile no ARP frame gets to the namespace's eth0."""
+    rules = ("add table netdev deaf", "add chain netdev deaf in { type filter hook ingress device eth0 priority 0; }",
+             "add rule netdev deaf in ether type arp drop")
+    space.run(["nft", "; ".join(rules)])
+    try:
+        yield
+    finally:
+        space.run(["nft", "delete table netdev deaf"])
 
 
 def neighbours(space, device=None):

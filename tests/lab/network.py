@@ -10,7 +10,8 @@ import secrets
 import topology
 from agent import Agent, CONTROL_PORT, Notifier
 from harness import execute
-from host import Host, Machine, neighbours
+from host import Host, Machine, neighbours, without_offloads
+from sniffer import Sniffer, claim_good
 
 MACHINE_MAC = topology.GUEST_MAC
 MACHINE_IP = topology.GUEST_IP
@@ -60,6 +61,24 @@ class _Lab(topology.Topology):
     def start_agents(self):
         self.a.agent.start()
         self.b.agent.start()
+
+    def watch_wire(self, *kinds):
+        """What each agent sends towards the other is captured on the wire between them, whole and summed up, and judged
+        at the end: these kinds must be among it, from both sides."""
+        for side in self.sides.values():
+            without_offloads(side.space, "up0")
+            capture = Sniffer(self.lab, self.router, f"to-{side.letter}", "in")
+            self.lab.at_end.append(lambda side=side, capture=capture: self._judge_wire(side, capture, kinds))
+
+    def _judge_wire(self, side, capture, kinds):
+        judgement = capture.finish().judged(f"eth.src == {self.wire_mac(side)}")
+        name = f"what agent {side.letter} sent on the wire"
+        claim_good(self.lab, name, judgement, *kinds)
+        self.lab.equal(f"{name}: all cut, and summed up", (judgement.super_frames, capture.pending()), (0, set()))
+
+    def wire_mac(self, side):
+        """By which an agent sends towards the other."""
+        return side.agent_mac
 
     def _make_side(self, subnet):
         return Side(subnet)
@@ -114,6 +133,12 @@ class OneArmed(_Lab):
         return neighbours(self.router, f"to-{side.letter}")
 
 
+class IpInIp(OneArmed):
+    """The same, with the tunnel that every agent knows."""
+
+    tunnel, tunnel_mtu = "ipip", 1480
+
+
 class Gateways(_Lab, topology.GatewayTopology):
     """Each agent is its subnet's router: 10.N.0.1 on the lan, 10.10N.0.2 on the wan, whose router is 10.10N.0.1. The tunnel is
     GRE, on request."""
@@ -138,6 +163,9 @@ class Gateways(_Lab, topology.GatewayTopology):
         else:
             wan["gateway"] = side.wan_router
         return {"interface lan": lan, "interface wan": wan}
+
+    def wire_mac(self, side):
+        return side.wan_mac
 
     def router_mac(self, side):
         return side.agent_mac

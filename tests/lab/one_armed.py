@@ -27,6 +27,7 @@ def course(lab):
     network = OneArmed(lab)
     network.add_machine()
     network.start_agents()
+    network.watch_wire("UDP tunnel", "TCP in UDP tunnel", "Mobile IP", "control")
     moves = Moves(network)
     lab.part("before")
     moves.all_reach_each_other("before:")
@@ -38,6 +39,7 @@ def course(lab):
     moves.machine_knows("away, since the foreign router has the home router's MAC:",
                         {network.a.router: network.b.agent_mac})
     moves.carries_every_size()
+    moves.carries_tcp()
     moves.comes_home()
     moves.comes_home_at_once()
     moves.travels_in_the_agents_name()

@@ -16,4 +16,5 @@
 # by a default router. The router checks sources strictly.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need_nft gateway.py
 run_test gateway.py

@@ -16,4 +16,5 @@
 # and has the same MAC on both subnets, as with VRRP.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need_nft one_armed.py
 run_test one_armed.py

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What our agents send on a whole journey, judged by tshark: no malformed packet, no wrong checksum, registrations as
-# the RFCs have them. And a foreign agent that is not ours registers a node: its requests are built by scapy and
-# Python's hmac, the home agent's replies are checked by Python and openssl.
+# the RFCs have them; openssl recomputes all their authenticators. And a foreign agent that is not ours registers a node:
+# its requests are built by scapy and Python's hmac, the home agent's replies are checked by Python and openssl.
 #
 #   correspondent c          router r                subnet a: bridge br0
 #     10.9.0.10 eth0 ------- to-cn 10.9.0.1            |-- hm-a: agent A 10.1.0.2 (capture of what it sends)

@@ -1,30 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What our agents send, read by tshark, and what they say to a peer that is not ours. The topology: test_wire.sh."""
 
+import collections
 import socket
-import subprocess
 
+import authenticators
 import harness
 import mip
 from control import NTP_EPOCH, ntp
-from harness import LabError, execute
-from host import ping
+from harness import execute
+from host import ping, without_offloads
+from judge import LONGEST, tshark
 from moves import Moves
 from network import CORRESPONDENT_IP, MACHINE_IP, MACHINE_MAC, OneArmed, SPI
-from sniffer import Sniffer
+from sniffer import Sniffer, claim_good
 
-TCP_PORT = 7001
-TCP_BYTES = 100_000
-CHECKSUMS = [word for layer in ("ip", "udp", "tcp") for word in ("-o", f"{layer}.check_checksum:TRUE")]
-# The control channel's port is ours: tshark's heuristics would take a random byte for some old protocol's.
-TSHARK = ["tshark", "-n", "-d", "udp.port==4340,data", *CHECKSUMS]
-# What an ICMP error quotes of a TCP segment is not all that its checksum is over. Those of segments that were merged, and
-# of a tunnel's UDP header, are the kernel's to complete on the agent's own TAP: there they are not looked at, but behind
-# the cable, and by the kernel of who gets them.
-LONGEST = 1514
-BROKEN = " || ".join(["_ws.malformed", "ip.checksum.status == 0", "icmp.checksum.status == 0"])
-FAULTY_AT_TAP = f"({BROKEN} || (udp.checksum.status == 0 && !(mip.type == 4))) && frame.len <= {LONGEST}"
-FAULTY = f"{BROKEN} || udp.checksum.status == 0 || (tcp.checksum.status == 0 && !icmp)"
 # Of every request of ours, before that of the handover and the authenticator.
 EXTENSIONS = (mip.NAI, mip.PMIP, mip.PMIP_SKIPPABLE, mip.VENDOR)
 VENDOR_ID = "32473"
@@ -33,46 +23,22 @@ COMMON_FIELDS = ("ip.src", "ip.dst", "udp.srcport", "udp.dstport", "mip.life", "
 MD5_PEER, MD5_SPI, MD5_KEY = "10.2.0.9", 1001, "0f0e0d0c0b0a09080706050403020100"
 NODE_IP, NODE_MAC = "10.1.0.50", "52:54:00:0a:01:50"
 STAGED_LIFETIME_S, LIFETIME_S = 40, 200
+# Who sends it on the journey there and back: a is home agent, both are asked by their hypervisors.
+AUTHENTICATED = (("b", "registration request"), ("a", "registration reply"), ("a", "revocation"),
+                 ("b", "acknowledgment"),
+                 *((name, f"control {kind}") for name in "ab"
+                   for kind in ("request between agents", "reply between agents", "reply to a hypervisor")))
 
 
-def tshark(path, *words):
-    done = subprocess.run([*TSHARK, "-r", path, *words], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise LabError(f"tshark: {done.stderr.strip()}")
-    return done.stdout
-
-
-def read_messages(path, kind, *names):
+def read_messages(capture, kind, *names):
     """Of each registration message of a type: {field: all its values, as text}; the SPI as a number."""
     names = (*COMMON_FIELDS, *names)
     words = [word for name in names for word in ("-e", name)]
-    lines = tshark(path, "-Y", f"mip.type == {kind}", "-T", "fields", *words).splitlines()
+    lines = tshark(capture.path, "-Y", f"mip.type == {kind}", "-T", "fields", *words).splitlines()
     found = [dict(zip(names, line.split("\t"))) for line in lines]
     for fields in found:
         fields["mip.auth.spi"] = int(fields["mip.auth.spi"], 0)
     return found
-
-
-def converse(lab, client_space, server_space, server_address):
-    """A TCP connection that carries something in each direction; gives what arrived."""
-    listener = server_space.socket(socket.AF_INET, socket.SOCK_STREAM)
-    client = client_space.socket(socket.AF_INET, socket.SOCK_STREAM)
-    lab.cleanup.callback(listener.close)
-    lab.cleanup.callback(client.close)
-    listener.bind((server_address, TCP_PORT))
-    listener.listen()
-    for one in (listener, client):
-        one.settimeout(harness.PATIENCE_S)
-    client.connect((server_address, TCP_PORT))
-    server, _ = listener.accept()
-    server.settimeout(harness.PATIENCE_S)
-    arrived = []
-    for sender, receiver in ((client, server), (server, client)):
-        sender.sendall(b"x" * TCP_BYTES)
-        sender.shutdown(socket.SHUT_WR)
-        arrived.append(sum(map(len, iter(lambda: receiver.recv(65536), b""))))
-    server.close()
-    return arrived
 
 
 class Course:
@@ -91,7 +57,7 @@ class Course:
         # and is looked at.
         for space, cable in ((self.network.router, "to-cn"), (self.network.router, "to-a"), (self.network.router, "to-b"),
                              (self.a.space, "up0"), (self.b.space, "up0")):
-            execute(space, "ethtool", "-K", cable, "tx", "off", "tso", "off", "gso", "off")
+            without_offloads(space, cable)
 
     def judged_by_a_kernel(self):
         """The correspondent's and the machine's, to which the agents' super-frames came as plain frames with sums of their
@@ -121,10 +87,8 @@ class Course:
         moves.staged(self.a, self.b)
         moves.lands_at(self.b)
         moves.all_reach_each_other("away:")
+        moves.carries_tcp()
         correspondent = network.correspondent
-        for name, client, server, address in (("to", correspondent, machine.space, MACHINE_IP),
-                                              ("from", machine.space, correspondent, CORRESPONDENT_IP)):
-            self.lab.equal(f"TCP {name} the machine", converse(self.lab, client, server, address), [TCP_BYTES] * 2)
         for space, target in ((correspondent, MACHINE_IP), (machine.space, CORRESPONDENT_IP)):
             ping(space, target, "-s", "3000", "-M", "dont")
             ping(space, target, "-s", "1472", "-M", "do")
@@ -134,21 +98,17 @@ class Course:
         moves.staged(self.b, self.a)
         moves.lands_at(self.a)
         moves.all_reach_each_other("home again:")
-        return {letter: capture.finish().path for letter, capture in captures.items()}
+        return {letter: capture.finish() for letter, capture in captures.items()}
 
     def judged_by_tshark(self, captures):
         self.lab.part("by tshark")
-        for name, path in captures.items():
-            kinds = set(tshark(path, "-T", "fields", "-e", "frame.protocols").split())
-            seen = {"mip": any(kind.endswith(":mip") for kind in kinds), "arp": "eth:ethertype:arp" in kinds,
-                    "tunnel": any(":udp:mip:ip:" in kind for kind in kinds),
-                    "icmp": any(":icmp" in kind for kind in kinds),
-                    "tcp in the tunnel": any(":udp:mip:ip:tcp" in kind for kind in kinds)}
-            self.lab.claim(f"agent {name} sent of all kinds: {', '.join(seen)}", all(seen.values()), kinds)
-            self.lab.equal(f"nothing that agent {name} sent is malformed or has a wrong checksum",
-                           tshark(path, "-Y", FAULTY if "cable" in name else FAULTY_AT_TAP).splitlines(), [])
-            self.lab.equal(f"nothing that agent {name} sent by its cable is longer than a packet may be",
-                           tshark(path, "-Y", f"frame.len > {LONGEST}").splitlines() if "cable" in name else [], [])
+        for name, capture in captures.items():
+            judgement = capture.judged()
+            claim_good(self.lab, f"what agent {name} sent", judgement, "Mobile IP", "control", "ARP", "ICMP",
+                       "UDP tunnel", "TCP in UDP tunnel")
+            if "cable" in name:
+                self.lab.equal(f"nothing by agent {name} is longer than {LONGEST} bytes, or waits for its checksum",
+                               (judgement.super_frames, capture.pending()), (0, set()))
 
     def registrations(self, captures):
         self.lab.part("registrations")
@@ -201,6 +161,27 @@ class Course:
         self.lab.equal("one acknowledgment of it", found, [{**same, "ip.src": self.fa, "ip.dst": self.ha,
                                                             "mip.revid": sent[0]["mip.revid"]}])
 
+    def authenticated(self, captures):
+        """Of every kind of message that bears an authenticator, by both agents together: right, by openssl."""
+        self.lab.part("authenticators, by openssl")
+        key = self.network.peer_key
+        ways = {"between agents": {spi: authenticators.peer_control_key(one)
+                                   for spi, one in ((SPI, key), (MD5_SPI, MD5_KEY))},
+                "to a hypervisor": {side.notifier.key_id: side.notifier.key for side in (self.a, self.b)}}
+        right, wrong = collections.Counter(), []
+        for name in ("a", "b"):
+            for kind, message in authenticators.registrations(captures[name].path):
+                is_right = authenticators.is_right_registration(message, SPI, key)
+                right.update([(name, kind)] if is_right else [])
+                wrong += [] if is_right else [(name, kind, message.hex())]
+            for kind, message in authenticators.control_messages(captures[name].path):
+                by = [way for way, keys in ways.items() if authenticators.is_right_control(message, keys)]
+                right.update((name, f"{kind} {way}") for way in by)
+                wrong += [] if by else [(name, kind, message.hex())]
+        self.lab.equal("no authenticator is wrong", wrong, [])
+        for name, kind in AUTHENTICATED:
+            self.lab.claim(f"agent {name}: {kind}: {right[name, kind]}, and right", right[name, kind] > 0, right)
+
     # --- a foreign agent that is not ours
 
     def stranger(self):
@@ -214,19 +195,20 @@ class Course:
             with self.b.space.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
                 peer.bind((address, mip.PORT))
                 peer.settimeout(3)
-                self._registers(peer, address, lambda message: mip.sign(message, spi, key, algorithm), key, algorithm)
+                self._registers(peer, address, spi, key, algorithm)
 
-    def _registers(self, peer, address, sign, key, algorithm):
+    def _registers(self, peer, address, spi, key, algorithm):
         said = mip.proxied("other", NODE_MAC)
 
         def exchange(name, lifetime_s, code, identification):
-            peer.sendto(sign(mip.request(NODE_IP, self.ha, address, lifetime_s, said, identification)),
-                        (self.ha, mip.PORT))
+            request = mip.request(NODE_IP, self.ha, address, lifetime_s, said, identification)
+            peer.sendto(mip.sign(request, spi, key, algorithm), (self.ha, mip.PORT))
             reply = mip.Reply(peer.recv(2048))
             self.lab.equal(f"{algorithm}: {name}: code {code}, lifetime {lifetime_s}", (reply.code, reply.lifetime_s),
                            (code, lifetime_s))
             self.lab.claim(f"{algorithm}: {name}: the reply is authentic, by Python and by openssl",
-                           reply.is_authentic(key, algorithm) and self._by_openssl(reply, key, algorithm))
+                           reply.is_authentic(key, algorithm)
+                           and authenticators.is_right_registration(reply.data, spi, key, algorithm))
             return reply
 
         wrong = ntp(-3600)
@@ -255,13 +237,6 @@ class Course:
                        lines and all(f"{CORRESPONDENT_IP} > {NODE_IP}: ICMP echo request" in line for line in lines),
                        lines)
 
-    @staticmethod
-    def _by_openssl(reply, key, algorithm):
-        done = subprocess.run(["openssl", "dgst", f"-{algorithm.removeprefix('hmac-')}", "-mac", "HMAC", "-macopt",
-                               f"hexkey:{key}", "-binary"], input=reply.covered(algorithm), capture_output=True,
-                              check=True)
-        return done.stdout == reply.authenticator(algorithm)
-
 
 def course(lab):
     one = Course(lab)
@@ -270,6 +245,7 @@ def course(lab):
     one.judged_by_a_kernel()
     one.registrations(captures)
     one.revocations(captures)
+    one.authenticated(captures)
     one.stranger()
 
 

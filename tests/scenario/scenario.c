@@ -7,6 +7,7 @@
 
 #include "firmware/wire/ethernet.h"
 #include "firmware/wire/ipv4.h"
+#include "tests/scenario/sent.h"
 
 #define DRAIN_US (200u * HM_SIM_MS)
 #define FORGET_US (61u * HM_SIM_S) /* how long a home agent remembers a node that came home */
@@ -20,6 +21,7 @@ struct hm_sim_world *scenario_create(const struct hm_sim_world_options *options)
     struct hm_sim_world *world;
 
     with.pcap_folder = getenv("HM_SIM_PCAP");
+    with.on_sent = sent_begin_world();
     with.log_to_stderr = getenv("HM_SIM_LOG") != NULL;
     world = hm_sim_world_create(seed != NULL ? strtoull(seed, NULL, 0) : 1, &with);
     assert_true(world->vm.pings_answered == world->vm.pings_sent);

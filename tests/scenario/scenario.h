@@ -2,7 +2,8 @@
 /* What the scenario tests share: the standard world, probes both ways, meddling with single messages.
  *
  * The seed is 1, or the environment's HM_SIM_SEED. HM_SIM_LOG=1 shows the agents' logs with virtual time,
- * HM_SIM_PCAP=FOLDER writes what is sent on each LAN. */
+ * HM_SIM_PCAP=FOLDER writes what is sent on each LAN of the last world, HM_SIM_SENT=FILE what the agents of
+ * all worlds send (sent.h). */
 #ifndef HM_SCENARIO_SCENARIO_H
 #define HM_SCENARIO_SCENARIO_H
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Scenario: what the agents send is decoded by tshark without a malformed mark or a wrong checksum. */
+/* Scenario: what is sent on all LANs of a whole life is decoded by tshark without a malformed mark or a wrong
+ * checksum, and it knows our registrations and revocations for what they are. What agents send in any
+ * scenario is judged by
+ * ../lab/judge.py. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "tests/scenario/scenario.h"
+#include "tests/scenario/sent.h"
 
 static const char *const FILES[] = {"net", "a", "b", "c"};
 #define FILE_COUNT (sizeof(FILES) / sizeof(FILES[0]))
@@ -56,7 +60,7 @@ static long packets(const char *folder, const char *file, const char *filter)
 
 static void test_tshark_finds_nothing_malformed(void **state)
 {
-    struct hm_sim_world_options options = {.pcap_folder = NULL};
+    struct hm_sim_world_options options = {.on_sent = sent_begin_world()};
     char folder[] = "/tmp/hm_captures_XXXXXX";
     struct hm_sim_world *world;
     long bad = 0, registrations = 0, revocations = 0, acknowledgments = 0;

@@ -4,6 +4,7 @@
  *
  * HM_SIM_SEEDS sets how many; a seed that fails is printed, and HM_SIM_SEED=N runs it alone. */
 #include "tests/scenario/scenario.h"
+#include "tests/scenario/sent.h"
 
 #include <stdlib.h>
 
@@ -65,8 +66,10 @@ static void killer_stop(struct killer *killer)
 /* A world whose paths delay, lose, reorder and, if so wanted, double. */
 static struct hm_sim_world *bad_world(uint64_t seed, bool doubles, bool kills)
 {
-    const struct hm_sim_world_options options = {
-        .staged_lifetime_s = STAGED_S, .stores = kills, .log_to_stderr = getenv("HM_SIM_LOG") != NULL};
+    const struct hm_sim_world_options options = {.staged_lifetime_s = STAGED_S,
+                                                 .stores = kills,
+                                                 .on_sent = sent_begin_world(),
+                                                 .log_to_stderr = getenv("HM_SIM_LOG") != NULL};
     struct hm_sim_world *world = hm_sim_world_create(seed, &options);
 
     for (unsigned a = 0; a < world->gate.iface_count; a++) {
