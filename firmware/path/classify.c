@@ -52,6 +52,8 @@ static void snoop_dhcp(struct hm_path *path, unsigned link, const struct hm_ipv4
         return;
     if (hm_dhcp_decode(reader.at, reader.left, &dhcp) != HM_OK)
         hm_env_drop(path->env, HM_DROP_DHCP_MALFORMED, NULL);
+    else if (hm_visitor_of_mac(&path->agent->foreign.visitors, &dhcp.client_mac, NULL) != NULL)
+        return; /* it has its address from its home: what a server of this LAN says of it means nothing */
     else if (dhcp.type == HM_DHCP_ACK && dhcp.your_addr != 0)
         hm_neighbour_learn(path->neighbours, link, dhcp.your_addr, &dhcp.client_mac);
 }

@@ -227,6 +227,19 @@ static void test_an_answer_from_another_agent_than_the_visitors_is_refused(void 
     assert_refused(f, HM_DROP_TUNNEL_PEER, 1);
 }
 
+static void test_l14_what_a_server_here_says_of_a_visitor_is_not_learnt(void **state)
+{
+    struct path_rig *f = *state;
+    struct dhcp_message answer = answer_to(RIG_GUEST_MAC, SERVER + 1);
+
+    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
+    send_frame(f, HM_MAC_BROADCAST, SERVER_MAC, &answer, SERVER, UINT32_MAX);
+    assert_null(hm_neighbour_of_mac(&f->neighbours, 0, &RIG_GUEST_MAC, NULL));
+    answer.client_mac = RIG_VM_MAC; /* of a machine of this LAN it is */
+    send_frame(f, HM_MAC_BROADCAST, SERVER_MAC, &answer, SERVER, UINT32_MAX);
+    assert_non_null(hm_neighbour_of_mac(&f->neighbours, 0, &RIG_VM_MAC, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +254,7 @@ int main(void)
         TEST(test_a_servers_answer_to_somebody_at_home_is_not_carried),
         TEST(test_l14_the_foreign_agent_delivers_the_answer_to_the_visitor_alone),
         TEST(test_an_answer_from_another_agent_than_the_visitors_is_refused),
+        TEST(test_l14_what_a_server_here_says_of_a_visitor_is_not_learnt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
