@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 CHECKSUMS = ("ip", "icmp", "udp", "tcp", "gre")
-CONTROL_PORT, PROBES = "4340", "5000-5009"
+MOBILE_IP_PORT, CONTROL_PORT, PROBES = "434", "4340", "5000-5009"
 # These ports are ours: tshark's heuristics would take a random byte for some old protocol's.
 TSHARK = ["tshark", "-n", "-d", f"udp.port=={CONTROL_PORT},data", "-d", f"udp.port=={PROBES},data",
           *(word for layer in ("ip", "udp", "tcp") for word in ("-o", f"{layer}.check_checksum:TRUE"))]
@@ -44,8 +44,10 @@ def tshark(path, *words):
 
 
 def _quotes_garbage(frame):
-    """An ICMP error about a fragment that nobody completed: it quotes what a test made up, here of UDP port 0."""
-    return frame["icmp.type"] == "11" and frame["icmp.code"] == "1" and frame["udp.srcport"].split(",")[-1] == "0"
+    """An ICMP error about a fragment that nobody completed: it quotes what a test made up, of UDP port 0, or of a
+    registration's that is too long to be one."""
+    return (frame["icmp.type"] == "11" and frame["icmp.code"] == "1"
+            and frame["udp.srcport"].split(",")[-1] in ("0", MOBILE_IP_PORT))
 
 
 # What is wrong in these frames was made by a test, and only told again by an agent.
