@@ -44,10 +44,10 @@ def tshark(path, *words):
 
 
 def _quotes_garbage(frame):
-    """An ICMP error about a fragment that nobody completed: it quotes what a test made up, of UDP port 0, or of a
-    registration's that is too long to be one."""
+    """An ICMP error about a fragment that nobody completed: it quotes what a test made up, of UDP port 0, or of our
+    own ports and longer than any message."""
     return (frame["icmp.type"] == "11" and frame["icmp.code"] == "1"
-            and frame["udp.srcport"].split(",")[-1] in ("0", MOBILE_IP_PORT))
+            and frame["udp.srcport"].split(",")[-1] in ("0", MOBILE_IP_PORT, CONTROL_PORT))
 
 
 # What is wrong in these frames was made by a test, and only told again by an agent.
