@@ -171,14 +171,29 @@ static void on_lifetime(void *arg)
     forget(foreign, visitor);
 }
 
+static struct hm_visit visit_of(const struct hm_visitor *visitor)
+{
+    return (struct hm_visit){.is_there = visitor->state == HM_VISITOR_PRESENT,
+                             .handover_id = visitor->handover_id,
+                             .epoch = visitor->epoch,
+                             .end_ms = visitor->lifetime.due_ms,
+                             .lifetime_s = visitor->lifetime_s,
+                             .is_revocable = visitor->is_revocable,
+                             .registered_time = visitor->registered_time};
+}
+
 static struct hm_visitor *find_or_add(struct hm_foreign *foreign, const struct hm_control_node *node)
 {
     struct hm_visitor *visitor = hm_visitor_by_home(&foreign->visitors, node->home_agent, node->home_addr);
-    if (visitor != NULL)
+    struct hm_visit before = {.is_there = false};
+    if (visitor != NULL) {
+        before = visit_of(visitor);
         forget(foreign, visitor);
+    }
     visitor = hm_visitor_add(&foreign->visitors, node, foreign->env->home_link);
     if (visitor == NULL)
         return NULL;
+    visitor->before = before;
     hm_arp_updates_disown(foreign->updates, visitor->link, &node->mac);
     hm_timer_init(&visitor->lifetime, on_lifetime, visitor);
     hm_presence_init(visitor);
@@ -218,8 +233,27 @@ struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm
     return visitor;
 }
 
+/* It was here, as far as anybody knows, and its home has not let it go: it is asked for a sign of life. */
+static void go_on(struct hm_foreign *foreign, struct hm_visitor *visitor)
+{
+    const struct hm_visit *before = &visitor->before;
+    visitor->handover_id = before->handover_id;
+    visitor->epoch = before->epoch;
+    visitor->lifetime_s = before->lifetime_s;
+    visitor->is_revocable = before->is_revocable;
+    visitor->registered_time = before->registered_time;
+    visitor->has_stop_notice = false;
+    hm_visitor_apply(visitor, HM_VISITOR_LAND, "its home agent does not accept another move to here");
+    hm_timer_arm(&foreign->env->wheel, &visitor->lifetime, before->end_ms - hm_env_ms(foreign->env));
+    hm_presence_seek(foreign, visitor, 0);
+}
+
 void hm_foreign_withdraw(struct hm_foreign *foreign, struct hm_visitor *visitor, const char *reason)
 {
+    if (visitor->is_denied && visitor->before.is_there && visitor->before.end_ms > hm_env_ms(foreign->env)) {
+        go_on(foreign, visitor);
+        return;
+    }
     hm_visitor_apply(visitor, HM_VISITOR_LEAVE, reason);
     hm_timer_cancel(&foreign->env->wheel, &visitor->lifetime);
     hm_registrant_start(&foreign->registrant, visitor, HM_REGISTRATION_UNSTAGE, 0);
@@ -419,6 +453,7 @@ static void on_registered(void *arg, struct hm_visitor *visitor, enum hm_registr
     struct hm_foreign *foreign = arg;
     switch (purpose) {
     case HM_REGISTRATION_STAGE:
+        visitor->is_denied = !is_accepted(code);
         foreign->staged(foreign->arg, visitor, code);
         return;
     case HM_REGISTRATION_ACTIVATE:

@@ -34,7 +34,8 @@ const char *hm_foreign_refusal(const struct hm_foreign *foreign, const struct hm
                                char text[HM_CONTROL_TEXT_LEN]);
 
 /* Expects a visitor and stages it with its home agent; `staged` tells the outcome. NULL when the table is
- * full. A visitor that is already here or expected is taken over by the newer handover. */
+ * full. A visitor that is already here or expected is taken over by the newer handover; one that is here goes
+ * on as it was when its home agent does not accept that. */
 struct hm_visitor *hm_foreign_expect(struct hm_foreign *foreign, const struct hm_control_node *node,
                                      const char *vm, uint64_t handover_id, uint32_t epoch,
                                      const struct hm_pair *neighbours, unsigned neighbour_count,

@@ -9,7 +9,6 @@
 
 #include "firmware/agent/admission.h"
 #include "firmware/agent/destination_parts.h"
-#include "firmware/agent/presence.h"
 #include "firmware/agent/waiting.h"
 
 static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
@@ -114,25 +113,6 @@ static bool is_early(const struct hm_agent *agent, const struct hm_control_messa
     return false;
 }
 
-/* Of those that are here already, as far as this agent knows: an entry that is old gives way. */
-static enum hm_presence_word doubt(struct hm_agent *agent, const struct hm_control_message *message)
-{
-    enum hm_presence_word word = HM_PRESENCE_GONE;
-    for (unsigned i = 0; i < message->node_count; i++) {
-        const struct hm_control_node *node = &message->nodes[i];
-        struct hm_visitor *visitor =
-            hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-        if (visitor == NULL || visitor->state != HM_VISITOR_PRESENT)
-            continue;
-        enum hm_presence_word one = hm_presence_doubt(&agent->foreign, visitor);
-        if (one == HM_PRESENCE_HERE)
-            return one;
-        if (one == HM_PRESENCE_OPEN)
-            word = one;
-    }
-    return word;
-}
-
 static void begin(struct hm_agent *agent, struct hm_control_request *request)
 {
     const struct hm_control_message *message = &request->message;
@@ -175,15 +155,6 @@ void hm_prepare_asked(struct hm_agent *agent, struct hm_control_request *request
     }
     if (hm_admission_is_refused(agent, request->peer->config->addr, message, text, sizeof(text))) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "%s", text);
-        return;
-    }
-    enum hm_presence_word word = doubt(agent, message);
-    if (word == HM_PRESENCE_OPEN) {
-        hm_control_defer(&agent->server, request);
-        return;
-    }
-    if (word == HM_PRESENCE_HERE) {
-        hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "it runs here already");
         return;
     }
     if (message->dry_run) {

@@ -6,8 +6,7 @@
 #include "firmware/agent/agent.h"
 
 /* The request of a source came in. It is answered when all addresses are staged, or one cannot be; or not
- * answered, and will be repeated, while another move of the VM is not over, or a visitor is asked whether it
- * is here already. */
+ * answered, and will be repeated, while another move of the VM is not over. */
 void hm_prepare_asked(struct hm_agent *agent, struct hm_control_request *request);
 
 #endif

@@ -10,8 +10,6 @@
 
 #define PROBE_MS 1000
 #define FRESH_MS 5000 /* a sign of life that suffices for a renewal */
-#define DOUBT_MS 300  /* for an answer, */
-#define OLD_MS 5000   /* and to come back for it: then it is asked anew */
 
 void hm_presence_call(const struct hm_foreign *foreign, const struct hm_visitor *visitor)
 {
@@ -64,21 +62,6 @@ void hm_presence_ask(struct hm_foreign *foreign, struct hm_visitor *visitor)
 {
     hm_presence_call(foreign, visitor);
     hm_timer_arm(&foreign->env->wheel, &visitor->renewal, PROBE_MS);
-}
-
-enum hm_presence_word hm_presence_doubt(const struct hm_foreign *foreign, struct hm_visitor *visitor)
-{
-    uint64_t now_ms = hm_env_ms(foreign->env), asked_ms = visitor->doubted_ms;
-    if (asked_ms == 0 || now_ms - asked_ms > OLD_MS) {
-        visitor->doubted_ms = now_ms;
-    } else if (visitor->seen_ms > asked_ms) {
-        visitor->doubted_ms = 0;
-        return HM_PRESENCE_HERE;
-    } else if (now_ms - asked_ms >= DOUBT_MS) {
-        return HM_PRESENCE_GONE;
-    }
-    hm_presence_call(foreign, visitor);
-    return HM_PRESENCE_OPEN;
 }
 
 void hm_presence_seen(struct hm_foreign *foreign, struct hm_visitor *visitor)

@@ -14,15 +14,6 @@ void hm_presence_seek(struct hm_foreign *foreign, struct hm_visitor *visitor, ui
 /* Asks it once, as its home router would. */
 void hm_presence_call(const struct hm_foreign *foreign, const struct hm_visitor *visitor);
 
-/* Another agent says that a visitor which is present here will come: it is asked whether it is here. It is
- * until it was silent for some time: then its entry is old. */
-enum hm_presence_word {
-    HM_PRESENCE_OPEN, /* to be asked again */
-    HM_PRESENCE_HERE,
-    HM_PRESENCE_GONE,
-};
-enum hm_presence_word hm_presence_doubt(const struct hm_foreign *foreign, struct hm_visitor *visitor);
-
 /* A frame of the visitor came. One that was sought is present with that, or its registration is renewed. */
 void hm_presence_seen(struct hm_foreign *foreign, struct hm_visitor *visitor);
 

@@ -21,6 +21,7 @@
 
 #define TELL_MS 60000
 #define RESTORE_MS 10000
+#define REMIND_MS 10000
 #define MAX_RESTORES 16 /* at once */
 
 static void on_told(void *arg, const struct hm_control_message *message)
@@ -35,6 +36,17 @@ void hm_restart_begin(struct hm_agent *agent)
     struct hm_control_message message = {.op = HM_OP_RESTARTED};
     for (unsigned i = 0; i < agent->security.peer_count; i++)
         hm_control_call(&agent->calls, &agent->security.peers[i], &message, TELL_MS, on_told, agent);
+}
+
+void hm_restart_remind(struct hm_agent *agent, uint32_t peer_addr)
+{
+    const struct hm_control_message message = {.op = HM_OP_RESTARTED};
+    struct hm_peer *peer = hm_security_peer_by_addr(&agent->security, peer_addr);
+    uint64_t now_ms = hm_env_ms(agent->env);
+    if (peer == NULL || (peer->reminded_ms != 0 && now_ms - peer->reminded_ms < REMIND_MS))
+        return;
+    peer->reminded_ms = now_ms;
+    hm_control_call(&agent->calls, peer, &message, REMIND_MS, on_told, agent);
 }
 
 /* --- a home agent began ------------------------------------------------------------------------------- */
@@ -162,7 +174,7 @@ void hm_restart_told(struct hm_agent *agent, struct hm_control_request *request)
 {
     struct hm_peer *peer = request->peer;
     uint32_t peer_addr = peer->config->addr;
-    peer->declines_udp = false; /* its configuration may be another one */
+    hm_security_forget_tunnel(&agent->security, peer);
     hm_env_log(agent->env, HM_LOG_INFO, "agent %s began", peer->config->name);
     hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "noted");
     register_nodes_of(agent, peer_addr);

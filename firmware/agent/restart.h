@@ -8,6 +8,10 @@
 /* This agent begins: all peers are told, for a minute. */
 void hm_restart_begin(struct hm_agent *agent);
 
+/* A peer tunnels by a kind that was not agreed since this agent began: it is told once more, at most every
+ * few seconds. */
+void hm_restart_remind(struct hm_agent *agent, uint32_t peer_addr);
+
 /* A request RESTARTED of a peer came in: what that agent needs is told to it again. */
 void hm_restart_told(struct hm_agent *agent, struct hm_control_request *request);
 

@@ -121,7 +121,8 @@ void hm_rollback_runs_again(struct hm_agent *agent, uint64_t handover_id)
 
 void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover, const struct hm_mac *mac)
 {
-    if (handover->is_seen)
+    if (handover->is_seen ||
+        !handover->is_returning) /* it may have landed while the other NICs were called */
         return;
     if (mac != NULL && belongs_here(agent, &handover->nodes[0]) && !hm_call_is_answered(agent, handover, mac))
         return;

@@ -175,6 +175,13 @@ void hm_security_grant_tunnel(const struct hm_security *security, struct hm_peer
     choose_tunnel(security, peer);
 }
 
+void hm_security_forget_tunnel(const struct hm_security *security, struct hm_peer *peer)
+{
+    peer->asked = peer->granted = HM_ENCAPSULATION_IPIP;
+    peer->declines_udp = false;
+    choose_tunnel(security, peer);
+}
+
 bool hm_security_takes_tunnel(const struct hm_peer *peer, enum hm_encapsulation kind)
 {
     return kind == HM_ENCAPSULATION_IPIP || kind == peer->config->tunnel || peer->agreed == 0 ||

@@ -28,6 +28,7 @@ struct hm_peer {
     enum hm_encapsulation asked;   /* what it has granted when we registered a visitor last, */
     enum hm_encapsulation granted; /* and what we have granted it; IP-in-IP before any */
     uint8_t agreed;                /* a bit for each kind that was, in either role, since the start */
+    uint64_t reminded_ms;          /* when it was told again that we began; 0: never */
     bool declines_udp;             /* it refuses registrations that ask for a UDP tunnel */
 };
 
@@ -70,6 +71,9 @@ void hm_security_grant_tunnel(const struct hm_security *security, struct hm_peer
                               enum hm_encapsulation kind);
 void hm_security_agree_tunnel(const struct hm_security *security, struct hm_peer *peer,
                               enum hm_encapsulation kind);
+
+/* The peer began: it knows of no agreement, and its configuration may be another one. */
+void hm_security_forget_tunnel(const struct hm_security *security, struct hm_peer *peer);
 
 /* RFC 3024 section 4.3.2: is this kind of tunnel one that was agreed with the peer? So is IP-in-IP, which
  * needs no agreement and is what an agent uses that has just begun; what we ask it for, since the answer may

@@ -11,7 +11,7 @@
 #include "firmware/agent/security.h"
 #include "firmware/wire/record.h"
 
-#define HM_SHIELDS_MAX 1024
+#define HM_SHIELDS_MAX 4096
 
 struct hm_agent;
 struct hm_control_request;

@@ -6,6 +6,8 @@
  * a visitor is let go; if the VM went home, its home agent is told by a deregistration. */
 #include "firmware/agent/source.h"
 
+#include "firmware/agent/call.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -348,6 +350,9 @@ static void send_after(struct hm_agent *agent, struct hm_handover *handover)
 {
     if (!handover->is_stopped || (handover->is_staged && !handover->is_returning))
         return;
+    hm_call_stop(agent, handover);
+    if (handover->answered != 0) /* its MAC was seen here: it must be taken anew */
+        hm_rollback_seen(agent, handover, NULL);
     handover->is_staged = true;
     handover->is_returning = false;
     if (handover->delivery != NULL)

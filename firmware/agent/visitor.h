@@ -55,6 +55,17 @@ struct hm_registration_state {
     struct hm_timer timer;
 };
 
+/* A visit, while another handover to here is being staged in its place. */
+struct hm_visit {
+    bool is_there;
+    uint64_t handover_id;
+    uint32_t epoch;
+    uint64_t end_ms; /* of its registration */
+    uint16_t lifetime_s;
+    bool is_revocable;
+    uint32_t registered_time;
+};
+
 struct hm_visitor {
     struct hm_table_node by_home;   /* home agent and home address */
     struct hm_table_node by_source; /* MAC and home address */
@@ -66,12 +77,13 @@ struct hm_visitor {
     uint64_t handover_id;
     uint32_t epoch;
     uint64_t seen_ms;     /* its last frame */
-    uint64_t doubted_ms;  /* another agent said that it will come though it is here; 0: none did */
     bool has_stop_notice; /* a marker ends its old way to its home */
     bool awaits_sign;  /* its next frame is waited for: EXPECTED: it was here before this agent restarted */
     bool is_revocable; /* its home agent's last reply told revocation support, */
     uint32_t registered_time; /* and this time of its clock (RFC 3543 section 3.2) */
     bool undelivered;         /* nothing was delivered yet since it landed */
+    struct hm_visit before;   /* goes on when its home agent does not accept that (RFC 5944 section 3.7.2) */
+    bool is_denied;           /* it did not */
     uint64_t next_handover_id;
     uint64_t redirected_ms; /* when something was last sent after it; 0: nothing was */
     uint32_t next_addr; /* STOPPED, LEAVING: the agent where it is going, to which what still comes is sent;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define CONFIRM_MS 30000
-#define KEEP_MS 300000
+#define KEEP_MS 3600000 /* a VM may be paused for long, and is found by what was heard of it before */
 #define ASK_INTERVAL_MS 1000
 #define FIRST_RETRY_MS 200
 #define MAX_ASKED 3
@@ -171,6 +171,11 @@ static void give_up(struct hm_neighbours *neighbours, struct hm_neighbour *entry
 static void on_retry(void *arg)
 {
     struct hm_neighbour *entry = arg;
+    uint64_t waited_ms = hm_env_ms(entry->owner->env) - entry->asked_ms;
+    if (entry->asked >= MAX_ASKED && waited_ms < ASK_INTERVAL_MS) { /* somebody else has just asked */
+        hm_timer_arm(&entry->owner->env->wheel, &entry->retry, ASK_INTERVAL_MS - waited_ms);
+        return;
+    }
     if (entry->asked >= MAX_ASKED) {
         char text[HM_IP_TEXT_LEN];
         hm_env_log(entry->owner->env, HM_LOG_DEBUG, "%s does not answer ARP", hm_ip_text(entry->addr, text));

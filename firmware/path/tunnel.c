@@ -5,6 +5,7 @@
  * are never fragmented by us, and the tunnel's own path MTU counts (tunnel_state). Out: a packet is taken
  * only when its outer source is the peer of a binding or a visitor, and its inner address is that binding's
  * or visitor's (RFC 3024 section 4.3.2); all else is dropped silently. Nothing is forwarded for strangers. */
+#include "firmware/agent/restart.h"
 #include "firmware/path/path.h"
 #include "firmware/wire/udp.h"
 
@@ -198,6 +199,16 @@ bool hm_path_takes_tunnel(struct hm_path *path, const struct hm_ipv4 *outer)
     return peer == NULL || hm_security_takes_tunnel(peer, hm_encapsulation_of_protocol(outer->protocol));
 }
 
+/* Whoever sends it has not heard, perhaps, that this agent began and knows of no agreement. */
+static void refuse_kind(struct hm_path *path, const struct hm_ipv4 *outer)
+{
+    char text[HM_IP_TEXT_LEN];
+    hm_env_drop(path->env, HM_DROP_TUNNEL_PEER, "%s was not agreed with %s",
+                hm_encapsulation_name(hm_encapsulation_of_protocol(outer->protocol)),
+                hm_ip_text(outer->src, text));
+    hm_restart_remind(path->agent, outer->src);
+}
+
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
 {
     struct hm_ipv4 outer;
@@ -235,9 +246,7 @@ void hm_path_unwrapped(struct hm_path *path, const struct hm_ipv4 *outer, struct
         hm_stack_input(path->agent->stack, path->env->home_link,
                        hm_carriage_of_kind(hm_encapsulation_of_protocol(outer->protocol)), frame);
     else if (!hm_path_takes_tunnel(path, outer))
-        hm_env_drop(path->env, HM_DROP_TUNNEL_PEER, "%s was not agreed with %s",
-                    hm_encapsulation_name(hm_encapsulation_of_protocol(outer->protocol)),
-                    hm_ip_text(outer->src, text));
+        refuse_kind(path, outer);
     else if (!hm_path_dhcp_of_tunnel(path, outer->src, &inner, frame))
         exit_tunnel(path, outer, &inner, frame);
 }

@@ -132,7 +132,7 @@ static void check_counters(struct attack *attack, enum hm_sim_site_number site)
     const struct hm_sim_report *before = &attack->counters[site];
     unsigned faults = 0;
 
-    for (size_t i = 0; i < before->cell_count && attack->expected_count > 0; i++) {
+    for (size_t i = 0; i < before->cell_count; i++) {
         const struct hm_sim_cell *cell = &before->cells[i];
         const struct attack_expected *expected = find(attack, site, cell->field);
         uint64_t growth = growth_of(attack, site, cell->field);

@@ -206,7 +206,7 @@ static void test_l2_cached_entries_time_out(void **state)
 
     learn(f, RIG_VM, RIG_VM_MAC);
     learn(f, RIG_VM2, RIG_VM2_MAC);
-    pass_ms(f, 299000);
+    pass_ms(f, 3599000);
     assert_int_equal(questions(f), 0);
     pass_ms(f, 1500);
     assert_int_equal(questions(f), 2);
@@ -216,7 +216,7 @@ static void test_l2_cached_entries_time_out(void **state)
     assert_null(hm_neighbour_of_mac(&f->neighbours, 0, &RIG_VM_MAC, NULL));
     assert_true(knows(f, RIG_VM2));
     assert_int_equal(questions(f), 4);
-    pass_ms(f, 310000);
+    pass_ms(f, 3610000);
     assert_int_equal(f->neighbours.entries.used, 0);
     assert_int_equal(f->env.counters.drops[HM_DROP_NEIGHBOUR_SILENT], 0);
 }

@@ -327,8 +327,9 @@ static void test_r8_nothing_comes_out_of_a_tunnel_that_was_not_agreed(void **sta
                                   .payload_len = 4200,
                                   .fragment = HM_IPV4_DF};
 
-    hm_security_grant_tunnel(&f->agent.security, hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B),
-                             HM_ENCAPSULATION_IPIP);
+    struct hm_peer *peer = hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B);
+    hm_security_grant_tunnel(&f->agent.security, peer, HM_ENCAPSULATION_IPIP);
+    peer->reminded_ms = hm_env_ms(&f->env); /* so it is not told again that this agent began */
     for (enum arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
         uint64_t before = path_rig_dropped(f, HM_DROP_TUNNEL_PEER);
         hand_in_as(f, arrival, &segment, 1400);
