@@ -324,7 +324,8 @@ static void test_a_hypervisor_that_fills_the_shields_has_its_share_and_no_more(v
     narrow_init(&narrow, world, HM_SIM_B);
     attack_begin(&attack, world);
     assert_int_equal(flood_with_shields(&narrow, 2 * share), share);
-    assert_string_equal(narrow.reply.text, "no room for 16 more shield(s): narrow has 2048, its share is 2048");
+    assert_string_equal(narrow.reply.text,
+                        "no room for 16 more shield(s): narrow has 2048, its share is 2048");
     attack_end(&attack);
     assert_int_equal(shield(&site->hypervisor, &world->vm.iface.mac, false), HM_CONTROL_OK);
     assert_row(world, HM_SIM_B, "visitors", HM_SIM_VM_ADDR, "shielded", "yes");
