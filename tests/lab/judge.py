@@ -6,6 +6,8 @@ it is not) would be excepted here, by name: of what our agents send it has none.
 
     judge.py -- PROGRAM...      runs a scenario's program, and judges what its agents sent
     judge.py FILE.pcap...       judges captures
+    judge.py --whole FILE...    the same of captures that hold the beginnings of frames: of those that are there whole;
+                                the kernel may have had their last sums, of TCP and UDP, yet to make
 """
 
 import collections
@@ -117,10 +119,17 @@ class Judgement:
         return f"{self.frames} frames ({kinds}){others}"
 
 
-def _judge_files(paths):
+class _Each:
+    """Has every number."""
+
+    def __contains__(self, number):
+        return True
+
+
+def _judge_files(paths, **how):
     status = 0
     for path in paths:
-        judgement = Judgement(path)
+        judgement = Judgement(path, **how)
         print(f"judged by tshark: {judgement.told()}: {'good' if judgement.holds() else 'FAULTY'}", flush=True)
         for line in judgement.shown:
             print(f"    {line}", flush=True)
@@ -141,4 +150,8 @@ def _run_and_judge(argv):
 
 if __name__ == "__main__":
     words = sys.argv[1:]
-    sys.exit(_run_and_judge(words[1:]) if words[:1] == ["--"] else _judge_files(words))
+    if words[:1] == ["--"]:
+        sys.exit(_run_and_judge(words[1:]))
+    if words[:1] == ["--whole"]:
+        sys.exit(_judge_files(words[1:], pending=_Each(), only="frame.cap_len == frame.len"))
+    sys.exit(_judge_files(words))

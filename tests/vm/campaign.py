@@ -117,7 +117,8 @@ def campaign(options, folders, _cleanup):
                 json.dump(records, file, indent=1)
                 file.write("\n")
     print_table(records)
-    return 1 if any(record["faults"] for record in records) else 0
+    good = frame.judge_captures(folders)
+    return 1 if any(record["faults"] for record in records) or not good else 0
 
 
 if __name__ == "__main__":

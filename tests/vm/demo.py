@@ -76,8 +76,8 @@ def demonstrate(options, folders, cleanup):
         if options.json:
             report.write_json(options.json, moves.results, baseline.results, moves.tcp_survived,
                               sum(course.repeated for course in courses))
-    good = all(course.is_good() for course in courses)
-    print("\n" + (last_words(moves.results) if good else "FAILED: see the verdicts above."), flush=True)
+    good = all(course.is_good() for course in courses) and frame.judge_captures(folders)
+    print("\n" + (last_words(moves.results) if good else "FAILED: see above."), flush=True)
     return 0 if good else 1
 
 

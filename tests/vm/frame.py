@@ -30,6 +30,18 @@ def make_guest(*how):
     return os.path.join(TOP, "build", "vm")
 
 
+def judge_captures(folders):
+    """tshark's word on what was captured at the guests' TAPs, all of it at once; true without captures."""
+    paths = [path for name in ("source", "destination")
+             for path in sorted(glob.glob(os.path.join(folders.results, "**", f"{name}.pcap"), recursive=True))]
+    if not paths:
+        return True
+    merged = os.path.join(folders.work, "captures.pcapng")
+    subprocess.run(["mergecap", "-w", merged, *paths], check=True)
+    judge = os.path.join(TOP, "tests", "lab", "judge.py")
+    return subprocess.run([sys.executable, judge, "--whole", merged], check=False).returncode == 0
+
+
 def print_logs(folder, lines=20):
     """The ends of the agents' logs and of the guest's consoles, for a failure whose files nobody keeps."""
     consoles = glob.glob(os.path.join(folder, "**", "console*.log"), recursive=True)
