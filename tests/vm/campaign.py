@@ -56,6 +56,8 @@ def describe(record):
     way = f"{record['from']} -> {record['to']}" if "from" in record else ""
     cells = [f"{key} {record[key]}" for key in COUNTS if record.get(key)]
     cells += [f"{key} {record[key]:.1f}" for key in TIMES if record.get(key)]
+    if record.get("cut_reason"):
+        cells.append(f"cut {record['cut']}: {record['cut_reason']}")
     verdict = "FAILED: " + "; ".join(record["faults"]) if record["faults"] else "ok"
     return f"{record['part']:10} {record['case']:26} {way:8} {', '.join(cells)}  {verdict}"
 

@@ -67,6 +67,12 @@ class Verdict(unittest.TestCase):
         self.assertEqual(len(result(down_lost=44).faults()), 1)
         self.assertEqual(len(result(up_lost=44).faults()), 1)
 
+    def test_a_counted_cut_may_double_two_frames_and_an_exact_one_none(self):
+        self.assertEqual(result(strict=True, down_lost=0, down_dup=2, cut="counted").faults(), [])
+        self.assertEqual(len(result(strict=True, down_lost=0, down_dup=3, cut="counted").faults()), 1)
+        self.assertEqual(len(result(strict=True, down_lost=0, down_dup=1, cut="exact").faults()), 1)
+        self.assertEqual(len(result(strict=True, down_lost=0, up_dup=1, cut="counted").faults()), 1)
+
     def test_no_loss_is_explained_where_a_watch_attends(self):
         self.assertEqual(result(strict=True, down_lost=0).faults(), [])
         self.assertEqual(len(result(strict=True, down_lost=1).faults()), 1)
