@@ -6,11 +6,10 @@
  * a visitor is let go; if the VM went home, its home agent is told by a deregistration. */
 #include "firmware/agent/source.h"
 
-#include "firmware/agent/call.h"
-
 #include <stdio.h>
 #include <string.h>
 
+#include "firmware/agent/call.h"
 #include "firmware/agent/rollback.h"
 #include "firmware/agent/stop.h"
 

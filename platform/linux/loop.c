@@ -191,8 +191,9 @@ static int read_ahead(const struct link *link, unsigned *count)
             hm_router_foresee(loop->router, link->number, frame, HM_TABLE_BUCKET);
     }
     *count = (unsigned)(frame - loop->frames);
-    for (unsigned i = 0; i<*count && * count> 1; i++)
-        hm_router_foresee(loop->router, link->number, &loop->frames[i], HM_TABLE_OBJECT);
+    if (*count > 1) /* of one alone there is nothing to wait behind */
+        for (frame = loop->frames; frame < loop->frames + *count; frame++)
+            hm_router_foresee(loop->router, link->number, frame, HM_TABLE_OBJECT);
     return got;
 }
 

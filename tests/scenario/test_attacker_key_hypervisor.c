@@ -47,6 +47,17 @@ static int ask(struct hm_sim_world *world, const uint8_t *bytes, size_t len, str
     return answer->seen == 0 ? FORGE_SILENCE : answer->frame[FORGE_PAYLOAD_AT + 6];
 }
 
+/* An attack that begins with a command that is refused; gives its length. */
+static size_t begin_with_a_refusal(struct attack *attack, struct hm_sim_world *world,
+                                   uint8_t bytes[HM_CONTROL_MAX_LEN], struct meddler *answer)
+{
+    attack_begin(attack, world);
+    size_t len = make_command(world, 0, bytes);
+    expect_refusal(attack, 1);
+    assert_int_equal(ask(world, bytes, len, answer), HM_CONTROL_REFUSED);
+    return len;
+}
+
 static void test_key_replayed_commands_of_a_hypervisor_are_refused_again(void **state)
 {
     struct hm_sim_world *world = *state;
@@ -54,10 +65,7 @@ static void test_key_replayed_commands_of_a_hypervisor_are_refused_again(void **
     struct meddler answer;
     struct attack attack;
 
-    attack_begin(&attack, world);
-    size_t len = make_command(world, 0, bytes);
-    expect_refusal(&attack, 1);
-    assert_int_equal(ask(world, bytes, len, &answer), HM_CONTROL_REFUSED);
+    size_t len = begin_with_a_refusal(&attack, world, bytes, &answer);
     attack_expect(&attack, HM_SIM_A, "control-repeats", 1);
     assert_int_equal(ask(world, bytes, len, &answer), HM_CONTROL_REFUSED);
     hm_sim_run_for(&world->sim, 8 * HM_SIM_S);
@@ -74,10 +82,7 @@ static void test_key_reflected_answers_to_a_hypervisor_are_answers_to_nothing(vo
     struct meddler answer;
     struct attack attack;
 
-    attack_begin(&attack, world);
-    size_t len = make_command(world, 0, bytes);
-    expect_refusal(&attack, 1);
-    assert_int_equal(ask(world, bytes, len, &answer), HM_CONTROL_REFUSED);
+    size_t len = begin_with_a_refusal(&attack, world, bytes, &answer);
     attack_expect(&attack, HM_SIM_A, "drop-control-unexpected", 1);
     const uint8_t *said = forge_mip_of(&answer, &len);
     send(world, said, len);
