@@ -147,8 +147,13 @@ static void test_what_is_no_port_is_not_found(void **state)
     (void)state;
     add_port(&answer, ANOTHERS, 0, 1, BRIDGE_VLAN_INFO_PVID, 0);
     assert_false(hm_bridge_port_parse(answer.bytes, answer.len, OURS, &port, &is_over));
-    for (size_t len = 0; len < answer.len; len++) /* and a cut answer is not read beyond its end */
-        assert_false(hm_bridge_port_parse(answer.bytes, len, ANOTHERS, &port, &is_over));
+    for (size_t len = 0; len < answer.len; len++) { /* and a cut answer is not read beyond its end */
+        uint8_t *cut = malloc(len > 0 ? len : 1);
+        assert_non_null(cut);
+        memcpy(cut, answer.bytes, len);
+        assert_false(hm_bridge_port_parse(cut, len, ANOTHERS, &port, &is_over));
+        free(cut);
+    }
 }
 
 int main(void)
