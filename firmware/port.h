@@ -25,7 +25,8 @@ struct hm_port {
 
     /* Sends the frame on the router's link number `link` (its order in the configuration). The memory
      * is the caller's again on return; bytes may have been changed. 0, or HM_ERR_PLATFORM when the
-     * interface did not take it. */
+     * interface did not take it. A platform that collects frames gives 0, and calls hm_router_unsent when it
+     * comes to that. They leave in the order of the calls, and before a later datagram. */
     int (*send_frame)(void *ctx, unsigned link, struct hm_frame *frame);
 
     /* send_frame takes TCP super-frames and begun checksums (frame->offload); only then may frames that come

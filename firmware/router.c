@@ -5,10 +5,9 @@
 #include <stdlib.h>
 
 #include "firmware/link/merge.h"
+#include "firmware/link/output.h"
 #include "firmware/path/path.h"
 #include "firmware/reports.h"
-
-#define TIMERS_PER_TICK 256
 
 struct hm_router {
     struct hm_env env;
@@ -87,7 +86,7 @@ static void enter(struct hm_router *router, const struct hm_time *now)
         return;
     hm_env_set_time(&router->env, now);
     if (now->mono_us / 1000 != router->env.wheel.now_ms)
-        hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, TIMERS_PER_TICK);
+        hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, HM_ROUTER_TIMERS_PER_TICK);
 }
 
 void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,
@@ -98,9 +97,9 @@ void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *f
     hm_store_flush(&router->agent.store);
 }
 
-unsigned hm_router_ahead(const struct hm_router *router)
+void hm_router_unsent(struct hm_router *router, unsigned link, size_t len)
 {
-    return router->agent.home.bindings.by_addr.count > HM_BINDINGS_FEW ? HM_ROUTER_AHEAD : 1;
+    hm_output_unsent(&router->env, link, len);
 }
 
 void hm_router_foresee(const struct hm_router *router, unsigned link, const struct hm_frame *frame,
@@ -134,7 +133,7 @@ void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from
 bool hm_router_tick(struct hm_router *router, const struct hm_time *now)
 {
     hm_env_set_time(&router->env, now);
-    bool is_more = hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, TIMERS_PER_TICK);
+    bool is_more = hm_wheel_advance(&router->env.wheel, now->mono_us / 1000, HM_ROUTER_TIMERS_PER_TICK);
     hm_store_flush(&router->agent.store);
     hm_router_flush(router);
     return is_more;

@@ -33,12 +33,13 @@ void hm_router_stored(struct hm_router *router, uint64_t ticket, const struct hm
 void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,
                      const struct hm_time *now);
 
-/* How many small frames are worth reading before the first of them is handed over: 1, or more when the tables
- * are too large for the processor's cache. Then each is foreseen in two steps, which fetch what it will be
- * looked up in: the first when it was read, so that it is there after the next ones have been; the second
- * when all were. Nothing changes. */
-#define HM_ROUTER_AHEAD 16
-unsigned hm_router_ahead(const struct hm_router *router);
+/* A frame that send_frame has taken was not sent after all: it was not taken by its link. */
+void hm_router_unsent(struct hm_router *router, unsigned link, size_t len);
+
+/* How many small frames are worth reading before the first of them is handed over. Each is foreseen in two
+ * steps, which fetch what it will be looked up in: the first when it was read, so that it is there after the
+ * next ones have been; the second when all were. Nothing changes. */
+#define HM_ROUTER_AHEAD 64
 void hm_router_foresee(const struct hm_router *router, unsigned link, const struct hm_frame *frame,
                        enum hm_table_step step);
 
@@ -49,7 +50,9 @@ void hm_router_flush(struct hm_router *router);
 void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from, const void *bytes,
                         size_t len, const struct hm_time *now);
 
-/* Fires due timers; true when more is due at once (a budget bounds one call). */
+/* Fires due timers; true when more is due at once. One call fires so many: a frame that comes meanwhile waits
+ * for them, some hundred thousand nanoseconds when each is the end of a binding. */
+#define HM_ROUTER_TIMERS_PER_TICK 64
 bool hm_router_tick(struct hm_router *router, const struct hm_time *now);
 /* Monotonic milliseconds by which hm_router_tick wants to be called; UINT64_MAX: never. */
 uint64_t hm_router_next_ms(const struct hm_router *router);

@@ -63,9 +63,11 @@ int hm_bindings_init(struct hm_bindings *bindings, struct hm_env *env)
     if (err == HM_OK)
         err = hm_texts_init(&bindings->vms, count, HM_NAME_LEN);
     if (err == HM_OK)
-        err = hm_table_init(&bindings->by_addr, &bindings->slab, offsetof(struct hm_binding, by_addr));
+        err = hm_table_init(&bindings->by_addr, &bindings->slab, offsetof(struct hm_binding, by_addr),
+                            offsetof(struct hm_binding, home_addr));
     if (err == HM_OK)
-        err = hm_table_init(&bindings->by_mac, &bindings->slab, offsetof(struct hm_binding, by_mac));
+        err = hm_table_init(&bindings->by_mac, &bindings->slab, offsetof(struct hm_binding, by_mac),
+                            offsetof(struct hm_binding, mac) + HM_MAC_TAIL);
     if (err != HM_OK)
         hm_bindings_fini(bindings);
     else
@@ -84,26 +86,21 @@ void hm_bindings_fini(struct hm_bindings *bindings)
 
 struct hm_binding *hm_binding_lookup(const struct hm_bindings *bindings, uint32_t home_addr)
 {
-    const struct hm_table *table = &bindings->by_addr;
-    uint64_t hash = addr_hash(bindings, home_addr);
-    struct hm_table_node *node = hm_table_first(table, hash);
-    for (; node != NULL; node = hm_table_next(table, node, hash)) {
-        struct hm_binding *binding = HM_CONTAINER_OF(node, struct hm_binding, by_addr);
-        if (binding->home_addr == home_addr)
-            return binding;
-    }
-    return NULL;
+    /* The address is the tag: what is found has it. */
+    struct hm_table_node *node =
+        hm_table_first(&bindings->by_addr, addr_hash(bindings, home_addr), home_addr);
+    return node == NULL ? NULL : HM_CONTAINER_OF(node, struct hm_binding, by_addr);
 }
 
 void hm_binding_foresee(const struct hm_bindings *bindings, uint32_t addr, enum hm_table_step step)
 {
-    hm_table_foresee(&bindings->by_addr, addr_hash(bindings, addr), step);
+    hm_table_foresee(&bindings->by_addr, addr_hash(bindings, addr), addr, step);
 }
 
 void hm_binding_foresee_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
                             enum hm_table_step step)
 {
-    hm_table_foresee(&bindings->by_mac, mac_hash(bindings, mac), step);
+    hm_table_foresee(&bindings->by_mac, mac_hash(bindings, mac), hm_mac_tail(mac), step);
 }
 
 struct hm_binding *hm_binding_of_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
@@ -111,8 +108,8 @@ struct hm_binding *hm_binding_of_mac(const struct hm_bindings *bindings, const s
 {
     const struct hm_table *table = &bindings->by_mac;
     uint64_t hash = mac_hash(bindings, mac);
-    struct hm_table_node *node =
-        after != NULL ? hm_table_next(table, &after->by_mac, hash) : hm_table_first(table, hash);
+    struct hm_table_node *node = after != NULL ? hm_table_next(table, &after->by_mac, hash)
+                                               : hm_table_first(table, hash, hm_mac_tail(mac));
     for (; node != NULL; node = hm_table_next(table, node, hash)) {
         struct hm_binding *binding = HM_CONTAINER_OF(node, struct hm_binding, by_mac);
         if (hm_mac_equal(&binding->mac, mac))

@@ -89,8 +89,7 @@ struct hm_binding *hm_binding_lookup(const struct hm_bindings *bindings, uint32_
 /* The first binding with this MAC, and those after it; NULL at the end. */
 struct hm_binding *hm_binding_of_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
                                      const struct hm_binding *after);
-/* Of look-ups that come soon (base/table). Of up to so many bindings all are in the cache anyway: */
-#define HM_BINDINGS_FEW 4096
+/* Of look-ups that come soon (base/table). */
 void hm_binding_foresee(const struct hm_bindings *bindings, uint32_t addr, enum hm_table_step step);
 void hm_binding_foresee_mac(const struct hm_bindings *bindings, const struct hm_mac *mac,
                             enum hm_table_step step);

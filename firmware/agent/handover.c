@@ -60,7 +60,8 @@ int hm_handovers_init(struct hm_handovers *handovers, struct hm_env *env)
     *handovers = (struct hm_handovers){.env = env};
     int err = hm_slab_init(&handovers->slab, sizeof(struct hm_handover), env->config->max_handovers);
     if (err == HM_OK)
-        err = hm_table_init(&handovers->by_id, &handovers->slab, offsetof(struct hm_handover, by_id));
+        err = hm_table_init(&handovers->by_id, &handovers->slab, offsetof(struct hm_handover, by_id),
+                            offsetof(struct hm_handover, id));
     if (err != HM_OK)
         hm_handovers_fini(handovers);
     return err;
@@ -149,7 +150,9 @@ struct hm_handover *hm_handover_lookup(const struct hm_handovers *handovers, uin
                                        enum hm_handover_role role)
 {
     uint64_t hash = hm_hash_u64(handovers->env->hash_seed, id);
-    struct hm_table_node *node = hm_table_first(&handovers->by_id, hash);
+    uint32_t tag; /* the id's first bytes in memory, whichever these are */
+    memcpy(&tag, &id, sizeof(tag));
+    struct hm_table_node *node = hm_table_first(&handovers->by_id, hash, tag);
     for (; node != NULL; node = hm_table_next(&handovers->by_id, node, hash)) {
         struct hm_handover *handover = HM_CONTAINER_OF(node, struct hm_handover, by_id);
         if (handover->id == id && handover->role == role)

@@ -35,7 +35,8 @@ int hm_revocations_init(struct hm_revocations *revocations, struct hm_env *env, 
     *revocations = (struct hm_revocations){.env = env, .security = security};
     int err = hm_slab_init(&revocations->slab, sizeof(struct entry), env->config->max_bindings);
     if (err == HM_OK)
-        err = hm_table_init(&revocations->by_home, &revocations->slab, offsetof(struct entry, by_home));
+        err = hm_table_init(&revocations->by_home, &revocations->slab, offsetof(struct entry, by_home),
+                            offsetof(struct entry, home_addr));
     if (err != HM_OK)
         hm_revocations_fini(revocations);
     return err;
@@ -120,7 +121,7 @@ static uint64_t home_hash(const struct hm_revocations *revocations, uint32_t hom
 static struct entry *find(struct hm_revocations *revocations, uint32_t home_addr, uint32_t care_of_addr)
 {
     uint64_t hash = home_hash(revocations, home_addr);
-    struct hm_table_node *node = hm_table_first(&revocations->by_home, hash);
+    struct hm_table_node *node = hm_table_first(&revocations->by_home, hash, home_addr);
     for (; node != NULL; node = hm_table_next(&revocations->by_home, node, hash)) {
         struct entry *entry = HM_CONTAINER_OF(node, struct entry, by_home);
         if (entry->home_addr == home_addr && entry->peer->config->addr == care_of_addr)

@@ -53,11 +53,14 @@ int hm_visitors_init(struct hm_visitors *visitors, struct hm_env *env)
     size_t capacity = env->config->max_visitors;
     int err = hm_slab_init(&visitors->slab, sizeof(struct hm_visitor), capacity);
     if (err == HM_OK)
-        err = hm_table_init(&visitors->by_home, &visitors->slab, offsetof(struct hm_visitor, by_home));
+        err = hm_table_init(&visitors->by_home, &visitors->slab, offsetof(struct hm_visitor, by_home),
+                            offsetof(struct hm_visitor, node.home_addr));
     if (err == HM_OK)
-        err = hm_table_init(&visitors->by_source, &visitors->slab, offsetof(struct hm_visitor, by_source));
+        err = hm_table_init(&visitors->by_source, &visitors->slab, offsetof(struct hm_visitor, by_source),
+                            offsetof(struct hm_visitor, node.home_addr));
     if (err == HM_OK)
-        err = hm_table_init(&visitors->by_mac, &visitors->slab, offsetof(struct hm_visitor, by_mac));
+        err = hm_table_init(&visitors->by_mac, &visitors->slab, offsetof(struct hm_visitor, by_mac),
+                            offsetof(struct hm_visitor, node.mac) + HM_MAC_TAIL);
     if (err != HM_OK)
         hm_visitors_fini(visitors);
     return err;
@@ -75,7 +78,7 @@ struct hm_visitor *hm_visitor_by_home(const struct hm_visitors *visitors, uint32
                                       uint32_t home_addr)
 {
     uint64_t hash = home_hash(visitors, home_agent, home_addr);
-    struct hm_table_node *node = hm_table_first(&visitors->by_home, hash);
+    struct hm_table_node *node = hm_table_first(&visitors->by_home, hash, home_addr);
     for (; node != NULL; node = hm_table_next(&visitors->by_home, node, hash)) {
         struct hm_visitor *visitor = HM_CONTAINER_OF(node, struct hm_visitor, by_home);
         if (visitor->node.home_agent == home_agent && visitor->node.home_addr == home_addr)
@@ -88,7 +91,7 @@ struct hm_visitor *hm_visitor_by_source(const struct hm_visitors *visitors, cons
                                         uint32_t addr)
 {
     uint64_t hash = source_hash(visitors, mac, addr);
-    struct hm_table_node *node = hm_table_first(&visitors->by_source, hash);
+    struct hm_table_node *node = hm_table_first(&visitors->by_source, hash, addr);
     for (; node != NULL; node = hm_table_next(&visitors->by_source, node, hash)) {
         struct hm_visitor *visitor = HM_CONTAINER_OF(node, struct hm_visitor, by_source);
         if (visitor->node.home_addr == addr && hm_mac_equal(&visitor->node.mac, mac))
@@ -102,8 +105,8 @@ struct hm_visitor *hm_visitor_of_mac(const struct hm_visitors *visitors, const s
 {
     const struct hm_table *table = &visitors->by_mac;
     uint64_t hash = mac_hash(visitors, mac);
-    struct hm_table_node *node =
-        after != NULL ? hm_table_next(table, &after->by_mac, hash) : hm_table_first(table, hash);
+    struct hm_table_node *node = after != NULL ? hm_table_next(table, &after->by_mac, hash)
+                                               : hm_table_first(table, hash, hm_mac_tail(mac));
     for (; node != NULL; node = hm_table_next(table, node, hash)) {
         struct hm_visitor *visitor = HM_CONTAINER_OF(node, struct hm_visitor, by_mac);
         if (hm_mac_equal(&visitor->node.mac, mac))

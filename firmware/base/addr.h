@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct hm_mac {
     uint8_t b[6];
@@ -42,6 +43,14 @@ static inline bool hm_mac_is_group(const struct hm_mac *mac)
 
 bool hm_mac_is_zero(const struct hm_mac *mac);
 uint64_t hm_mac_u64(const struct hm_mac *mac);
+/* Its last four bytes as they lie in memory, from this one on: MACs of one maker differ there. */
+#define HM_MAC_TAIL 2
+static inline uint32_t hm_mac_tail(const struct hm_mac *mac)
+{
+    uint32_t tail;
+    memcpy(&tail, mac->b + HM_MAC_TAIL, sizeof(tail));
+    return tail;
+}
 
 uint32_t hm_prefix_mask(uint8_t len);
 bool hm_prefix_contains(const struct hm_prefix *prefix, uint32_t addr);

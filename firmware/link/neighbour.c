@@ -61,10 +61,11 @@ int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env)
     if (err == HM_OK)
         err = hm_slab_init(&neighbours->waiting, waiting_len(env->config), MAX_WAITING);
     if (err == HM_OK)
-        err =
-            hm_table_init(&neighbours->by_addr, &neighbours->entries, offsetof(struct hm_neighbour, by_addr));
+        err = hm_table_init(&neighbours->by_addr, &neighbours->entries,
+                            offsetof(struct hm_neighbour, by_addr), offsetof(struct hm_neighbour, addr));
     if (err == HM_OK)
-        err = hm_table_init(&neighbours->by_mac, &neighbours->entries, offsetof(struct hm_neighbour, by_mac));
+        err = hm_table_init(&neighbours->by_mac, &neighbours->entries, offsetof(struct hm_neighbour, by_mac),
+                            offsetof(struct hm_neighbour, mac) + HM_MAC_TAIL);
     if (err != HM_OK)
         hm_neighbours_fini(neighbours);
     return err;
@@ -81,7 +82,7 @@ void hm_neighbours_fini(struct hm_neighbours *neighbours)
 static struct hm_neighbour *find(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
 {
     uint64_t hash = addr_hash(neighbours, link, addr);
-    struct hm_table_node *node = hm_table_first(&neighbours->by_addr, hash);
+    struct hm_table_node *node = hm_table_first(&neighbours->by_addr, hash, addr);
     for (; node != NULL; node = hm_table_next(&neighbours->by_addr, node, hash)) {
         struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_addr);
         if (entry->link == link && entry->addr == addr)
@@ -280,7 +281,7 @@ unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, 
 {
     unsigned count = 0;
     uint64_t hash = mac_hash(neighbours, mac);
-    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, hash);
+    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, hash, hm_mac_tail(mac));
     for (; node != NULL && count < max; node = hm_table_next(&neighbours->by_mac, node, hash)) {
         struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);
         if (entry->link == link && hm_mac_equal(&entry->mac, mac) &&
@@ -449,7 +450,7 @@ struct hm_neighbour *hm_neighbour_of_mac(const struct hm_neighbours *neighbours,
                                          const struct hm_mac *mac, const struct hm_neighbour *after)
 {
     uint64_t hash = mac_hash(neighbours, mac);
-    struct hm_table_node *node = after == NULL ? hm_table_first(&neighbours->by_mac, hash)
+    struct hm_table_node *node = after == NULL ? hm_table_first(&neighbours->by_mac, hash, hm_mac_tail(mac))
                                                : hm_table_next(&neighbours->by_mac, &after->by_mac, hash);
     for (; node != NULL; node = hm_table_next(&neighbours->by_mac, node, hash)) {
         struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);

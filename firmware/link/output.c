@@ -8,10 +8,15 @@
 
 void hm_output_now(struct hm_env *env, unsigned link, struct hm_frame *frame)
 {
-    if (env->port->send_frame(env->port->ctx, link, frame) == HM_OK)
-        hm_env_count(env, HM_COUNT_FRAMES_OUT);
-    else
-        hm_env_drop(env, HM_DROP_SEND_FAILED, "%s: %zu bytes", env->config->links[link].name, frame->len);
+    hm_env_count(env, HM_COUNT_FRAMES_OUT);
+    if (env->port->send_frame(env->port->ctx, link, frame) != HM_OK)
+        hm_output_unsent(env, link, frame->len);
+}
+
+void hm_output_unsent(struct hm_env *env, unsigned link, size_t len)
+{
+    env->counters.events[HM_COUNT_FRAMES_OUT]--;
+    hm_env_drop(env, HM_DROP_SEND_FAILED, "%s: %zu bytes", env->config->links[link].name, len);
 }
 
 void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame)

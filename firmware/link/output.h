@@ -13,6 +13,9 @@ void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame);
 /* Sends it now. */
 void hm_output_now(struct hm_env *env, unsigned link, struct hm_frame *frame);
 
+/* One that was counted as sent was not. */
+void hm_output_unsent(struct hm_env *env, unsigned link, size_t len);
+
 /* Puts an Ethernet header before frame->data (an IP packet) and sends it. */
 void hm_output_ethernet(struct hm_env *env, unsigned link, const struct hm_mac *dst, const struct hm_mac *src,
                         struct hm_frame *frame);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Foresee: what a frame that has come in, and is handed over after others, will be looked up in. Among a
- * million bindings each look-up waits for memory twice; the time in which other frames are read and sent
- * is longer than that. Nothing is decided here: a frame that is no good fetches something in vain. */
+ * million bindings a look-up waits for memory, and so does what is then done with the binding; the time in
+ * which other frames are read is longer than that. Nothing is decided here: a frame that is no good fetches
+ * something in vain. */
 #include "firmware/path/path.h"
 
 static void foresee_ends(const struct hm_bindings *bindings, const struct hm_ipv4 *ip,
@@ -34,7 +35,7 @@ void hm_path_foresee(const struct hm_path *path, unsigned link, const struct hm_
 {
     const struct hm_bindings *bindings = &path->agent->home.bindings;
     struct hm_ethernet ethernet;
-    if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK)
+    if (bindings->by_addr.count == 0 || hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK)
         return;
     if (link == path->env->home_link)
         hm_binding_foresee_mac(bindings, &ethernet.src, step);

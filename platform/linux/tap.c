@@ -15,6 +15,7 @@
 #include "platform/linux/tap_header.h"
 
 _Static_assert(sizeof(struct hm_tap_header) <= HM_FRAME_HEADROOM, "room for it before the frame");
+_Static_assert(sizeof(struct hm_tap_header) <= HM_TAP_HEADER_MAX, "as tap.h promises");
 
 int hm_tap_read(const struct hm_tap *tap, uint8_t *memory, struct hm_frame *frame)
 {
@@ -44,9 +45,9 @@ int hm_tap_read(const struct hm_tap *tap, uint8_t *memory, struct hm_frame *fram
     return 1;
 }
 
-int hm_tap_write(const struct hm_tap *tap, const struct hm_frame *frame)
+static struct hm_tap_header header_of(const struct hm_frame *frame)
 {
-    struct hm_tap_header header = {
+    return (struct hm_tap_header){
         .flags = frame->offload.flags,
         .gso_type = frame->offload.gso_type,
         .hdr_len = frame->offload.hdr_len,
@@ -56,19 +57,35 @@ int hm_tap_write(const struct hm_tap *tap, const struct hm_frame *frame)
         .outer_transport_at = frame->offload.outer_transport_at,
         .inner_network_at = frame->offload.inner_network_at,
     };
-    ssize_t len;
+}
+
+size_t hm_tap_encode(const struct hm_tap *tap, const struct hm_frame *frame, uint8_t *bytes)
+{
+    struct hm_tap_header header = header_of(frame);
+
+    memcpy(bytes, &header, tap->header_len);
+    memcpy(bytes + tap->header_len, frame->data, frame->len);
+    return tap->header_len + frame->len;
+}
+
+int hm_tap_write_encoded(const struct hm_tap *tap, const uint8_t *bytes, size_t len)
+{
+    return write(tap->fd, bytes, len) == (ssize_t)len ? HM_OK : HM_ERR_PLATFORM;
+}
+
+int hm_tap_write(const struct hm_tap *tap, const struct hm_frame *frame)
+{
+    struct hm_tap_header header = header_of(frame);
+    size_t len = frame->len + tap->header_len;
 
     if ((size_t)(frame->data - frame->memory) >= tap->header_len) {
         uint8_t *start = frame->data - tap->header_len;
 
         memcpy(start, &header, tap->header_len);
-        len = write(tap->fd, start, frame->len + tap->header_len);
-    } else {
-        struct iovec parts[2] = {{&header, tap->header_len}, {frame->data, frame->len}};
-
-        len = writev(tap->fd, parts, 2);
+        return hm_tap_write_encoded(tap, start, len);
     }
-    return len == (ssize_t)(frame->len + tap->header_len) ? 0 : HM_ERR_PLATFORM;
+    struct iovec parts[2] = {{&header, tap->header_len}, {frame->data, frame->len}};
+    return writev(tap->fd, parts, 2) == (ssize_t)len ? HM_OK : HM_ERR_PLATFORM;
 }
 
 void hm_tap_close(struct hm_tap *tap)

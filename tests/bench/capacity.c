@@ -4,9 +4,8 @@
  * of the bindings at random, where caches help least, or ("busy") to ten thousand of them, while the others
  * are idle. One home agent in this process; what it sends is counted and forgotten. Prints one JSON object.
  *
- * Look-ups and packets are measured in a loop as the agent's, with a system call for each frame that is read,
- * as what they add to it; and ("bare") one after the other with nothing in between. */
-#include <fcntl.h>
+ * Look-ups and packets are measured as the agent makes them, in batches, each foreseen while the batch is
+ * collected; and ("bare") one after the other. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,11 +28,12 @@
 #define FEW 1000u
 #define MANY 1000000u
 #define BUSY 10000u
-#define PACKETS 1000000u
+#define PACKETS 1000000u /* a multiple of HM_ROUTER_AHEAD */
 #define ROUNDS 5
-#define BUDGET 256 /* timers, as firmware/router.c has it */
 #define LIFETIME_MS 300000u
 #define SPREAD_MS 1000u
+
+_Static_assert(PACKETS % HM_ROUTER_AHEAD == 0, "whole batches");
 
 static const struct hm_mac AGENT_MAC = {{2, 0, 0, 0, 0, 2}}, ROUTER_MAC = {{2, 0, 0, 0, 0, 1}};
 
@@ -47,7 +47,7 @@ struct world {
     struct hm_path path;
     struct hm_agent agent;
     uint64_t sent, chance;
-    int zeros; /* /dev/zero: something to read */
+    uint32_t addrs[PACKETS]; /* to be looked up */
 };
 
 static struct world *world;
@@ -192,34 +192,42 @@ static uint32_t any_of(const struct traffic *traffic)
     return (uint32_t)(quiet_chance(&world->chance) % traffic->busy) * (traffic->count / traffic->busy);
 }
 
-static void look_up(uint32_t addr)
+/* `beyond`: of addresses that no binding has, as is one end of nearly every packet. */
+static void draw_addrs(const struct traffic *traffic, unsigned beyond)
 {
-    if (hm_binding_lookup(&world->agent.home.bindings, addr) == NULL)
-        die("a binding is not found");
+    for (unsigned i = 0; i < PACKETS; i++)
+        world->addrs[i] = FIRST + beyond + any_of(traffic);
 }
 
-static double bare_lookup_ns(const struct traffic *traffic)
+static void look_up(uint32_t addr, bool is_there)
 {
-    uint64_t begin = spent_ns();
+    if ((hm_binding_lookup(&world->agent.home.bindings, addr) != NULL) != is_there)
+        die("a binding is not found, or one that is not there");
+}
 
+static double bare_lookup_ns(const struct traffic *traffic, bool are_there)
+{
+    draw_addrs(traffic, are_there ? 0 : traffic->count);
+    uint64_t begin = spent_ns();
     for (unsigned i = 0; i < PACKETS; i++)
-        look_up(FIRST + any_of(traffic));
+        look_up(world->addrs[i], are_there);
     return (double)(spent_ns() - begin) / PACKETS;
 }
 
-/* Of an address that no binding has, as is one end of nearly every packet. */
-static double lookup_unknown_ns(const struct traffic *traffic)
+static double lookup_ns(const struct traffic *traffic)
 {
+    draw_addrs(traffic, 0);
     uint64_t begin = spent_ns();
-
-    for (unsigned i = 0; i < PACKETS; i++)
-        if (hm_binding_lookup(&world->agent.home.bindings, FIRST + traffic->count + any_of(traffic)) != NULL)
-            die("a binding is found that is not there");
+    for (unsigned i = 0; i < PACKETS; i += HM_ROUTER_AHEAD) {
+        for (unsigned j = i; j < i + HM_ROUTER_AHEAD; j++)
+            hm_binding_foresee(&world->agent.home.bindings, world->addrs[j], HM_TABLE_BUCKET);
+        for (unsigned j = i; j < i + HM_ROUTER_AHEAD; j++)
+            look_up(world->addrs[j], true);
+    }
     return (double)(spent_ns() - begin) / PACKETS;
 }
 
 struct slot {
-    uint32_t addr;
     struct hm_frame frame;
     uint8_t memory[HM_FRAME_HEADROOM + 256];
 };
@@ -230,7 +238,6 @@ static void make_frame(struct slot *slot, unsigned to)
     struct hm_ipv4 ip = {
         .total_len = 64, .ttl = 64, .protocol = HM_IP_PROTO_UDP, .src = FAR, .dst = FIRST + to};
 
-    slot->addr = ip.dst;
     hm_frame_init(&slot->frame, slot->memory, sizeof(slot->memory), HM_ETHERNET_LEN + 64);
     hm_ethernet_encode(slot->frame.data, &ethernet);
     hm_ipv4_encode(slot->frame.data + HM_ETHERNET_LEN, &ip);
@@ -251,52 +258,29 @@ static double bare_packet_ns(const struct traffic *traffic)
     return (double)(spent_ns() - begin) / PACKETS;
 }
 
-enum work {
-    NOTHING,
-    LOOK_UP,
-    PACKET,
-};
-
-static void foresee(enum work work, const struct slot *slot, enum hm_table_step step)
-{
-    if (work == LOOK_UP)
-        hm_binding_foresee(&world->agent.home.bindings, slot->addr, step);
-    else if (work == PACKET)
-        hm_path_foresee(&world->path, 0, &slot->frame, step);
-}
-
-static void read_ahead(struct slot *slots, unsigned ahead, const struct traffic *traffic, enum work work)
-{
-    static uint8_t bytes[HM_ETHERNET_LEN + 64];
-
-    for (unsigned i = 0; i < ahead; i++) {
-        if (read(world->zeros, bytes, sizeof(bytes)) != sizeof(bytes))
-            die("/dev/zero cannot be read");
-        make_frame(&slots[i], any_of(traffic));
-        if (ahead > 1)
-            foresee(work, &slots[i], HM_TABLE_BUCKET);
-    }
-    for (unsigned i = 0; i < ahead && ahead > 1; i++)
-        foresee(work, &slots[i], HM_TABLE_OBJECT);
-}
-
-/* As platform/linux/loop reads. */
-static double loop_ns(const struct traffic *traffic, enum work work)
+/* In batches, as platform/linux/loop has them; or only what they begin with, the making of the frames. */
+static double batches_ns(const struct traffic *traffic, bool are_handled)
 {
     static struct slot slots[HM_ROUTER_AHEAD];
-    unsigned ahead = traffic->count > HM_BINDINGS_FEW ? HM_ROUTER_AHEAD : 1;
     uint64_t begin = spent_ns();
 
-    for (unsigned i = 0; i < PACKETS; i += ahead) {
-        read_ahead(slots, ahead, traffic, work);
-        for (unsigned j = 0; j < ahead; j++) {
-            if (work == LOOK_UP)
-                look_up(slots[j].addr);
-            else if (work == PACKET)
-                hm_path_frame(&world->path, 0, &slots[j].frame);
+    for (unsigned i = 0; i < PACKETS; i += HM_ROUTER_AHEAD) {
+        for (unsigned j = 0; j < HM_ROUTER_AHEAD; j++) {
+            make_frame(&slots[j], any_of(traffic));
+            if (are_handled)
+                hm_path_foresee(&world->path, 0, &slots[j].frame, HM_TABLE_BUCKET);
         }
+        for (unsigned j = 0; j < HM_ROUTER_AHEAD && are_handled; j++)
+            hm_path_foresee(&world->path, 0, &slots[j].frame, HM_TABLE_OBJECT);
+        for (unsigned j = 0; j < HM_ROUTER_AHEAD && are_handled; j++)
+            hm_path_frame(&world->path, 0, &slots[j].frame);
     }
     return (double)(spent_ns() - begin) / PACKETS;
+}
+
+static double packet_ns(const struct traffic *traffic)
+{
+    return batches_ns(traffic, true) - batches_ns(traffic, false);
 }
 
 /* worst_us is the wall clock's, with what else the machine did meanwhile; worst_cpu_us is our own part. */
@@ -325,7 +309,7 @@ static struct expiry expire(unsigned count)
         hm_env_set_time(&world->env, &world->now);
         while (is_more) { /* packets would come between any two of these */
             uint64_t begin = now_ns(), begin_spent = spent_ns();
-            is_more = hm_wheel_advance(&world->env.wheel, ms, BUDGET);
+            is_more = hm_wheel_advance(&world->env.wheel, ms, HM_ROUTER_TIMERS_PER_TICK);
             expiry.worst_cpu_us = larger(expiry.worst_cpu_us, (double)(spent_ns() - begin_spent) / 1000);
             expiry.worst_us = larger(expiry.worst_us, (double)(now_ns() - begin) / 1000);
         }
@@ -347,17 +331,17 @@ static void keep_least(double *least, double one)
 static void print_costs(unsigned count, unsigned busy, const char *which)
 {
     struct traffic traffic = {.count = count, .busy = busy};
-    double bare_lookup = 0, bare_packet = 0, unknown = 0, loops[PACKET + 1] = {0};
+    double lookup = 0, bare_lookup = 0, unknown = 0, packet = 0, bare_packet = 0;
 
     for (unsigned i = 0; i < ROUNDS; i++) {
-        keep_least(&bare_lookup, bare_lookup_ns(&traffic));
-        keep_least(&unknown, lookup_unknown_ns(&traffic));
+        keep_least(&lookup, lookup_ns(&traffic));
+        keep_least(&bare_lookup, bare_lookup_ns(&traffic, true));
+        keep_least(&unknown, bare_lookup_ns(&traffic, false));
+        keep_least(&packet, packet_ns(&traffic));
         keep_least(&bare_packet, bare_packet_ns(&traffic));
-        for (enum work work = NOTHING; work <= PACKET; work++)
-            keep_least(&loops[work], loop_ns(&traffic, work));
     }
-    printf("\"lookup%s_ns_%u\": %.1f, ", which, count, loops[LOOK_UP] - loops[NOTHING]);
-    printf("\"packet%s_ns_%u\": %.1f, ", which, count, loops[PACKET] - loops[NOTHING]);
+    printf("\"lookup%s_ns_%u\": %.1f, ", which, count, lookup);
+    printf("\"packet%s_ns_%u\": %.1f, ", which, count, packet);
     printf("\"lookup_bare%s_ns_%u\": %.1f, ", which, count, bare_lookup);
     printf("\"lookup_unknown%s_ns_%u\": %.1f, ", which, count, unknown);
     printf("\"packet_bare%s_ns_%u\": %.1f, ", which, count, bare_packet);
@@ -371,7 +355,6 @@ int main(void)
     world = calloc(1, sizeof(*world));
     if (world == NULL)
         die("no memory");
-    world->zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     printf("{");
     for (unsigned i = 0; i < 2; i++) {
         before = resident_len();

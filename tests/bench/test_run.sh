@@ -68,7 +68,9 @@ for key in ("crowd_pps", "crowd_vs_few_pps", "crowd_vs_few_cpu"):
 
 for key in ("registrations_per_s", "wire_stored_registrations_per_s", "wire_unstored_registrations_per_s", "staging_1000_ms"):
     assert figures[key] > 0, key
-assert figures["bytes_per_binding"] > 0 and figures["packet_ns_1000000"] > 0, "capacity"
+assert 0 < figures["bytes_per_binding"] <= 256, figures["bytes_per_binding"]
+for key in ("lookup_ns", "packet_ns"):  # a table that is walked, or waited for at each step, costs ten times as much
+    assert 0 < figures[f"{key}_1000000"] < 5 * figures[f"{key}_1000"], (key, figures[f"{key}_1000000"])
 
 drawn = [part.get("class") for part in xml.etree.ElementTree.parse(sys.argv[2]).iter()]
 assert drawn.count("bar") == len(ratios) and drawn.count("goal") == 4, "the picture"

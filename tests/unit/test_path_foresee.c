@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Unit tests of frames that are looked at ahead: whatever they are, at whatever length, nothing changes, and
  * they go the same way afterwards. That what is fetched is the right thing shows in tests/bench alone. */
-#include "firmware/router.h"
-#include "firmware/wire/record.h"
+#include "firmware/path/path.h"
 #include "tests/unit/rig/path_rig.h"
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, path_rig_setup_both, path_rig_teardown)
@@ -106,48 +105,11 @@ static void test_a_frame_that_was_looked_at_goes_its_way(void **state)
     assert_int_equal(path_rig_sent(f, 0, &ethernet).dst, RIG_FAR);
 }
 
-/* As the store has kept them. */
-static void load_binding(struct hm_router *router, const struct rig *rig, unsigned number)
-{
-    uint8_t key[HM_RECORD_KEY_LEN], value[HM_RECORD_MAX_LEN];
-    struct hm_record record = {.kind = HM_RECORD_BINDING};
-
-    record.binding = (struct hm_binding_record){
-        .home_addr = RIG_VM + 0x1000 + number,
-        .mac = {{2, 1, 0, 0, (uint8_t)(number >> 8), (uint8_t)number}},
-        .care_of = {{.addr = RIG_PEER_B, .lifetime_s = 300, .end_ntp = rig->now.ntp + (300ull << 32)}},
-        .care_of_count = 1};
-    assert_int_equal(hm_router_load(router, key, hm_record_encode_key(&record, key), value,
-                                    hm_record_encode(&record, value)),
-                     0);
-}
-
-static void test_frames_are_read_ahead_where_the_bindings_are_many(void **state)
-{
-    struct hm_router *router;
-    struct rig *rig = calloc(1, sizeof(*rig));
-
-    (void)state;
-    assert_non_null(rig);
-    rig_init(rig);
-    rig->config.home.len = 16;
-    rig->config.max_bindings = HM_BINDINGS_FEW + 1;
-    assert_int_equal(hm_router_create(&rig->config, &rig->port, &rig->now, &router), 0);
-    for (unsigned i = 0; i < HM_BINDINGS_FEW; i++)
-        load_binding(router, rig, i);
-    assert_int_equal(hm_router_ahead(router), 1);
-    load_binding(router, rig, HM_BINDINGS_FEW);
-    assert_int_equal(hm_router_ahead(router), HM_ROUTER_AHEAD);
-    hm_router_destroy(router);
-    free(rig);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_frame_of_any_kind_and_length_is_looked_at_without_effect),
         TEST(test_a_frame_that_was_looked_at_goes_its_way),
-        cmocka_unit_test(test_frames_are_read_ahead_where_the_bindings_are_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
