@@ -3,7 +3,7 @@
  *
  * The firmware has no clock, no randomness, no file descriptor of its own: frames, time and datagrams
  * come in through firmware/router.h, and go out through this struct. Both platforms, Linux and the
- * simulator, fill it in. No function here may call back into the router. */
+ * simulator, fill it in. No function here may call back into the router, but for hm_router_unsent. */
 #ifndef HM_PORT_H
 #define HM_PORT_H
 

@@ -33,7 +33,8 @@ void hm_router_stored(struct hm_router *router, uint64_t ticket, const struct hm
 void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,
                      const struct hm_time *now);
 
-/* A frame that send_frame has taken was not sent after all: it was not taken by its link. */
+/* A frame that send_frame has taken was not sent after all: its link did not take it. Only counts, and may be
+ * called at any time, also by a function of the port. */
 void hm_router_unsent(struct hm_router *router, unsigned link, size_t len);
 
 /* How many small frames are worth reading before the first of them is handed over. Each is foreseen in two
@@ -50,9 +51,10 @@ void hm_router_flush(struct hm_router *router);
 void hm_router_datagram(struct hm_router *router, const struct hm_endpoint *from, const void *bytes,
                         size_t len, const struct hm_time *now);
 
-/* Fires due timers; true when more is due at once. One call fires so many: a frame that comes meanwhile waits
- * for them, some hundred thousand nanoseconds when each is the end of a binding. */
+/* So many timers fire in one call, since frames that come meanwhile wait for them: 100 us, when each is the
+ * end of a binding. */
 #define HM_ROUTER_TIMERS_PER_TICK 64
+/* Fires due timers; true when more is due at once. */
 bool hm_router_tick(struct hm_router *router, const struct hm_time *now);
 /* Monotonic milliseconds by which hm_router_tick wants to be called; UINT64_MAX: never. */
 uint64_t hm_router_next_ms(const struct hm_router *router);

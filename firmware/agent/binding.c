@@ -67,7 +67,7 @@ int hm_bindings_init(struct hm_bindings *bindings, struct hm_env *env)
                             offsetof(struct hm_binding, home_addr));
     if (err == HM_OK)
         err = hm_table_init(&bindings->by_mac, &bindings->slab, offsetof(struct hm_binding, by_mac),
-                            offsetof(struct hm_binding, mac) + HM_MAC_TAIL);
+                            offsetof(struct hm_binding, mac) + HM_MAC_TAIL_AT);
     if (err != HM_OK)
         hm_bindings_fini(bindings);
     else

@@ -60,7 +60,7 @@ int hm_visitors_init(struct hm_visitors *visitors, struct hm_env *env)
                             offsetof(struct hm_visitor, node.home_addr));
     if (err == HM_OK)
         err = hm_table_init(&visitors->by_mac, &visitors->slab, offsetof(struct hm_visitor, by_mac),
-                            offsetof(struct hm_visitor, node.mac) + HM_MAC_TAIL);
+                            offsetof(struct hm_visitor, node.mac) + HM_MAC_TAIL_AT);
     if (err != HM_OK)
         hm_visitors_fini(visitors);
     return err;

@@ -44,11 +44,11 @@ static inline bool hm_mac_is_group(const struct hm_mac *mac)
 bool hm_mac_is_zero(const struct hm_mac *mac);
 uint64_t hm_mac_u64(const struct hm_mac *mac);
 /* Its last four bytes as they lie in memory, from this one on: MACs of one maker differ there. */
-#define HM_MAC_TAIL 2
+#define HM_MAC_TAIL_AT 2
 static inline uint32_t hm_mac_tail(const struct hm_mac *mac)
 {
     uint32_t tail;
-    memcpy(&tail, mac->b + HM_MAC_TAIL, sizeof(tail));
+    memcpy(&tail, mac->b + HM_MAC_TAIL_AT, sizeof(tail));
     return tail;
 }
 

@@ -19,7 +19,7 @@
 #define SLOT_MASK (HM_WHEEL_SLOTS - 1)
 #define WORDS (HM_WHEEL_SLOTS / 64)
 #define END_MS (((uint64_t)1 << HM_TIMER_DUE_BITS) - 1) /* the end of time */
-#define MOVES_PER_FIRE 8 /* timers placed anew, as long as one that fires may take */
+#define MOVES_PER_FIRE 16 /* timers placed anew: twice as long as one that fires may take */
 
 static void link_in(struct hm_timer **head, struct hm_timer *timer)
 {

@@ -65,7 +65,7 @@ int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env)
                             offsetof(struct hm_neighbour, by_addr), offsetof(struct hm_neighbour, addr));
     if (err == HM_OK)
         err = hm_table_init(&neighbours->by_mac, &neighbours->entries, offsetof(struct hm_neighbour, by_mac),
-                            offsetof(struct hm_neighbour, mac) + HM_MAC_TAIL);
+                            offsetof(struct hm_neighbour, mac) + HM_MAC_TAIL_AT);
     if (err != HM_OK)
         hm_neighbours_fini(neighbours);
     return err;

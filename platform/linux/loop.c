@@ -3,11 +3,12 @@
  *
  * One thread. A readable TAP is read until it is empty, but at most HM_ROUTER_AHEAD frames, so that every
  * device and the control channel get their turn; the clock is read once per batch. Small frames are all read,
- * then all handed over, then all written (outbox), and while they are read, what they will be looked up in
- * comes from memory; a large one is handed over and written at once, behind those. The router works in place,
- * in the buffer that a frame was read into; nothing is allocated for a frame. One timer stands for all of the
- * router's: it is set to hm_router_next_ms after each batch, and only when that has changed. When a tick
- * leaves due timers behind, an idle handle goes on with them between the batches.
+ * then all handed over, and what becomes of them is written at the end (outbox), or before something large or
+ * a datagram leaves; while they are read, what they will be looked up in comes from memory. A large one is
+ * handed over as soon as it is read: it would displace the small ones from the cache. The router works in
+ * place, in the buffer that a frame was read into; nothing is allocated for a frame. One timer stands for all
+ * of the router's: it is set to hm_router_next_ms after each batch, and only when that has changed. When a
+ * tick leaves due timers behind, an idle handle goes on with them between the batches.
  *
  * The order of start: devices, sockets, store, router, then the privileges go, then the service manager is
  * told. */

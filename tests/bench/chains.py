@@ -101,6 +101,12 @@ class RelayLab(DeviceLab):
         self.await_ping("vm", lab.CORR_ADDR)
 
 
+class BatchRelayLab(RelayLab):
+    """Each batch is read before it is written, as the agent's: the least that a small packet could cost."""
+
+    options = ("--batch",)
+
+
 class SuperRelayLab(RelayLab):
     """With super-frames: the most that two programs could carry."""
 

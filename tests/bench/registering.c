@@ -24,8 +24,8 @@
 #define NODES 30000u
 #define REQUESTS (2 * NODES)
 #define ROUNDS 5
-#define BATCH 64       /* frames between two looks at the clock, as platform/linux/loop.c has it */
-#define SAMPLE_STEP 64 /* of so many replies one is kept */
+#define BATCH HM_ROUTER_AHEAD /* frames between two looks at the clock */
+#define SAMPLE_STEP 64        /* of so many replies one is kept */
 #define SAMPLES (REQUESTS / SAMPLE_STEP)
 #define HEADERS_LEN (HM_ETHERNET_LEN + HM_IPV4_LEN + HM_UDP_LEN)
 #define FRAME_LEN 384

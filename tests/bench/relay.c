@@ -2,10 +2,10 @@
 /* The bare relay: what an agent would cost if it did nothing. Frames read on one TAP are written on the
  * other.
  *
- * It is the yardstick of tests/bench/run.sh and deals with its TAPs as the agent does: virtio headers, with
- * --super super-frames and begun checksums, else no offloads; non-blocking descriptors, level-triggered
- * epoll, reads until the queue is empty or a batch is done, one write per frame. It looks at no byte of a
- * frame. A frame that the other side does not take is gone. */
+ * It is the yardstick of tests/bench/run.sh: virtio headers, with --super super-frames and begun checksums,
+ * else no offloads; non-blocking descriptors, level-triggered epoll, reads until the queue is empty or a
+ * batch is done, one write per frame: at once, or with --batch, as the agent does, when the batch is read. It
+ * looks at no byte of a frame. A frame that the other side does not take is gone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -43,19 +43,35 @@ static int open_tap(const char *name, unsigned offloads)
     return fd;
 }
 
-static void relay_batch(int from, int to)
+/* Reads up to `many` frames, then writes them; gives how many. */
+static int relay_some(int from, int to, int many)
 {
-    static uint8_t buffer[65536 + 64];
+    static struct {
+        ssize_t len;
+        uint8_t bytes[65536 + 64];
+    } frames[BATCH];
+    int count = 0;
 
-    for (int i = 0; i < BATCH; i++) {
-        ssize_t len = read(from, buffer, sizeof buffer);
-        if (len < 0 && errno == EAGAIN)
-            return;
-        if (len < 0)
+    for (; count < many; count++) {
+        frames[count].len = read(from, frames[count].bytes, sizeof frames[count].bytes);
+        if (frames[count].len < 0 && errno != EAGAIN)
             die("read");
-        if (write(to, buffer, (size_t)len) != len && errno != EAGAIN && errno != EIO && errno != ENOBUFS)
-            die("write");
+        if (frames[count].len < 0)
+            break;
     }
+    for (int i = 0; i < count; i++)
+        if (write(to, frames[i].bytes, (size_t)frames[i].len) != frames[i].len && errno != EAGAIN &&
+            errno != EIO && errno != ENOBUFS)
+            die("write");
+    return count;
+}
+
+static void relay_batch(int from, int to, int at_once)
+{
+    int done = 0, count = at_once;
+
+    for (; done < BATCH && count == at_once; done += count)
+        count = relay_some(from, to, at_once);
 }
 
 int main(int argc, char **argv)
@@ -63,14 +79,18 @@ int main(int argc, char **argv)
     int taps[2];
     int poller = epoll_create1(EPOLL_CLOEXEC);
     unsigned offloads = 0;
+    int at_once = 1;
 
-    if (argc == 4 && strcmp(argv[1], "--super") == 0) {
-        offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
-        argv++;
-        argc--;
+    for (; argc > 3; argv++, argc--) {
+        if (strcmp(argv[1], "--super") == 0)
+            offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
+        else if (strcmp(argv[1], "--batch") == 0)
+            at_once = BATCH;
+        else
+            break;
     }
     if (argc != 3) {
-        fprintf(stderr, "usage: relay [--super] TAP TAP\n");
+        fprintf(stderr, "usage: relay [--super] [--batch] TAP TAP\n");
         return 2;
     }
     for (uint32_t side = 0; side < 2; side++) {
@@ -86,7 +106,7 @@ int main(int argc, char **argv)
             die("epoll_wait");
         for (int i = 0; i < ready; i++) {
             uint32_t side = events[i].data.u32;
-            relay_batch(taps[side], taps[!side]);
+            relay_batch(taps[side], taps[!side], at_once);
         }
     }
 }

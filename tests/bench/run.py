@@ -16,8 +16,8 @@ import crowd
 import lab
 import latency
 import picture
-from chains import (AgentLab, IpipAgentLab, NarrowAgentLab, RelayLab, SingleAgentLab, SuperRelayLab, TrainAgentLab,
-                    VxlanLab, WayNotTaken, WholeAgentLab)
+from chains import (AgentLab, BatchRelayLab, IpipAgentLab, NarrowAgentLab, RelayLab, SingleAgentLab, SuperRelayLab,
+                    TrainAgentLab, VxlanLab, WayNotTaken, WholeAgentLab)
 from figures import cell, print_list, spread, spread_rounds
 
 FRAMES = {"udp64": "64-byte UDP frames", "tcp1500": "1,500-byte TCP packets"}
@@ -25,11 +25,14 @@ DEVICES = {
     "relay1": "one bare relay",
     "agent1": "one agent",
     "relay2": "two bare relays",
+    "batch2": "two relays of batches",
     "pair": "pair of agents",
 }
+LAB_OF = {"relay1": "relay", "agent1": "agent", "relay2": "relay", "batch2": "batch", "pair": "agent"}
+RELAY_LABS = {"relay": RelayLab, "batch": BatchRelayLab}
 AGENT_LABS = {"agent": AgentLab, "narrow": NarrowAgentLab, "super": SuperRelayLab, "vxlan": VxlanLab,
               "whole": WholeAgentLab, "train": TrainAgentLab, "single": SingleAgentLab, "ipip": IpipAgentLab}
-BASELINE = {"agent1": "relay1", "pair": "relay2"}
+BASELINE = {"agent1": "relay1", "pair": "relay2", "batch2": "relay2"}
 
 
 def parse_arguments():
@@ -65,7 +68,7 @@ class Bench:
 
     def start_labs(self, work):
         """All at once: those that are not being measured stand idle, and cost less than starting them every round."""
-        kinds = {"relay": RelayLab} | ({} if self.arguments.relays_only else AGENT_LABS)
+        kinds = RELAY_LABS | ({} if self.arguments.relays_only else AGENT_LABS)
         for kind, make in kinds.items():
             own = os.path.join(work, kind)
             os.mkdir(own)
@@ -77,11 +80,11 @@ class Bench:
                 self.labs.pop(kind).stop()
 
     def device_names(self):
-        return [name for name in DEVICES if ("relay" in name) or "agent" in self.labs]
+        return [name for name in DEVICES if LAB_OF[name] in self.labs]
 
     def measure(self, device, frame):
         """One measurement; figures per second and per packet."""
-        chain = self.labs["relay" if "relay" in device else "agent"]
+        chain = self.labs[LAB_OF[device]]
         alone = device in ("relay1", "agent1")
         chain.await_ping("vm", lab.CORR_ADDR)
         pids = [child.pid for child in chain.children[:1 if alone else 2]]
@@ -158,6 +161,8 @@ def summarize(taken):
                         [own[figure] / bare[figure] for own, bare in zip(rounds, base) if bare[figure] > 0] or [0])
     if "pair_udp64_pps_vs_relay" in figures:
         figures["pps_vs_relay"] = figures["pair_udp64_pps_vs_relay"]
+        figures["pps_vs_batch_relay"] = spread(
+            [own["pps"] / bare["pps"] for own, bare in zip(taken["udp64"]["pair"], taken["udp64"]["batch2"])])
     return figures
 
 
@@ -181,6 +186,9 @@ def print_table(figures, bench):
                 own = cell(figures, f"{key}cpu_ns_per_packet_{which}", "{:,.0f}")
                 if own:
                     print(row.format(f"    the {which} alone", "", own, "", "", "", "").rstrip())
+    if "pps_vs_batch_relay" in figures:
+        print("64-byte UDP frames, packets/s of the pair of agents : of two relays of batches: "
+              + cell(figures, "pps_vs_batch_relay", "{:.2f}"))
     print_notes(figures, bench)
 
 

@@ -32,12 +32,12 @@ def check_spread(key):
 
 
 for frame in ("udp64", "tcp1500"):
-    for device in ("relay1", "agent1", "relay2", "pair"):
+    for device in ("relay1", "agent1", "relay2", "batch2", "pair"):
         for figure in ("pps", "cpu_ns_per_packet"):
             check_spread(f"{device}_{frame}_{figure}")
         lost = figures[f"{device}_{frame}_lost_share"]["max"]
         assert lost < 0.01, (device, frame, "lost share", lost)
-    for device in ("agent1", "pair"):
+    for device in ("agent1", "batch2", "pair"):
         for ratio in ("pps_vs_relay", "cpu_vs_relay"):
             check_spread(f"{device}_{frame}_{ratio}")
     for which in ("first", "second"):
@@ -54,7 +54,7 @@ for chain in ["tunnel", "relay", *ways]:
     for which in ("first", "second"):
         check_spread(f"{chain}_cpu_s_per_gb_{which}")
 ratios = ["tcp_vs_relay", "tcp_vs_vxlan", "pps_vs_relay", "latency_p50_vs_relay", *(f"{way}_vs_relay" for way in ways)]
-for key in ["narrow_tcp", *ratios]:
+for key in ["narrow_tcp", "pps_vs_batch_relay", *ratios]:
     check_spread(key)
 assert figures["narrow_vs_fitting"]["median"] > 0.3, figures["narrow_vs_fitting"]  # a black hole would carry nothing
 
