@@ -7,11 +7,6 @@
 
 #include "firmware/agent/node.h"
 
-static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
-{
-    return hm_env_is_own_addr(agent->env, node->home_agent);
-}
-
 static bool has_node(const struct hm_control_message *message, uint32_t home_agent, uint32_t addr)
 {
     for (unsigned i = 0; i < message->node_count; i++)
@@ -55,8 +50,7 @@ static const char *refusal_of_return(const struct hm_agent *agent, const struct 
 static const char *refusal_of_visit(const struct hm_agent *agent, const struct hm_control_node *node,
                                     uint32_t epoch, char text[HM_CONTROL_TEXT_LEN])
 {
-    const struct hm_visitor *visitor =
-        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    const struct hm_visitor *visitor = hm_agent_visitor(agent, node);
     if (visitor != NULL && (int32_t)(epoch - visitor->epoch) < 0)
         return "a newer handover is known here";
     return hm_foreign_refusal(&agent->foreign, node, text);
@@ -70,8 +64,8 @@ bool hm_admission_is_refused(const struct hm_agent *agent, uint32_t from_addr,
         const struct hm_control_node *node = &message->nodes[i];
         const char *why = refusal_of_mac(agent, message, &node->mac);
         if (why == NULL)
-            why = belongs_here(agent, node) ? refusal_of_return(agent, node, from_addr, message->epoch)
-                                            : refusal_of_visit(agent, node, message->epoch, found);
+            why = hm_agent_is_home_of(agent, node) ? refusal_of_return(agent, node, from_addr, message->epoch)
+                                                   : refusal_of_visit(agent, node, message->epoch, found);
         if (why != NULL) {
             snprintf(text, len, "%s: %s", hm_ip_text(node->home_addr, addr), why);
             return true;

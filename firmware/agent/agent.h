@@ -52,6 +52,19 @@ void hm_agent_datagram(struct hm_agent *agent, const struct hm_datagram *datagra
 void hm_agent_kernel_datagram(struct hm_agent *agent, const struct hm_endpoint *from, const uint8_t *bytes,
                               size_t len);
 
+/* Is this agent the node's home agent? */
+static inline bool hm_agent_is_home_of(const struct hm_agent *agent, const struct hm_control_node *node)
+{
+    return hm_env_is_own_addr(agent->env, node->home_agent);
+}
+
+/* The node as a visitor here, or NULL. */
+static inline struct hm_visitor *hm_agent_visitor(const struct hm_agent *agent,
+                                                  const struct hm_control_node *node)
+{
+    return hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+}
+
 /* A frame with this source MAC was seen on a link. Completes a handover that was announced, stamps signs of
  * life; changes nothing else. Cheap for MACs that are nobody's: false, then. */
 bool hm_agent_presence(struct hm_agent *agent, unsigned link, const struct hm_mac *mac);

@@ -25,9 +25,8 @@ static void ask_at_home(struct hm_agent *agent, const struct hm_control_node *no
 
 static void ask_node(struct hm_agent *agent, const struct hm_control_node *node)
 {
-    const struct hm_visitor *visitor =
-        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-    if (hm_env_is_own_addr(agent->env, node->home_agent))
+    const struct hm_visitor *visitor = hm_agent_visitor(agent, node);
+    if (hm_agent_is_home_of(agent, node))
         ask_at_home(agent, node);
     else if (visitor != NULL)
         hm_presence_call(&agent->foreign, visitor);
@@ -91,7 +90,7 @@ void hm_call_stop(struct hm_agent *agent, struct hm_handover *handover)
     hm_timer_cancel(&agent->env->wheel, &handover->call);
 }
 
-bool hm_call_is_answered(struct hm_agent *agent, struct hm_handover *handover, const struct hm_mac *mac)
+bool hm_call_note_answer(struct hm_agent *agent, struct hm_handover *handover, const struct hm_mac *mac)
 {
     uint16_t before = handover->answered, all = (uint16_t)((1u << handover->node_count) - 1);
     for (unsigned i = 0; i < handover->node_count; i++)

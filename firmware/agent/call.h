@@ -11,10 +11,10 @@
 void hm_call_start(struct hm_agent *agent, struct hm_handover *handover);
 void hm_call_stop(struct hm_agent *agent, struct hm_handover *handover);
 
-/* On the VM's home LAN a frame of the NIC with this MAC was seen: are these all that are to be waited for? If
- * not, the others are called; who called is told (seen) when they have answered, or some time after the first
+/* On the VM's home LAN a frame of the NIC with this MAC was seen. True: no other one is to be waited for.
+ * Else the others are called; who called is told (seen) when they have answered, or some time after the first
  * has, since a NIC may be down. */
-bool hm_call_is_answered(struct hm_agent *agent, struct hm_handover *handover, const struct hm_mac *mac);
+bool hm_call_note_answer(struct hm_agent *agent, struct hm_handover *handover, const struct hm_mac *mac);
 /* Nobody has answered yet, whatever was before. */
 void hm_call_forget(struct hm_handover *handover);
 

@@ -16,21 +16,15 @@
 #define ARRIVED_WAIT_MS 30000
 #define RUNS_HERE_MS 10000
 
-static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
-{
-    return hm_env_is_own_addr(agent->env, node->home_agent);
-}
-
 /* Undoes what one address has staged. */
 static void undo_node(struct hm_agent *agent, const struct hm_handover *handover,
                       const struct hm_control_node *node, const char *reason)
 {
-    if (belongs_here(agent, node)) {
+    if (hm_agent_is_home_of(agent, node)) {
         hm_home_unstage(&agent->home, node->home_addr, handover->id, reason);
         return;
     }
-    struct hm_visitor *visitor =
-        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    struct hm_visitor *visitor = hm_agent_visitor(agent, node);
     if (visitor != NULL && visitor->handover_id == handover->id &&
         (visitor->state == HM_VISITOR_EXPECTED || visitor->state == HM_VISITOR_BUFFERING))
         hm_foreign_withdraw(&agent->foreign, visitor, reason);
@@ -130,14 +124,13 @@ void hm_destination_staged(struct hm_agent *agent, struct hm_visitor *visitor, u
 static void land_node(struct hm_agent *agent, struct hm_handover *handover,
                       const struct hm_control_node *node, const char *reason)
 {
-    if (belongs_here(agent, node)) {
+    if (hm_agent_is_home_of(agent, node)) {
         struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
         if (binding != NULL && hm_binding_motion(binding)->staged_handover_id == handover->id)
             hm_home_landed(&agent->home, binding, reason);
         return;
     }
-    struct hm_visitor *visitor =
-        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    struct hm_visitor *visitor = hm_agent_visitor(agent, node);
     if (visitor == NULL || visitor->handover_id != handover->id ||
         (visitor->state != HM_VISITOR_EXPECTED && visitor->state != HM_VISITOR_BUFFERING))
         return;
@@ -156,7 +149,7 @@ static void finish(struct hm_handover *handover)
 static void drain(struct hm_agent *agent, struct hm_handover *handover)
 {
     struct hm_delivery *delivery = handover->delivery;
-    if (belongs_here(agent, &handover->nodes[0]) && !delivery->is_fetched)
+    if (hm_agent_is_home_of(agent, &handover->nodes[0]) && !delivery->is_fetched)
         delivery->counts.overtaken =
             delivery->counts.waited[HM_WAY_OLD] + delivery->counts.waited[HM_WAY_NEW];
     hm_delivery_drain(delivery);
@@ -206,7 +199,7 @@ void hm_destination_landed(struct hm_agent *agent, struct hm_handover *handover,
 {
     if (!hm_handover_is_ahead(handover))
         return;
-    if (!belongs_here(agent, &handover->nodes[0]) || handover->is_seen) {
+    if (!hm_agent_is_home_of(agent, &handover->nodes[0]) || handover->is_seen) {
         land(agent, handover, reason);
         return;
     }
@@ -235,7 +228,8 @@ void hm_destination_seen(struct hm_agent *agent, struct hm_handover *handover, c
         handover->early_ms = hm_env_ms(agent->env);
         return;
     }
-    if (mac != NULL && belongs_here(agent, &handover->nodes[0]) && !hm_call_is_answered(agent, handover, mac))
+    if (mac != NULL && hm_agent_is_home_of(agent, &handover->nodes[0]) &&
+        !hm_call_note_answer(agent, handover, mac))
         return;
     handover->is_seen = true;
     hm_call_stop(agent, handover);

@@ -24,8 +24,7 @@ static struct hm_delivery *delivery_of(const struct hm_agent *agent, const struc
     const struct hm_handover *handover =
         hm_handover_lookup(&agent->handovers, request->message.handover_id, HM_ROLE_DESTINATION);
     for (unsigned i = 0; handover != NULL && i < handover->node_count; i++)
-        if (handover->nodes[i].home_addr == addr &&
-            hm_env_is_own_addr(agent->env, handover->nodes[i].home_agent) &&
+        if (handover->nodes[i].home_addr == addr && hm_agent_is_home_of(agent, &handover->nodes[i]) &&
             handover->other == request->peer->config->addr)
             return handover->delivery;
     return NULL;

@@ -13,7 +13,7 @@
 
 static bool is_at_home(const struct hm_agent *agent, const struct hm_handover *handover)
 {
-    return hm_env_is_own_addr(agent->env, handover->nodes[0].home_agent);
+    return hm_agent_is_home_of(agent, &handover->nodes[0]);
 }
 
 /* Does nothing wait that has to be waited for? */

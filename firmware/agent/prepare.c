@@ -11,11 +11,6 @@
 #include "firmware/agent/destination_parts.h"
 #include "firmware/agent/waiting.h"
 
-static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
-{
-    return hm_env_is_own_addr(agent->env, node->home_agent);
-}
-
 /* --- staging ------------------------------------------------------------------------------------------ */
 
 static uint32_t staged_lifetime_s(const struct hm_agent *agent, const struct hm_control_message *message)
@@ -29,7 +24,7 @@ static bool stage_node(struct hm_agent *agent, struct hm_handover *handover,
                        const struct hm_control_node *node, const struct hm_control_message *message)
 {
     uint32_t lifetime_s = staged_lifetime_s(agent, message);
-    if (belongs_here(agent, node))
+    if (hm_agent_is_home_of(agent, node))
         return hm_home_stage_return(&agent->home, node, handover->id, handover->epoch, lifetime_s) == HM_OK;
     handover->awaited++;
     struct hm_visitor *visitor = hm_foreign_expect(
@@ -78,12 +73,11 @@ static void answer_again(struct hm_agent *agent, const struct hm_handover *hando
 
 static bool is_landed(const struct hm_agent *agent, const struct hm_control_node *node, uint64_t id)
 {
-    if (belongs_here(agent, node)) {
+    if (hm_agent_is_home_of(agent, node)) {
         const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
         return binding != NULL && binding->state == HM_BINDING_HOME && binding->handover_id == id;
     }
-    const struct hm_visitor *visitor =
-        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    const struct hm_visitor *visitor = hm_agent_visitor(agent, node);
     return visitor != NULL && visitor->handover_id == id &&
            (visitor->state == HM_VISITOR_PRESENT || visitor->awaits_sign);
 }
@@ -106,7 +100,7 @@ static bool is_early(const struct hm_agent *agent, const struct hm_control_messa
     for (unsigned i = 0; i < message->node_count; i++) {
         const struct hm_binding *binding =
             hm_binding_lookup(&agent->home.bindings, message->nodes[i].home_addr);
-        if (binding != NULL && belongs_here(agent, &message->nodes[i]) &&
+        if (binding != NULL && hm_agent_is_home_of(agent, &message->nodes[i]) &&
             hm_binding_is_under_way(binding, message->handover_id))
             return true;
     }

@@ -196,7 +196,7 @@ void hm_restart_restore(struct hm_agent *agent, struct hm_control_request *reque
         hm_control_answer_text(&agent->server, request, HM_CONTROL_REFUSED, "not a node of yours");
         return;
     }
-    if (hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr) != NULL) {
+    if (hm_agent_visitor(agent, node) != NULL) {
         hm_control_answer_text(&agent->server, request, HM_CONTROL_OK, "known");
         return;
     }

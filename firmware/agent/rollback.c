@@ -16,16 +16,6 @@
 #define TELL_MS 10000
 #define STALE_US 1000000 /* what it had sent before its stop has come by then */
 
-static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
-{
-    return hm_env_is_own_addr(agent->env, node->home_agent);
-}
-
-static struct hm_visitor *visitor_of(const struct hm_agent *agent, const struct hm_control_node *node)
-{
-    return hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-}
-
 /* --- the source --------------------------------------------------------------------------------------- */
 
 static void on_told(void *arg, const struct hm_control_message *message)
@@ -52,8 +42,8 @@ static void keep_node(struct hm_agent *agent, struct hm_handover *handover,
                       const struct hm_control_node *node)
 {
     struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-    struct hm_visitor *visitor = visitor_of(agent, node);
-    if (belongs_here(agent, node)) {
+    struct hm_visitor *visitor = hm_agent_visitor(agent, node);
+    if (hm_agent_is_home_of(agent, node)) {
         if (binding != NULL && binding->care_of_addr == 0)
             hm_binding_set_delivery(binding, handover->delivery);
     } else if (visitor != NULL && visitor->state == HM_VISITOR_STOPPED) {
@@ -68,7 +58,7 @@ static void keep_node(struct hm_agent *agent, struct hm_handover *handover,
 static struct hm_delivery *delivery_here(struct hm_agent *agent, struct hm_handover *handover)
 {
     struct hm_delivery *delivery = handover->delivery;
-    const struct hm_visitor *visitor = visitor_of(agent, &handover->nodes[0]);
+    const struct hm_visitor *visitor = hm_agent_visitor(agent, &handover->nodes[0]);
     if (delivery == NULL)
         delivery = hm_delivery_add(&agent->deliveries, handover);
     if (delivery == NULL)
@@ -81,7 +71,7 @@ static struct hm_delivery *delivery_here(struct hm_agent *agent, struct hm_hando
 
 void hm_rollback_begin(struct hm_agent *agent, struct hm_handover *handover)
 {
-    bool is_home = belongs_here(agent, &handover->nodes[0]);
+    bool is_home = hm_agent_is_home_of(agent, &handover->nodes[0]);
     handover->is_returning = true;
     handover->is_seen = false;
     hm_call_forget(handover);
@@ -124,7 +114,8 @@ void hm_rollback_seen(struct hm_agent *agent, struct hm_handover *handover, cons
     if (handover->is_seen ||
         !handover->is_returning) /* it may have landed while the other NICs were called */
         return;
-    if (mac != NULL && belongs_here(agent, &handover->nodes[0]) && !hm_call_is_answered(agent, handover, mac))
+    if (mac != NULL && hm_agent_is_home_of(agent, &handover->nodes[0]) &&
+        !hm_call_note_answer(agent, handover, mac))
         return;
     handover->is_seen = true;
     hm_call_stop(agent, handover);

@@ -85,8 +85,7 @@ static uint32_t next_epoch(struct hm_agent *agent, const struct hm_source_plan *
     for (unsigned i = 0; i < plan->node_count; i++) {
         const struct hm_control_node *node = &plan->nodes[i];
         const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-        const struct hm_visitor *visitor =
-            hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+        const struct hm_visitor *visitor = hm_agent_visitor(agent, node);
         if (binding != NULL && binding->handover_id != 0 && (int32_t)(binding->epoch - epoch) >= 0)
             epoch = binding->epoch + 1;
         const struct hm_motion *motion = binding != NULL ? hm_binding_motion(binding) : &HM_MOTION_NONE;
@@ -104,8 +103,7 @@ static void add_neighbours(const struct hm_agent *agent, const struct hm_source_
                            struct hm_control_message *message)
 {
     const struct hm_control_node *node = &plan->nodes[0];
-    const struct hm_visitor *visitor =
-        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    const struct hm_visitor *visitor = hm_agent_visitor(agent, node);
     if (visitor != NULL) {
         memcpy(message->neighbours, visitor->neighbours, sizeof(message->neighbours));
         message->neighbour_count = visitor->neighbour_count;
@@ -335,8 +333,7 @@ void hm_source_repeat(struct hm_agent *agent, uint32_t destination)
 static void let_go(struct hm_agent *agent, const struct hm_handover *handover,
                    const struct hm_control_node *node)
 {
-    struct hm_visitor *visitor =
-        hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+    struct hm_visitor *visitor = hm_agent_visitor(agent, node);
     if (visitor == NULL || visitor->state == HM_VISITOR_LEAVING ||
         (int32_t)(visitor->epoch - handover->epoch) > 0)
         return;

@@ -18,16 +18,6 @@
 
 #define TELL_MS 10000
 
-static bool belongs_here(const struct hm_agent *agent, const struct hm_control_node *node)
-{
-    return hm_env_is_own_addr(agent->env, node->home_agent);
-}
-
-static struct hm_visitor *visitor_of(const struct hm_agent *agent, const struct hm_control_node *node)
-{
-    return hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
-}
-
 /* --- the source --------------------------------------------------------------------------------------- */
 
 /* Behind the last frame that was delivered to each of the VM's NICs here. */
@@ -46,7 +36,7 @@ static void end_path_on_lan(struct hm_agent *agent, const struct hm_handover *ha
 {
     for (unsigned i = 0; i < handover->node_count; i++) {
         const struct hm_control_node *node = &handover->nodes[i];
-        const struct hm_visitor *visitor = visitor_of(agent, node);
+        const struct hm_visitor *visitor = hm_agent_visitor(agent, node);
         if (!hm_handover_is_nic(handover, i))
             continue;
         if (visitor != NULL)
@@ -59,8 +49,8 @@ static void end_path_on_lan(struct hm_agent *agent, const struct hm_handover *ha
 static void stop_node(struct hm_agent *agent, struct hm_handover *handover,
                       const struct hm_control_node *node)
 {
-    struct hm_visitor *visitor = visitor_of(agent, node);
-    if (belongs_here(agent, node)) {
+    struct hm_visitor *visitor = hm_agent_visitor(agent, node);
+    if (hm_agent_is_home_of(agent, node)) {
         hm_home_divert(&agent->home, node, handover->id, handover->delivery);
     } else if (visitor != NULL && visitor->state == HM_VISITOR_PRESENT) {
         hm_visitor_apply(visitor, HM_VISITOR_STOP, "told by its hypervisor");
@@ -75,7 +65,7 @@ static void direct(struct hm_agent *agent, const struct hm_handover *handover,
                    const struct hm_control_node *node)
 {
     struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-    if (belongs_here(agent, node) && binding != NULL && binding->state == HM_BINDING_DIVERTED &&
+    if (hm_agent_is_home_of(agent, node) && binding != NULL && binding->state == HM_BINDING_DIVERTED &&
         hm_binding_motion(binding)->staged_handover_id == 0)
         hm_binding_set_staged(binding, handover->other, handover->id, handover->epoch);
 }
@@ -118,7 +108,7 @@ static void tell_destination(struct hm_agent *agent, const struct hm_handover *h
 static bool is_overtaken(const struct hm_agent *agent, const struct hm_handover *handover)
 {
     const struct hm_control_node *node = &handover->nodes[0];
-    const struct hm_visitor *visitor = visitor_of(agent, node);
+    const struct hm_visitor *visitor = hm_agent_visitor(agent, node);
     const struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
     if (visitor != NULL)
         return (int32_t)(visitor->epoch - handover->epoch) > 0;
@@ -128,13 +118,13 @@ static bool is_overtaken(const struct hm_agent *agent, const struct hm_handover 
 /* Everything that comes for the VM from now on goes to the destination, and all agents know. */
 static void turn(struct hm_agent *agent, struct hm_handover *handover)
 {
-    bool is_away = !belongs_here(agent, &handover->nodes[0]);
+    bool is_away = !hm_agent_is_home_of(agent, &handover->nodes[0]);
     for (unsigned i = 0; i < handover->node_count; i++)
         stop_node(agent, handover, &handover->nodes[i]);
     for (unsigned i = 0; i < handover->node_count; i++)
         direct(agent, handover, &handover->nodes[i]);
     for (unsigned i = 0; i < handover->node_count; i++) {
-        struct hm_visitor *visitor = visitor_of(agent, &handover->nodes[i]);
+        struct hm_visitor *visitor = hm_agent_visitor(agent, &handover->nodes[i]);
         if (visitor != NULL && visitor->state == HM_VISITOR_STOPPED)
             visitor->next_addr = handover->other;
     }
@@ -215,7 +205,7 @@ void hm_stop_notice(struct hm_agent *agent, struct hm_control_request *request, 
 static void expect_landing(struct hm_agent *agent, struct hm_handover *handover)
 {
     for (unsigned i = 0; i < handover->node_count; i++) {
-        struct hm_visitor *visitor = visitor_of(agent, &handover->nodes[i]);
+        struct hm_visitor *visitor = hm_agent_visitor(agent, &handover->nodes[i]);
         if (visitor != NULL && visitor->handover_id == handover->id && visitor->state == HM_VISITOR_EXPECTED)
             hm_visitor_apply(visitor, HM_VISITOR_STOP, "told by the source");
     }

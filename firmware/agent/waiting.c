@@ -22,8 +22,7 @@ void hm_waiting_connect(struct hm_agent *agent, struct hm_handover *handover)
 {
     for (unsigned i = 0; i < handover->node_count; i++) {
         const struct hm_control_node *node = &handover->nodes[i];
-        struct hm_visitor *visitor =
-            hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+        struct hm_visitor *visitor = hm_agent_visitor(agent, node);
         if (visitor == NULL || visitor->handover_id != handover->id)
             continue;
         visitor->delivery = handover->delivery;
@@ -37,8 +36,7 @@ static void disconnect(struct hm_agent *agent, const struct hm_handover *handove
     for (unsigned i = 0; i < handover->node_count; i++) {
         const struct hm_control_node *node = &handover->nodes[i];
         struct hm_binding *binding = hm_binding_lookup(&agent->home.bindings, node->home_addr);
-        struct hm_visitor *visitor =
-            hm_visitor_by_home(&agent->foreign.visitors, node->home_agent, node->home_addr);
+        struct hm_visitor *visitor = hm_agent_visitor(agent, node);
         if (binding != NULL && hm_binding_motion(binding)->delivery == handover->delivery)
             hm_binding_set_delivery(binding, NULL);
         if (visitor != NULL && visitor->delivery == handover->delivery)
@@ -108,7 +106,7 @@ void hm_waiting_done(void *arg, struct hm_delivery *delivery)
         return;
     }
     struct hm_handover *handover = delivery->of;
-    bool is_home = hm_env_is_own_addr(agent->env, handover->nodes[0].home_agent);
+    bool is_home = hm_agent_is_home_of(agent, &handover->nodes[0]);
     /* What came back to its home LAN: neighbours may have reached it past us meanwhile. */
     if (handover->role == HM_ROLE_SOURCE && handover->is_returning && is_home)
         delivery->counts.overtaken =
