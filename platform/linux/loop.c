@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Owns the event loop: what comes in from the kernel goes to the router, what the router sends goes out.
  *
- * One thread. A readable TAP is read until it is empty, but at most HM_ROUTER_AHEAD frames, so that every
- * device and the control channel get their turn; the clock is read once per batch. Small frames are all read,
- * then all handed over, and what becomes of them is written at the end (outbox), or before something large or
- * a datagram leaves; while they are read, what they will be looked up in comes from memory. A large one is
- * handed over as soon as it is read: it would displace the small ones from the cache. The router works in
- * place, in the buffer that a frame was read into; nothing is allocated for a frame. One timer stands for all
- * of the router's: it is set to hm_router_next_ms after each batch, and only when that has changed. When a
- * tick leaves due timers behind, an idle handle goes on with them between the batches.
+ * One thread. A readable TAP is read until it is empty, but at most one batch (batch.h), so that every device
+ * and the control channel get their turn; the clock is read once per batch. One timer stands for all of the
+ * router's: it is set to hm_router_next_ms after each batch, and only when that has changed. When a tick
+ * leaves due timers behind, an idle handle goes on with them between the batches.
  *
  * The order of start: devices, sockets, store, router, then the privileges go, then the service manager is
  * told. */
@@ -22,16 +18,15 @@
 #include "firmware/base/err.h"
 #include "firmware/router.h"
 #include "platform/linux/admin.h"
+#include "platform/linux/batch.h"
 #include "platform/linux/clock.h"
 #include "platform/linux/database.h"
 #include "platform/linux/kernel_socket.h"
 #include "platform/linux/log.h"
-#include "platform/linux/outbox.h"
 #include "platform/linux/pages.h"
 #include "platform/linux/privileges.h"
 #include "platform/linux/random.h"
 #include "platform/linux/service.h"
-#include "platform/linux/tap.h"
 
 #define TIMER_OFF UINT64_MAX
 
@@ -60,10 +55,7 @@ struct loop {
     uv_signal_t signals[2];
     bool has_handles; /* timer, rest and signals are initialised */
     int result;
-    bool is_reading; /* what the router sends now waits in the outbox */
-    struct hm_outbox outbox;
-    struct hm_frame frames[HM_ROUTER_AHEAD];
-    uint8_t memory[HM_ROUTER_AHEAD][HM_TAP_BUFFER_LEN];
+    struct hm_batch batch;
 };
 
 /* ---- what the router may do ---- */
@@ -71,28 +63,15 @@ struct loop {
 static int send_frame(void *ctx, unsigned link, struct hm_frame *frame)
 {
     struct loop *loop = ctx;
-    const struct hm_tap *tap = &loop->links[link].tap;
 
-    if (loop->is_reading && frame->len <= HM_OUTBOX_FRAME_MAX) {
-        hm_outbox_put(&loop->outbox, tap, link, frame);
-        return HM_OK;
-    }
-    hm_outbox_send(&loop->outbox);
-    return hm_tap_write(tap, frame);
-}
-
-static void on_unsent(void *ctx, unsigned link, size_t len)
-{
-    struct loop *loop = ctx;
-
-    hm_router_unsent(loop->router, link, len);
+    return hm_batch_send(&loop->batch, &loop->links[link].tap, link, frame);
 }
 
 static void send_datagram(void *ctx, const struct hm_endpoint *to, const void *bytes, size_t len)
 {
     struct loop *loop = ctx;
 
-    hm_outbox_send(&loop->outbox);
+    hm_batch_flush(&loop->batch);
     hm_kernel_socket_send(&loop->sockets[to->socket], to, bytes, len);
 }
 
@@ -189,48 +168,15 @@ static void stop(struct loop *loop, int result)
     uv_stop(&loop->uv);
 }
 
-/* Reads up to max small frames into loop->frames, or fewer and a large one, and counts them; gives what the
- * last read gave. */
-static int read_ahead(const struct link *link, unsigned max, unsigned *count)
-{
-    struct loop *loop = link->loop;
-    struct hm_frame *frame = loop->frames;
-    bool is_large = false;
-    int got = 1;
-
-    for (; frame < loop->frames + max && !is_large; frame++) {
-        got = hm_tap_read(&link->tap, loop->memory[frame - loop->frames], frame);
-        if (got <= 0)
-            break;
-        is_large = frame->len > HM_OUTBOX_FRAME_MAX;
-        hm_router_foresee(loop->router, link->number, frame, HM_TABLE_BUCKET);
-    }
-    *count = (unsigned)(frame - loop->frames);
-    if (*count > 1) /* of one alone there is nothing to wait behind */
-        for (frame = loop->frames; frame < loop->frames + *count; frame++)
-            hm_router_foresee(loop->router, link->number, frame, HM_TABLE_OBJECT);
-    return got;
-}
-
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct link *link = poll->data;
     struct loop *loop = link->loop;
     struct hm_time now;
-    int got = status < 0 ? HM_ERR_PLATFORM : 1;
 
     (void)events;
     hm_clock_read(&now);
-    loop->is_reading = true;
-    for (unsigned done = 0, count; done < HM_ROUTER_AHEAD && got > 0; done += count) {
-        got = read_ahead(link, HM_ROUTER_AHEAD - done, &count);
-        for (unsigned i = 0; i < count; i++)
-            hm_router_frame(loop->router, link->number, &loop->frames[i], &now);
-    }
-    hm_router_flush(loop->router);
-    hm_outbox_send(&loop->outbox);
-    loop->is_reading = false;
-    if (got < 0) {
+    if (status < 0 || hm_batch_run(&loop->batch, &link->tap, link->number, &now) != HM_OK) {
         hm_log_printf(HM_LOG_ERROR, "TAP %s: lost, it was removed or set up anew", link->tap.device);
         stop(loop, HM_ERR_PLATFORM);
         return;
@@ -369,6 +315,7 @@ static int create_router(struct loop *loop)
                       hm_err_text((enum hm_err)err));
         return err;
     }
+    hm_batch_init(&loop->batch, loop->router);
     if (loop->database.env != NULL)
         hm_database_load(&loop->database, loop->router);
     set_timer(loop, &now);
@@ -429,8 +376,6 @@ int hm_loop_run(const struct hm_config *config)
         return HM_ERR_MEMORY;
     }
     loop->config = config;
-    loop->outbox.ctx = loop;
-    loop->outbox.on_unsent = on_unsent;
     loop->database.folder = -1;
     for (unsigned i = 0; i < HM_MAX_LINKS; i++)
         loop->links[i].tap.fd = -1;
