@@ -24,6 +24,7 @@
     X(ARP_TAKEOVER, "arp-takeover", "announcements sent for absent nodes")                   \
     X(ARP_CONFLICTS, "arp-conflicts", "address conflicts of absent nodes, defended")         \
     X(ARP_UPDATES, "arp-updates", "ARP updates sent to mobile nodes")                        \
+    X(NEIGHBOURS_DISPLACED, "neighbours-displaced", "neighbours forgotten: table full")      \
     X(DHCP_CARRIED, "dhcp-carried", "DHCP broadcasts carried between visitor and home")      \
     X(RRQ_SENT, "rrq-sent", "registration requests sent")                                    \
     X(RRQ_RECEIVED, "rrq-received", "registration requests received")                        \

@@ -194,8 +194,10 @@ static void make_room(struct hm_neighbours *neighbours)
     uint64_t now_ms = hm_env_ms(neighbours->env);
     while (entry != NULL && entry->used_ms != 0 && now_ms - entry->used_ms < IN_USE_MS)
         entry = entry->newer;
-    if (entry != NULL)
-        forget(neighbours, entry);
+    if (entry == NULL)
+        return;
+    forget(neighbours, entry);
+    hm_env_count(neighbours->env, HM_COUNT_NEIGHBOURS_DISPLACED);
 }
 
 static struct hm_neighbour *add(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)

@@ -154,11 +154,13 @@ static void test_a_full_table_forgets_whom_it_heard_longest_ago(void **state)
     for (uint8_t i = 0; i < 8; i++)
         learn(f, RIG_VM + i, RIG_MAC((uint8_t)(0x30 + i)));
     learn(f, RIG_VM, RIG_MAC(0x30)); /* heard again */
+    assert_int_equal(f->env.counters.events[HM_COUNT_NEIGHBOURS_DISPLACED], 0);
     learn(f, RIG_VM + 8, RIG_MAC(0x38));
     assert_true(knows(f, RIG_VM));
     assert_false(knows(f, RIG_VM + 1));
     assert_true(knows(f, RIG_VM + 8));
     assert_int_equal(f->neighbours.entries.used, 8);
+    assert_int_equal(f->env.counters.events[HM_COUNT_NEIGHBOURS_DISPLACED], 1);
 }
 
 /* Strangers' pairs (one host may claim a whole prefix) must not push out the next hop that is in use. */
