@@ -7,23 +7,16 @@
  * by a forged packet, and a silent machine that is there keeps its own. When the table is full the pair
  * learnt longest ago makes room. A MAC that a neighbour changes to is believed, as RFC 826 says; nothing here
  * ever moves a binding. */
-#include "firmware/link/neighbour.h"
-
+#include "firmware/link/neighbour_parts.h"
 #include "firmware/link/output.h"
 
 #include <string.h>
 
 #define CONFIRM_MS 30000
 #define KEEP_MS 3600000 /* a VM may be paused for long, and is found by what was heard of it before */
-#define ASK_INTERVAL_MS 1000
 #define FIRST_RETRY_MS 200
 #define MAX_ASKED 3
-#define MAX_WAITING 128   /* packets, for all neighbours together */
-#define MAX_SEARCHED 1024 /* addresses of one search */
-#define SEARCH_STEP 64    /* of them at a time */
-#define SEARCH_STEP_MS 10
-#define WONDER_MS 30000 /* how long a question out of curiosity is not repeated */
-#define WONDER_MIN_MS 1000
+#define MAX_WAITING 128 /* packets, for all neighbours together */
 #define IN_USE_MS 60000 /* an entry that packets went to is not pushed out so soon */
 
 static uint64_t addr_hash(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
@@ -50,12 +43,10 @@ static size_t waiting_len(const struct hm_router_config *config)
     return sizeof(struct waiting) + HM_FRAME_HEADROOM + mtu;
 }
 
-static void on_search(void *arg);
-
 int hm_neighbours_init(struct hm_neighbours *neighbours, struct hm_env *env)
 {
     *neighbours = (struct hm_neighbours){.env = env};
-    hm_timer_init(&neighbours->search, on_search, neighbours);
+    hm_neighbour_search_init(neighbours);
     size_t capacity = env->config->max_neighbours;
     int err = hm_slab_init(&neighbours->entries, sizeof(struct hm_neighbour), capacity);
     if (err == HM_OK)
@@ -134,21 +125,12 @@ static void forget(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
     hm_slab_give(&neighbours->entries, entry);
 }
 
-/* Asks by broadcast. */
-static void ask(struct hm_env *env, unsigned link, uint32_t addr)
-{
-    const struct hm_link_config *config = &env->config->links[link];
-    struct hm_arp arp = {
-        .op = HM_ARP_REQUEST, .sender_mac = config->mac, .sender_addr = config->addr, .target_addr = addr};
-    hm_output_arp(env, link, &HM_MAC_BROADCAST, &config->mac, &arp);
-}
-
 static void ask_entry(struct hm_neighbour *entry)
 {
     struct hm_env *env = entry->owner->env;
     entry->asked++;
     entry->asked_ms = hm_env_ms(env);
-    ask(env, entry->link, entry->addr);
+    hm_neighbour_ask(entry->owner, entry->link, entry->addr);
 }
 
 /* It does not answer: what waited for it is lost, and whoever sent it is told. */
@@ -173,8 +155,9 @@ static void on_retry(void *arg)
 {
     struct hm_neighbour *entry = arg;
     uint64_t waited_ms = hm_env_ms(entry->owner->env) - entry->asked_ms;
-    if (entry->asked >= MAX_ASKED && waited_ms < ASK_INTERVAL_MS) { /* somebody else has just asked */
-        hm_timer_arm(&entry->owner->env->wheel, &entry->retry, ASK_INTERVAL_MS - waited_ms);
+    if (entry->asked >= MAX_ASKED &&
+        waited_ms < HM_NEIGHBOUR_ASK_INTERVAL_MS) { /* somebody else has just asked */
+        hm_timer_arm(&entry->owner->env->wheel, &entry->retry, HM_NEIGHBOUR_ASK_INTERVAL_MS - waited_ms);
         return;
     }
     if (entry->asked >= MAX_ASKED) {
@@ -184,7 +167,7 @@ static void on_retry(void *arg)
         return;
     }
     ask_entry(entry);
-    hm_timer_arm(&entry->owner->env->wheel, &entry->retry, ASK_INTERVAL_MS);
+    hm_timer_arm(&entry->owner->env->wheel, &entry->retry, HM_NEIGHBOUR_ASK_INTERVAL_MS);
 }
 
 /* The pair learnt longest ago that is not in use; a flood of new pairs must not push out the next hops. */
@@ -246,8 +229,7 @@ static void set_mac(struct hm_neighbours *neighbours, struct hm_neighbour *entry
     hm_timer_arm(&neighbours->env->wheel, &entry->retry, KEEP_MS);
 }
 
-/* A host's address on the link, and not our own. */
-static bool is_learnable(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
+bool hm_neighbour_is_learnable(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
 {
     const struct hm_link_config *config = &neighbours->env->config->links[link];
     const struct hm_prefix *prefix = &config->prefix;
@@ -259,7 +241,7 @@ static bool is_learnable(const struct hm_neighbours *neighbours, unsigned link, 
 void hm_neighbour_learn(struct hm_neighbours *neighbours, unsigned link, uint32_t addr,
                         const struct hm_mac *mac)
 {
-    if (!is_learnable(neighbours, link, addr) || hm_mac_is_group(mac) || hm_mac_is_zero(mac))
+    if (!hm_neighbour_is_learnable(neighbours, link, addr) || hm_mac_is_group(mac) || hm_mac_is_zero(mac))
         return;
     struct hm_neighbour *entry = find(neighbours, link, addr);
     if (entry == NULL)
@@ -282,69 +264,11 @@ unsigned hm_neighbour_addrs_of(struct hm_neighbours *neighbours, unsigned link, 
                                uint64_t max_age_ms, uint32_t *addrs, unsigned max)
 {
     unsigned count = 0;
-    uint64_t hash = mac_hash(neighbours, mac);
-    struct hm_table_node *node = hm_table_first(&neighbours->by_mac, hash, hm_mac_tail(mac));
-    for (; node != NULL && count < max; node = hm_table_next(&neighbours->by_mac, node, hash)) {
-        struct hm_neighbour *entry = HM_CONTAINER_OF(node, struct hm_neighbour, by_mac);
-        if (entry->link == link && hm_mac_equal(&entry->mac, mac) &&
-            hm_env_ms(neighbours->env) - entry->confirmed_ms <= max_age_ms)
+    const struct hm_neighbour *entry = hm_neighbour_of_mac(neighbours, link, mac, NULL);
+    for (; entry != NULL && count < max; entry = hm_neighbour_of_mac(neighbours, link, mac, entry))
+        if (hm_env_ms(neighbours->env) - entry->confirmed_ms <= max_age_ms)
             addrs[count++] = entry->addr;
-    }
     return count;
-}
-
-void hm_neighbour_ask(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
-{
-    ask(neighbours->env, link, addr);
-}
-
-static bool was_wondered(struct hm_neighbours *neighbours, uint32_t addr)
-{
-    uint64_t now_ms = hm_env_ms(neighbours->env);
-    for (unsigned i = 0; i < HM_NEIGHBOUR_QUESTIONS; i++) {
-        const struct hm_neighbour_question *question = &neighbours->questions[i];
-        if (question->addr == addr && now_ms - question->asked_ms < WONDER_MS)
-            return true;
-    }
-    struct hm_neighbour_question *oldest = &neighbours->questions[neighbours->next_question];
-    neighbours->next_question = (neighbours->next_question + 1) % HM_NEIGHBOUR_QUESTIONS;
-    if (oldest->addr != 0 && now_ms - oldest->asked_ms < WONDER_MIN_MS)
-        return true; /* too many different ones: a scan */
-    *oldest = (struct hm_neighbour_question){.addr = addr, .asked_ms = now_ms};
-    return false;
-}
-
-void hm_neighbour_wonder(struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
-{
-    if (is_learnable(neighbours, link, addr) && hm_neighbour_lookup(neighbours, link, addr) == NULL &&
-        !was_wondered(neighbours, addr))
-        ask(neighbours->env, link, addr);
-}
-
-static void on_search(void *arg)
-{
-    struct hm_neighbours *neighbours = arg;
-    const struct hm_link_config *config = &neighbours->env->config->links[neighbours->search_link];
-    for (unsigned i = 0; i < SEARCH_STEP && neighbours->search_next < neighbours->search_last; i++) {
-        uint32_t addr = neighbours->search_next++;
-        if (addr != config->addr)
-            ask(neighbours->env, neighbours->search_link, addr);
-    }
-    if (neighbours->search_next < neighbours->search_last)
-        hm_timer_arm(&neighbours->env->wheel, &neighbours->search, SEARCH_STEP_MS);
-}
-
-void hm_neighbour_ask_all(struct hm_neighbours *neighbours, unsigned link)
-{
-    const struct hm_prefix *prefix = &neighbours->env->config->links[link].prefix;
-    if (hm_timer_is_armed(&neighbours->search))
-        return;
-    neighbours->search_link = link;
-    neighbours->search_next = prefix->addr + 1;
-    neighbours->search_last = hm_prefix_broadcast(prefix);
-    if (neighbours->search_last - neighbours->search_next > MAX_SEARCHED)
-        neighbours->search_last = neighbours->search_next + MAX_SEARCHED;
-    on_search(neighbours);
 }
 
 static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
@@ -368,7 +292,8 @@ static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
 static bool is_doubtful(const struct hm_neighbours *neighbours, const struct hm_neighbour *entry)
 {
     uint64_t now_ms = hm_env_ms(neighbours->env);
-    return now_ms - entry->confirmed_ms >= CONFIRM_MS && now_ms - entry->asked_ms >= ASK_INTERVAL_MS;
+    return now_ms - entry->confirmed_ms >= CONFIRM_MS &&
+           now_ms - entry->asked_ms >= HM_NEIGHBOUR_ASK_INTERVAL_MS;
 }
 
 bool hm_neighbour_is_sure(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
@@ -460,16 +385,4 @@ struct hm_neighbour *hm_neighbour_of_mac(const struct hm_neighbours *neighbours,
             return entry;
     }
     return NULL;
-}
-
-/* Questions go out as fast as those of a search. One that is being asked is left at its own pace: whoever
- * doubts it again and again must not keep it by that. */
-void hm_neighbour_doubt(struct hm_neighbours *neighbours, unsigned link, const struct hm_mac *mac)
-{
-    uint64_t now_ms = hm_env_ms(neighbours->env);
-    unsigned count = 0;
-    struct hm_neighbour *entry = hm_neighbour_of_mac(neighbours, link, mac, NULL);
-    for (; entry != NULL; entry = hm_neighbour_of_mac(neighbours, link, mac, entry))
-        if (entry->retry.due_ms > now_ms + ASK_INTERVAL_MS)
-            hm_timer_arm(&neighbours->env->wheel, &entry->retry, count++ / SEARCH_STEP * SEARCH_STEP_MS);
 }
