@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Scenarios: forged and truncated registrations and control messages are dropped by name. */
-#include "tests/scenario/scenario.h"
-
 #include "firmware/base/writer.h"
-#include "firmware/wire/ethernet.h"
-#include "firmware/wire/ipv4.h"
+#include "tests/scenario/siege.h"
 
 #define STRANGER 0x0a090042u
 #define AGENT_A 0x0a010002u
@@ -12,49 +9,6 @@
 #define AGENT_C 0x0a030002u
 #define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
 #define MIP_AT (UDP_AT + 8)
-
-/* The VM is at B, with probes both ways, and must not feel anything. */
-struct siege {
-    struct hm_sim_world *world;
-    struct probes probes;
-    struct meddler watcher; /* of registration requests */
-    struct tables before;
-};
-
-static void siege_begin(struct siege *siege, struct hm_sim_world *world)
-{
-    siege->world = world;
-    meddler_start(&siege->watcher, &world->sites[HM_SIM_B].lan, pattern_registration(HM_MIP_REQUEST),
-                  MEDDLE_WATCH, 0);
-    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
-    meddler_stop(&siege->watcher, &world->sites[HM_SIM_B].lan);
-    probes_start(&siege->probes, &world->correspondent, &world->vm, SCENARIO_RATE);
-    tables_read(&siege->before, world);
-}
-
-static void siege_end(struct siege *siege)
-{
-    probes_check(&siege->probes, siege->world, 0);
-    assert_tables_unchanged(siege->world, &siege->before);
-    probes_stop(&siege->probes);
-    assert_int_equal(siege->world->vm.strange, 0);
-}
-
-/* Builds an Ethernet frame with the IP packet in it that is written afterwards; gives its length. */
-static size_t ip_frame(uint8_t *frame, uint32_t src, uint32_t dst, uint8_t protocol, const void *payload,
-                       size_t len)
-{
-    const struct hm_ipv4 ip = {.total_len = (uint16_t)(HM_IPV4_LEN + len),
-                               .id = 7,
-                               .ttl = 64,
-                               .protocol = protocol,
-                               .src = src,
-                               .dst = dst};
-
-    hm_ipv4_encode(frame + HM_ETHERNET_LEN, &ip);
-    memcpy(frame + UDP_AT, payload, len);
-    return UDP_AT + len;
-}
 
 /* Sends UDP payload of the last registration request again after `spoil` has changed it. */
 static void send_spoiled(struct siege *siege, uint32_t src, void (*spoil)(uint8_t *mip, size_t *len),
@@ -71,7 +25,7 @@ static void send_spoiled(struct siege *siege, uint32_t src, void (*spoil)(uint8_
     payload[4] = (uint8_t)(udp_len >> 8);
     payload[5] = (uint8_t)udp_len;
     payload[6] = payload[7] = 0; /* no checksum */
-    inject(siege->world, frame, ip_frame(frame, src, AGENT_A, HM_IP_PROTO_UDP, payload, udp_len));
+    inject(siege->world, frame, siege_ip_frame(frame, src, AGENT_A, HM_IP_PROTO_UDP, payload, udp_len));
     if (counter(siege->world, HM_SIM_A, drop) != before + 1)
         print_message("not counted as %s\n", drop);
     assert_int_equal(counter(siege->world, HM_SIM_A, drop), before + 1);
@@ -169,7 +123,8 @@ static void test_truncated_registrations(void **state)
         payload[4] = (uint8_t)((8 + len) >> 8);
         payload[5] = (uint8_t)(8 + len);
         payload[6] = payload[7] = 0;
-        inject(siege.world, frame, ip_frame(frame, AGENT_B, AGENT_A, HM_IP_PROTO_UDP, payload, 8 + len));
+        inject(siege.world, frame,
+               siege_ip_frame(frame, AGENT_B, AGENT_A, HM_IP_PROTO_UDP, payload, 8 + len));
         assert_int_equal(counter(siege.world, HM_SIM_A, "rrp-accepted"), accepted);
     }
     siege_end(&siege);
@@ -198,7 +153,7 @@ static void test_truncated_control_messages(void **state)
         payload[4] = (uint8_t)((8 + len) >> 8);
         payload[5] = (uint8_t)(8 + len);
         payload[6] = payload[7] = 0;
-        frame_len = ip_frame(frame, ip.src, ip.dst, HM_IP_PROTO_UDP, payload, 8 + len);
+        frame_len = siege_ip_frame(frame, ip.src, ip.dst, HM_IP_PROTO_UDP, payload, 8 + len);
         memcpy(frame, watcher.frame, HM_ETHERNET_LEN);
         hm_sim_port_send_bytes(&world->sites[HM_SIM_A].machine.iface.port, frame, frame_len);
         hm_sim_run_for(&world->sim, HM_SIM_MS);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Scenarios: forged, broken and looping packets in the tunnels and on the LANs are dropped by name. */
-#include "tests/scenario/scenario.h"
-
 #include "firmware/base/writer.h"
-#include "firmware/wire/ethernet.h"
-#include "firmware/wire/ipv4.h"
+#include "tests/scenario/siege.h"
 
 #define STRANGER 0x0a090042u
 #define CORRESPONDENT 0x0a090005u
@@ -13,49 +10,6 @@
 #define AGENT_B 0x0a020002u
 #define AGENT_C 0x0a030002u
 #define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
-
-/* The VM is at B, with probes both ways, and must not feel anything. */
-struct siege {
-    struct hm_sim_world *world;
-    struct probes probes;
-    struct meddler watcher; /* of registration requests */
-    struct tables before;
-};
-
-static void siege_begin(struct siege *siege, struct hm_sim_world *world)
-{
-    siege->world = world;
-    meddler_start(&siege->watcher, &world->sites[HM_SIM_B].lan, pattern_registration(HM_MIP_REQUEST),
-                  MEDDLE_WATCH, 0);
-    handover(world, &world->vm, HM_SIM_A, HM_SIM_B);
-    meddler_stop(&siege->watcher, &world->sites[HM_SIM_B].lan);
-    probes_start(&siege->probes, &world->correspondent, &world->vm, SCENARIO_RATE);
-    tables_read(&siege->before, world);
-}
-
-static void siege_end(struct siege *siege)
-{
-    probes_check(&siege->probes, siege->world, 0);
-    assert_tables_unchanged(siege->world, &siege->before);
-    probes_stop(&siege->probes);
-    assert_int_equal(siege->world->vm.strange, 0);
-}
-
-/* Builds an Ethernet frame with the IP packet in it that is written afterwards; gives its length. */
-static size_t ip_frame(uint8_t *frame, uint32_t src, uint32_t dst, uint8_t protocol, const void *payload,
-                       size_t len)
-{
-    const struct hm_ipv4 ip = {.total_len = (uint16_t)(HM_IPV4_LEN + len),
-                               .id = 7,
-                               .ttl = 64,
-                               .protocol = protocol,
-                               .src = src,
-                               .dst = dst};
-
-    hm_ipv4_encode(frame + HM_ETHERNET_LEN, &ip);
-    memcpy(frame + UDP_AT, payload, len);
-    return UDP_AT + len;
-}
 
 /* An inner packet: UDP without checksum, eight bytes of data. */
 static size_t inner_packet(uint8_t *packet, uint32_t src, uint32_t dst)
@@ -126,8 +80,8 @@ static void test_forged_tunnel_packets(void **state)
         uint8_t packet[64], frame[128];
         size_t len = inner_packet(packet, forgery->inner_src, forgery->inner_dst);
 
-        len = ip_frame(frame, forgery->outer_src, forgery->outer_dst, HM_IP_PROTO_IPIP, packet,
-                       forgery->cut_to != 0 ? forgery->cut_to : len);
+        len = siege_ip_frame(frame, forgery->outer_src, forgery->outer_dst, HM_IP_PROTO_IPIP, packet,
+                             forgery->cut_to != 0 ? forgery->cut_to : len);
         inject(siege.world, frame, len);
         if (counter(siege.world, forgery->site, forgery->drop) != before + 1)
             print_message("%s: not counted as %s\n", forgery->what, forgery->drop);
@@ -145,9 +99,9 @@ static void test_nested_tunnel_packet(void **state)
 
     siege_begin(&siege, *state);
     len = inner_packet(packet, HM_SIM_VM_ADDR, CORRESPONDENT);
-    len = ip_frame(middle, HM_SIM_VM_ADDR, AGENT_A, HM_IP_PROTO_IPIP, packet, len);
-    len =
-        ip_frame(frame, AGENT_B, AGENT_A, HM_IP_PROTO_IPIP, middle + HM_ETHERNET_LEN, len - HM_ETHERNET_LEN);
+    len = siege_ip_frame(middle, HM_SIM_VM_ADDR, AGENT_A, HM_IP_PROTO_IPIP, packet, len);
+    len = siege_ip_frame(frame, AGENT_B, AGENT_A, HM_IP_PROTO_IPIP, middle + HM_ETHERNET_LEN,
+                         len - HM_ETHERNET_LEN);
     inject(siege.world, frame, len);
     assert_int_equal(counter(siege.world, HM_SIM_A, "drop-tunnel-loop"), 1);
     siege_end(&siege);
@@ -168,7 +122,7 @@ static void test_broken_inner_headers(void **state)
         size_t len = inner_packet(packet, HM_SIM_VM_ADDR, CORRESPONDENT);
 
         packet[BREAKS[i].at] = BREAKS[i].value;
-        len = ip_frame(frame, AGENT_B, AGENT_A, HM_IP_PROTO_IPIP, packet, len);
+        len = siege_ip_frame(frame, AGENT_B, AGENT_A, HM_IP_PROTO_IPIP, packet, len);
         inject(siege.world, frame, len);
         if (counter(siege.world, HM_SIM_A, "drop-tunnel-malformed") != before + 1)
             print_message("byte %zu = %#x is not malformed\n", BREAKS[i].at, BREAKS[i].value);
@@ -228,7 +182,7 @@ static void test_a_stranger_on_the_foreign_lan_is_not_the_visitor(void **state)
     siege_begin(&siege, *state);
     agent = &siege.world->sites[HM_SIM_B].agent.config.links[0].mac;
     sent = counter(siege.world, HM_SIM_A, "drop-tunnel-inner");
-    len = ip_frame(frame, HM_SIM_VM_ADDR, CORRESPONDENT, HM_IP_PROTO_UDP, udp, sizeof(udp));
+    len = siege_ip_frame(frame, HM_SIM_VM_ADDR, CORRESPONDENT, HM_IP_PROTO_UDP, udp, sizeof(udp));
     memcpy(frame, agent->b, 6);
     memcpy(frame + 6, siege.world->sites[HM_SIM_B].neighbour.iface.mac.b, 6);
     frame[12] = 8;
