@@ -75,6 +75,12 @@ bool hm_super_frame_is_sane(const struct hm_super_frame *super)
     return hm_super_frame_count(super) <= PIECES_MAX && super->headers_len + longest <= HM_FRAME_MAX;
 }
 
+bool hm_super_frame_may_be_finer(const struct hm_super_frame *super)
+{
+    return super->is_tcp && super->ip_count == 1 && (super->ip[0].fragment & HM_IPV4_DF) != 0 &&
+           hm_tcp_may_cut(&super->tcp);
+}
+
 unsigned hm_super_frame_count(const struct hm_super_frame *super)
 {
     return (unsigned)((super->payload_len + super->piece_len - 1) / super->piece_len);

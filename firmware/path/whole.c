@@ -41,8 +41,7 @@ static uint32_t way_in(const struct hm_path *path, unsigned link, const struct h
     return hm_binding_target(binding);
 }
 
-/* Lowers super->piece_len to what the tunnel carries; false: they cannot enter like this. Without DF the
- * identifications count, and there must not be more pieces than the sender has reckoned with. */
+/* Lowers super->piece_len to what the tunnel carries; false: they cannot enter like this. */
 static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super)
 {
     size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
@@ -52,7 +51,7 @@ static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_
     if (super->piece_len <= room - headers_len)
         return true;
     super->piece_len = room - headers_len;
-    return (super->ip[0].fragment & HM_IPV4_DF) != 0 && hm_super_frame_is_sane(super);
+    return hm_super_frame_may_be_finer(super) && hm_super_frame_is_sane(super);
 }
 
 /* Of what has been wrapped once, and stands for `count` packets. */
