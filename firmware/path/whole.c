@@ -72,16 +72,21 @@ static void send(struct hm_path *path, const struct hm_tunnel_state *tunnel, str
     hm_neighbour_send(path->neighbours, tunnel->route.link, tunnel->route.next_hop, frame);
 }
 
+/* By the header, whatever a guest has said: CWR is for the first of its segments alone. */
+static uint8_t gso_type(const struct hm_super_frame *super)
+{
+    return HM_OFFLOAD_GSO_TCPV4 | ((super->tcp.flags & HM_TCP_CWR) != 0 ? HM_OFFLOAD_GSO_ECN : 0);
+}
+
 /* super begins with the IP header, as does the frame. */
 static void send_whole(struct hm_path *path, struct hm_tunnel_state *tunnel,
                        const struct hm_super_frame *super, struct hm_frame *frame)
 {
-    uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
     hm_path_wrap(path, tunnel, &super->ip[0], frame);
     note_sent(path, tunnel, super, hm_super_frame_count(super));
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM | HM_OFFLOAD_TUNNEL_CSUM,
-        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | HM_OFFLOAD_GSO_TUNNEL | ecn),
+        .gso_type = (uint8_t)(gso_type(super) | HM_OFFLOAD_GSO_TUNNEL),
         .hdr_len = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->headers_len),
         .gso_size = (uint16_t)super->piece_len,
         .csum_start = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->transport_at),
@@ -230,7 +235,6 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
     unsigned mtu =
         visitor != NULL ? path->env->config->links[visitor->link].mtu : mtu_beyond(path, outer->src, inner);
     size_t inner_at = HM_ETHERNET_LEN + WRAPPING_LEN;
-    uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
     if (!hm_path_takes_tunnel(path, outer) || super->ip_at[1] != inner_at ||
         inner->header_len != HM_IPV4_LEN || inner->ttl <= 1 ||
         !hm_encapsulation_is_data(frame->data + UDP_AT + HM_UDP_LEN, HM_TUNNEL_DATA_LEN) ||
@@ -245,7 +249,7 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
     hm_frame_pull(frame, inner_at);
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM,
-        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | ecn),
+        .gso_type = gso_type(super),
         .hdr_len = (uint16_t)(HM_ETHERNET_LEN + super->headers_len - inner_at),
         .gso_size = (uint16_t)super->piece_len,
         .csum_start = UDP_AT,
