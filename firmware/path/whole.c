@@ -8,7 +8,8 @@
  * way, is left to plain, and becomes the packets that it stands for: the same ones, in the same order.
  *
  * In: as it is, when the kernel cuts it with its outer headers (UDP tunnel GSO), or cut, in trains of
- * datagrams that the kernel takes apart (UDP segmentation offload). Out: a super-frame stays one; the packets
+ * datagrams that the kernel takes apart (UDP segmentation offload). A plain segment that does not fit the
+ * tunnel is a super-frame of two pieces there, and goes in as such. Out: a super-frame stays one; the packets
  * of a train are taken out of it where they lie; both were made by a kernel on this host, which vouches for
  * their checksums. */
 #include "firmware/path/path.h"
@@ -162,6 +163,30 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
         send_whole(path, tunnel, super, frame);
     else
         send_trains(path, tunnel, super);
+    return true;
+}
+
+/* CWR is left to tcp_cut, which keeps it on all pieces. */
+bool hm_path_enter_long(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_frame *frame)
+{
+    struct hm_super_frame super;
+    size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
+    if (path->env->tunnel_way == HM_TUNNEL_WAY_SINGLE ||
+        hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || !hm_super_frame_of_segment(frame, &super) ||
+        !hm_super_frame_may_be_finer(&super) || (super.tcp.flags & HM_TCP_CWR) != 0 ||
+        super.ip[0].header_len != HM_IPV4_LEN || room <= super.headers_len ||
+        !hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop) ||
+        !hm_tcp_checksum_is_right(frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, super.ip[0].src,
+                                  super.ip[0].dst))
+        return false;
+    super.piece_len = room - super.headers_len;
+    hm_env_count(path->env, HM_COUNT_TCP_CUT);
+    hm_tcp_begin_sum(frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, super.ip[0].src, super.ip[0].dst,
+                     super.tcp.flags);
+    if (path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE)
+        send_whole(path, tunnel, &super, frame);
+    else
+        send_trains(path, tunnel, &super);
     return true;
 }
 

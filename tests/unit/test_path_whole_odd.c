@@ -221,6 +221,93 @@ static void test_an_odd_one_goes_in_as_its_packets_do(void **state)
     }
 }
 
+/* --- a plain one that does not fit -------------------------------------------------------------------- */
+
+/* The frames that it makes by this way, but for the identifications of atomic packets. */
+static struct path_rig *take_long(enum hm_tunnel_way way, const struct segment_rig *segment)
+{
+    uint8_t *bytes = whole_rig_memory;
+    struct hm_ethernet ethernet = {.dst = RIG_VM_MAC, .src = RIG_ROUTER_MAC, .type = HM_ETHERTYPE_IPV4};
+    void *state;
+
+    whole_rig_setup(&state, way);
+    struct path_rig *f = state;
+    hm_ethernet_encode(bytes, &ethernet);
+    size_t len = segment_rig_write(segment, bytes + HM_ETHERNET_LEN);
+    whole_rig_kernel.count = whole_rig_kernel.writes = 0;
+    whole_rig_hand_in(f, bytes, HM_ETHERNET_LEN + len, NULL);
+    whole_rig_finish(f);
+    for (unsigned i = 0; i < whole_rig_kernel.count && segment->fragment == HM_IPV4_DF; i++) {
+        struct kernel_frame *frame = &whole_rig_kernel.frames[i];
+        kernel_set_u16(frame->bytes + 14 + OVERHEAD + 4, 0);
+        kernel_fix_ip(frame->bytes + 14 + OVERHEAD, frame->len - 14 - OVERHEAD, 0);
+    }
+    whole_rig_hide_outer_ids(&whole_rig_kernel);
+    return f;
+}
+
+/* Each way gives the same frames; by how many writes the best does it is told. */
+static void check_long(const struct segment_rig *segment, unsigned frames, unsigned writes)
+{
+    for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
+        void *state = take_long(way, segment);
+        struct path_rig *f = state;
+        assert_int_equal(whole_rig_kernel.count, frames);
+        assert_int_equal(whole_rig_kernel.writes, way == HM_TUNNEL_WAY_SINGLE ? frames : writes);
+        assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_OUT], frames);
+        assert_int_equal(f->env.counters.events[HM_COUNT_TCP_CUT], segment->fragment != 0);
+        if (way == HM_TUNNEL_WAY_SINGLE)
+            twin = whole_rig_kernel;
+        else
+            whole_rig_expect_same(&whole_rig_kernel, &twin);
+        whole_rig_teardown(&state);
+    }
+}
+
+static void test_a_segment_that_is_too_long_goes_in_two_by_one_write(void **state)
+{
+    uint64_t chance = unit_seed(13);
+
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        struct segment_rig segment = segment_of(RIG_FAR, RIG_VM, 0);
+        segment.header_len = HM_TCP_LEN + 4 * (size_t)unit_below(&chance, 11);
+        segment.payload_len = 1480 - segment.header_len - (size_t)unit_below(&chance, 32);
+        segment.flags =
+            (uint8_t)(HM_TCP_ACK | (unit_random(&chance) & (HM_TCP_FIN | HM_TCP_PSH | HM_TCP_ECE)));
+        check_long(&segment, 2, 1);
+    }
+}
+
+static void test_a_long_segment_that_is_odd_goes_by_none_or_by_two(void **state)
+{
+    const struct segment_rig good = segment_of(RIG_FAR, RIG_VM, 1440);
+    struct segment_rig segment = good;
+
+    (void)state;
+    segment.flags |= HM_TCP_CWR; /* it stays on both */
+    check_long(&segment, 2, 2);
+    segment = good;
+    segment.fragment = 0; /* fragments */
+    check_long(&segment, 2, 2);
+    segment = good;
+    segment.is_spoilt = true;
+    for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
+        void *own = take_long(way, &segment);
+        assert_int_equal(whole_rig_kernel.count, 0);
+        assert_int_equal(path_rig_dropped(own, HM_DROP_TCP_CHECKSUM), 1);
+        whole_rig_teardown(&own);
+    }
+    segment = good;
+    segment.flags |= HM_TCP_URG; /* it is told */
+    for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
+        void *own = take_long(way, &segment);
+        assert_int_equal(whole_rig_kernel.count, 1);
+        assert_int_equal(whole_rig_kernel.frames[0].bytes[HM_ETHERNET_LEN + 9], HM_IP_PROTO_ICMP);
+        whole_rig_teardown(&own);
+    }
+}
+
 /* --- out ---------------------------------------------------------------------------------------------- */
 
 static struct hm_frame out(uint32_t src, size_t before)
@@ -346,6 +433,49 @@ static void expect_nothing(struct path_rig *f, enum hm_drop reason)
     whole_rig_finish(f);
     assert_int_equal(whole_rig_kernel.count, 0);
     assert_int_equal(path_rig_dropped(f, reason), 1);
+}
+
+static void hand_in_long(struct path_rig *f, bool with_header_options)
+{
+    struct segment_rig segment = segment_of(RIG_FAR, RIG_VM, with_header_options ? 1436 : 1440);
+    struct hm_frame frame = down(&segment, 1440);
+
+    kernel_fix_transport(frame.data + 14, frame.data + 34, frame.len - 34, HM_IP_PROTO_TCP);
+    if (with_header_options)
+        insert_options(&frame, HM_ETHERNET_LEN, 1);
+    whole_rig_kernel.count = 0;
+    whole_rig_hand_in(f, frame.data, frame.len, NULL);
+}
+
+static void test_a_long_segment_goes_by_two_writes_where_one_will_not_do(void **state)
+{
+    static const enum hm_encapsulation KINDS[] = {HM_ENCAPSULATION_IPIP, HM_ENCAPSULATION_GRE};
+    struct path_rig *f = *state;
+    struct hm_peer *peer = hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B);
+
+    for (unsigned i = 0; i < UNIT_COUNT(KINDS); i++) {
+        peer->tunnel = KINDS[i];
+        hand_in_long(f, false);
+        assert_int_equal(whole_rig_kernel.count, 2);
+        assert_int_equal(whole_rig_kernel.frames[0].bytes[14 + 9], hm_encapsulation_protocol(KINDS[i]));
+    }
+    peer->tunnel = HM_ENCAPSULATION_UDP;
+    hand_in_long(f, true);
+    assert_int_equal(whole_rig_kernel.count, 1);
+    assert_int_equal(whole_rig_kernel.frames[0].bytes[14 + 9], HM_IP_PROTO_ICMP);
+}
+
+/* What waits for it are plain packets. */
+static void test_a_long_segment_without_a_known_next_hop_waits_in_two(void **state)
+{
+    struct path_rig *f = *state;
+    const uint32_t gateway = RIG_ROUTER + 200;
+
+    f->rig.config.routes[0].gateway = gateway;
+    hand_in_long(f, false);
+    assert_int_equal(whole_rig_kernel.count, 1); /* who has it? */
+    hm_neighbour_learn(&f->neighbours, 0, gateway, &RIG_ROUTER_MAC);
+    assert_int_equal(whole_rig_kernel.count, 3);
 }
 
 static void test_impossible_addresses_go_no_way(void **state)
@@ -491,7 +621,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_odd_one_goes_in_as_its_packets_do),
+        cmocka_unit_test(test_a_segment_that_is_too_long_goes_in_two_by_one_write),
+        cmocka_unit_test(test_a_long_segment_that_is_odd_goes_by_none_or_by_two),
         cmocka_unit_test(test_an_odd_one_comes_out_as_its_packets_do),
+        TEST(test_a_long_segment_goes_by_two_writes_where_one_will_not_do),
+        TEST(test_a_long_segment_without_a_known_next_hop_waits_in_two),
         TEST(test_impossible_addresses_go_no_way),
         cmocka_unit_test_setup_teardown(test_a_gateway_takes_no_false_source, setup_gateway,
                                         whole_rig_teardown),
