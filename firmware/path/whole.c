@@ -9,9 +9,8 @@
  *
  * In: as it is, when the kernel cuts it with its outer headers (UDP tunnel GSO), or cut, in trains of
  * datagrams that the kernel takes apart (UDP segmentation offload). A plain segment that does not fit the
- * tunnel is a super-frame of two pieces there, and goes in as such. Out: a super-frame stays one; the packets
- * of a train are taken out of it where they lie; both were made by a kernel on this host, which vouches for
- * their checksums. */
+ * tunnel becomes a train of two. Out: a super-frame stays one; the packets of a train are taken out of it
+ * where they lie; both were made by a kernel on this host, which vouches for their checksums. */
 #include "firmware/path/path.h"
 
 #include "firmware/path/super_frame.h"
@@ -166,7 +165,9 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     return true;
 }
 
-/* CWR is left to tcp_cut, which keeps it on all pieces. */
+/* In a train also where the kernel would cut it as it is: at the far end the pieces of a train are merged
+ * with those of the next, and a super-frame of two is not. CWR is left to tcp_cut, which keeps it on all
+ * pieces. */
 bool hm_path_enter_long(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_frame *frame)
 {
     struct hm_super_frame super;
@@ -179,14 +180,9 @@ bool hm_path_enter_long(struct hm_path *path, struct hm_tunnel_state *tunnel, st
         !hm_tcp_checksum_is_right(frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, super.ip[0].src,
                                   super.ip[0].dst))
         return false;
-    super.piece_len = room - super.headers_len;
+    super.piece_len = hm_tcp_piece_len(super.payload_len, room - super.headers_len);
     hm_env_count(path->env, HM_COUNT_TCP_CUT);
-    hm_tcp_begin_sum(frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, super.ip[0].src, super.ip[0].dst,
-                     super.tcp.flags);
-    if (path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE)
-        send_whole(path, tunnel, &super, frame);
-    else
-        send_trains(path, tunnel, &super);
+    send_trains(path, tunnel, &super);
     return true;
 }
 
