@@ -28,10 +28,7 @@ static uint32_t tunnel_to(const struct hm_path *path, const struct hm_super_fram
 static size_t piece_len(struct hm_path *path, const struct hm_super_frame *super)
 {
     size_t headers_len = super->headers_len - HM_ETHERNET_LEN, room;
-    /* Without DF the identifications count: more pieces than the sender has reckoned with would use some
-     * twice. And only a stream can be cut anywhere. */
-    bool is_free = super->is_tcp && super->ip_count == 1 && (super->ip[0].fragment & HM_IPV4_DF) != 0;
-    uint32_t remote_addr = is_free ? tunnel_to(path, super) : 0;
+    uint32_t remote_addr = hm_super_frame_may_be_finer(super) ? tunnel_to(path, super) : 0;
     struct hm_tunnel_state *tunnel =
         remote_addr != 0 ? hm_tunnel_state_use(&path->tunnels, remote_addr) : NULL;
     if (tunnel == NULL)

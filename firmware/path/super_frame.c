@@ -69,10 +69,25 @@ bool hm_super_frame_read(const struct hm_frame *frame, struct hm_super_frame *ou
     return true;
 }
 
+bool hm_super_frame_of_segment(const struct hm_frame *frame, struct hm_super_frame *out)
+{
+    *out = (struct hm_super_frame){.bytes = frame->data, .is_tcp = true};
+    if (!read_ip(frame, 0, out) || !read_transport(frame, out) || out->headers_len >= frame->len)
+        return false;
+    out->payload_len = out->piece_len = frame->len - out->headers_len;
+    return true;
+}
+
 bool hm_super_frame_is_sane(const struct hm_super_frame *super)
 {
     size_t longest = super->piece_len < super->payload_len ? super->piece_len : super->payload_len;
     return hm_super_frame_count(super) <= PIECES_MAX && super->headers_len + longest <= HM_FRAME_MAX;
+}
+
+bool hm_super_frame_may_be_finer(const struct hm_super_frame *super)
+{
+    return super->is_tcp && super->ip_count == 1 && (super->ip[0].fragment & HM_IPV4_DF) != 0 &&
+           hm_tcp_may_cut(&super->tcp);
 }
 
 unsigned hm_super_frame_count(const struct hm_super_frame *super)

@@ -21,11 +21,15 @@ struct hm_super_frame {
     struct hm_tcp tcp;
     size_t headers_len; /* all that each piece begins with */
     size_t payload_len;
-    size_t piece_len; /* payload of each piece but the last; may be lowered */
+    size_t piece_len; /* payload of each piece but the last */
 };
 
 /* frame->data is an Ethernet header. False: it is no super-frame, or none that could be cut. */
 bool hm_super_frame_read(const struct hm_frame *frame, struct hm_super_frame *out);
+
+/* The same of a plain TCP segment, as one piece: frame->data is its IP header, and its checksum is not looked
+ * at. With a lower piece_len it is a super-frame. */
+bool hm_super_frame_of_segment(const struct hm_frame *frame, struct hm_super_frame *out);
 
 /* The IP header before the payload's transport header. */
 static inline const struct hm_ipv4 *hm_super_frame_inner(const struct hm_super_frame *super)
@@ -36,6 +40,11 @@ static inline const struct hm_ipv4 *hm_super_frame_inner(const struct hm_super_f
 /* A guest chooses the length of the pieces: it shall not make us work for long, nor a piece that is no
  * packet. */
 bool hm_super_frame_is_sane(const struct hm_super_frame *super);
+
+/* May piece_len be lowered? Only a stream can be cut anywhere, and not where flags or options speak of a
+ * segment as a whole. Without DF the identifications count: more pieces than the sender has reckoned with
+ * would use some twice. */
+bool hm_super_frame_may_be_finer(const struct hm_super_frame *super);
 
 /* How many pieces it has. */
 unsigned hm_super_frame_count(const struct hm_super_frame *super);

@@ -67,7 +67,7 @@ bool hm_path_cut_tcp(struct hm_path *path, uint16_t mtu, const struct hm_frame *
         return true;
     }
     hm_env_count(path->env, HM_COUNT_TCP_CUT);
-    size_t most = (size_t)mtu - HM_IPV4_LEN - cutting.tcp.header_len;
+    size_t most = hm_tcp_piece_len(cutting.payload_len, (size_t)mtu - HM_IPV4_LEN - cutting.tcp.header_len);
     for (size_t at = 0, len; at < cutting.payload_len; at += len) {
         struct hm_frame piece;
         len = cutting.payload_len - at < most ? cutting.payload_len - at : most;

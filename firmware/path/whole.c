@@ -8,9 +8,9 @@
  * way, is left to plain, and becomes the packets that it stands for: the same ones, in the same order.
  *
  * In: as it is, when the kernel cuts it with its outer headers (UDP tunnel GSO), or cut, in trains of
- * datagrams that the kernel takes apart (UDP segmentation offload). Out: a super-frame stays one; the packets
- * of a train are taken out of it where they lie; both were made by a kernel on this host, which vouches for
- * their checksums. */
+ * datagrams that the kernel takes apart (UDP segmentation offload). A plain segment that does not fit the
+ * tunnel becomes a train of two. Out: a super-frame stays one; the packets of a train are taken out of it
+ * where they lie; both were made by a kernel on this host, which vouches for their checksums. */
 #include "firmware/path/path.h"
 
 #include "firmware/path/super_frame.h"
@@ -41,8 +41,7 @@ static uint32_t way_in(const struct hm_path *path, unsigned link, const struct h
     return hm_binding_target(binding);
 }
 
-/* Lowers super->piece_len to what the tunnel carries; false: they cannot enter like this. Without DF the
- * identifications count, and there must not be more pieces than the sender has reckoned with. */
+/* Lowers super->piece_len to what the tunnel carries; false: they cannot enter like this. */
 static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super)
 {
     size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
@@ -52,7 +51,7 @@ static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_
     if (super->piece_len <= room - headers_len)
         return true;
     super->piece_len = room - headers_len;
-    return (super->ip[0].fragment & HM_IPV4_DF) != 0 && hm_super_frame_is_sane(super);
+    return hm_super_frame_may_be_finer(super) && hm_super_frame_is_sane(super);
 }
 
 /* Of what has been wrapped once, and stands for `count` packets. */
@@ -73,16 +72,21 @@ static void send(struct hm_path *path, const struct hm_tunnel_state *tunnel, str
     hm_neighbour_send(path->neighbours, tunnel->route.link, tunnel->route.next_hop, frame);
 }
 
+/* By the header, whatever a guest has said: CWR is for the first of its segments alone. */
+static uint8_t gso_type(const struct hm_super_frame *super)
+{
+    return HM_OFFLOAD_GSO_TCPV4 | ((super->tcp.flags & HM_TCP_CWR) != 0 ? HM_OFFLOAD_GSO_ECN : 0);
+}
+
 /* super begins with the IP header, as does the frame. */
 static void send_whole(struct hm_path *path, struct hm_tunnel_state *tunnel,
                        const struct hm_super_frame *super, struct hm_frame *frame)
 {
-    uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
     hm_path_wrap(path, tunnel, &super->ip[0], frame);
     note_sent(path, tunnel, super, hm_super_frame_count(super));
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM | HM_OFFLOAD_TUNNEL_CSUM,
-        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | HM_OFFLOAD_GSO_TUNNEL | ecn),
+        .gso_type = (uint8_t)(gso_type(super) | HM_OFFLOAD_GSO_TUNNEL),
         .hdr_len = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->headers_len),
         .gso_size = (uint16_t)super->piece_len,
         .csum_start = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->transport_at),
@@ -161,6 +165,27 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     return true;
 }
 
+/* In a train also where the kernel would cut it as it is: at the far end the pieces of a train are merged
+ * with those of the next, and a super-frame of two is not. CWR is left to tcp_cut, which keeps it on all
+ * pieces. */
+bool hm_path_enter_long(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_frame *frame)
+{
+    struct hm_super_frame super;
+    size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
+    if (path->env->tunnel_way == HM_TUNNEL_WAY_SINGLE ||
+        hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || !hm_super_frame_of_segment(frame, &super) ||
+        !hm_super_frame_may_be_finer(&super) || (super.tcp.flags & HM_TCP_CWR) != 0 ||
+        super.ip[0].header_len != HM_IPV4_LEN || room <= super.headers_len ||
+        !hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop) ||
+        !hm_tcp_checksum_is_right(frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, super.ip[0].src,
+                                  super.ip[0].dst))
+        return false;
+    super.piece_len = hm_tcp_piece_len(super.payload_len, room - super.headers_len);
+    hm_env_count(path->env, HM_COUNT_TCP_CUT);
+    send_trains(path, tunnel, &super);
+    return true;
+}
+
 /* --- out ---------------------------------------------------------------------------------------------- */
 
 /* Is it a data message, or a train of them, from an agent to us? What a visitor sends is not, whatever it
@@ -231,7 +256,6 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
     unsigned mtu =
         visitor != NULL ? path->env->config->links[visitor->link].mtu : mtu_beyond(path, outer->src, inner);
     size_t inner_at = HM_ETHERNET_LEN + WRAPPING_LEN;
-    uint8_t ecn = frame->offload.gso_type & HM_OFFLOAD_GSO_ECN;
     if (!hm_path_takes_tunnel(path, outer) || super->ip_at[1] != inner_at ||
         inner->header_len != HM_IPV4_LEN || inner->ttl <= 1 ||
         !hm_encapsulation_is_data(frame->data + UDP_AT + HM_UDP_LEN, HM_TUNNEL_DATA_LEN) ||
@@ -246,7 +270,7 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
     hm_frame_pull(frame, inner_at);
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM,
-        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | ecn),
+        .gso_type = gso_type(super),
         .hdr_len = (uint16_t)(HM_ETHERNET_LEN + super->headers_len - inner_at),
         .gso_size = (uint16_t)super->piece_len,
         .csum_start = UDP_AT,

@@ -64,6 +64,12 @@ bool hm_tcp_may_cut(const struct hm_tcp *tcp)
     return (tcp->flags & (HM_TCP_SYN | HM_TCP_RST | HM_TCP_URG)) == 0 && !tcp->is_signed;
 }
 
+size_t hm_tcp_piece_len(size_t payload_len, size_t most)
+{
+    size_t count = (payload_len + most - 1) / most;
+    return (payload_len + count - 1) / count;
+}
+
 uint8_t hm_tcp_piece_flags(uint8_t flags, bool is_last)
 {
     return is_last ? flags : flags & (uint8_t) ~(HM_TCP_FIN | HM_TCP_PSH);

@@ -35,6 +35,10 @@ int hm_tcp_decode(const uint8_t *bytes, size_t len, struct hm_tcp *out);
  * about the whole of it, and not a signed one. */
 bool hm_tcp_may_cut(const struct hm_tcp *tcp);
 
+/* How long the pieces of a payload are of which each may have `most` bytes: as few as can be, and alike, for
+ * such can be merged again with those of the next segment. */
+size_t hm_tcp_piece_len(size_t payload_len, size_t most);
+
 /* The flags of a piece of a cut segment: FIN and PSH are on the last alone. */
 uint8_t hm_tcp_piece_flags(uint8_t flags, bool is_last);
 

@@ -154,6 +154,16 @@ class Lab:
             server.wait()
             server.stdout.close()
 
+    @contextlib.contextmanager
+    def without_offloads(self, place):
+        """As where an interface has none: what the host sends is cut and summed up by itself."""
+        interface = self.inside(place, "ethtool", "-K", "eth0")
+        run(*interface, "gso", "off", "tso", "off", "tx", "off")
+        try:
+            yield
+        finally:
+            run(*interface, "tx", "on", "tso", "on", "gso", "on")
+
     def await_ping(self, place, addr, seconds=20):
         """Pings until an answer comes. From the VM to the correspondent all bridges of the chain learn from it."""
         end = time.monotonic() + seconds

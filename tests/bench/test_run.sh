@@ -54,9 +54,10 @@ for chain in ["tunnel", "relay", *ways]:
     for which in ("first", "second"):
         check_spread(f"{chain}_cpu_s_per_gb_{which}")
 ratios = ["tcp_vs_relay", "tcp_vs_vxlan", "pps_vs_relay", "latency_p50_vs_relay", *(f"{way}_vs_relay" for way in ways)]
-for key in ["narrow_tcp", "pps_vs_batch_relay", *ratios]:
+for key in ["narrow_tcp", "narrow_single_tcp", "pps_vs_batch_relay", *ratios]:
     check_spread(key)
-assert figures["narrow_vs_fitting"]["median"] > 0.3, figures["narrow_vs_fitting"]  # a black hole would carry nothing
+for key in ("narrow_vs_fitting", "narrow_single_vs_fitting"):
+    assert figures[key]["median"] > 0.5, (key, figures[key])  # a black hole would carry nothing
 
 for chain in ("latency", "relay_latency"):
     check_spread(f"{chain}_p50_us")

@@ -196,6 +196,168 @@ static void test_a_verified_frame_is_a_plain_one(void **state)
     segment_rig_check(f, &segment, TUNNEL_MTU);
 }
 
+/* --- what is not cut smaller -------------------------------------------------------------------------- */
+
+/* Its identifications count: no more pieces than its sender has reckoned with, and those are fragmented. */
+static void test_a_super_frame_without_df_is_cut_where_its_sender_would(void **state)
+{
+    struct path_rig *f = *state;
+    uint64_t chance = unit_seed(9);
+    struct segment_rig segment = random_segment(&chance, 4 * 1400);
+
+    segment.header_len = 60;
+    segment.fragment = 0;
+    struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1400 + 20);
+    input(f, &frame);
+    assert_int_equal(f->rig.frame_count, 8 - 1); /* the last one is short enough */
+    for (unsigned i = 0; i < f->rig.frame_count; i++) {
+        struct hm_ipv4 ip = path_rig_sent_inner(f, i);
+        assert_int_equal(ip.id, 0x1234 + i / 2);
+        assert_int_equal((ip.fragment & HM_IPV4_MF) != 0, i % 2 == 0 && i != 6);
+        assert_int_equal((ip.fragment & HM_IPV4_OFFSET) != 0, i % 2);
+    }
+}
+
+/* Each of its pieces is told to its sender, or dropped without a word where it was told already. */
+static void expect_told(struct path_rig *f, struct hm_frame frame, unsigned count)
+{
+    uint64_t before = path_rig_dropped(f, HM_DROP_TUNNEL_MTU);
+
+    path_rig_pass_ms(f, 1000);
+    input(f, &frame);
+    assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MTU), before + count);
+    assert_in_range(f->rig.frame_count, 1, count);
+    for (unsigned i = 0; i < f->rig.frame_count; i++)
+        assert_int_equal(f->rig.frames[i].bytes[HM_ETHERNET_LEN + 9], HM_IP_PROTO_ICMP);
+}
+
+/* What speaks of a segment as a whole is true of those that the sender's kernel would have sent. */
+static void test_signed_and_urgent_segments_are_not_cut_smaller(void **state)
+{
+    static const uint8_t FLAGS[] = {HM_TCP_URG, HM_TCP_SYN, HM_TCP_RST};
+    static const uint8_t OPTIONS[] = {19, 29};
+    struct segment_rig good = {.src = RIG_FAR,
+                               .dst = RIG_VM,
+                               .flags = HM_TCP_ACK,
+                               .header_len = 40,
+                               .payload_len = 3 * 1440,
+                               .fragment = HM_IPV4_DF};
+
+    for (unsigned i = 0; i < UNIT_COUNT(FLAGS); i++) {
+        struct segment_rig segment = good;
+        segment.flags |= FLAGS[i];
+        expect_told(*state, super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1440), 3);
+    }
+    for (unsigned i = 0; i < UNIT_COUNT(OPTIONS); i++) {
+        struct segment_rig segment = good;
+        segment.option = OPTIONS[i];
+        expect_told(*state, super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1440), 3);
+    }
+}
+
+static struct hm_frame train(uint16_t fragment)
+{
+    const struct segment_rig datagrams = {.src = RIG_FAR,
+                                          .dst = RIG_VM,
+                                          .header_len = 8,
+                                          .payload_len = 3 * 1472,
+                                          .fragment = fragment,
+                                          .protocol = HM_IP_PROTO_UDP};
+    struct hm_frame frame = super_frame(&datagrams, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1472);
+
+    frame.offload.gso_type = HM_OFFLOAD_GSO_UDP;
+    frame.offload.csum_offset = 6;
+    return frame;
+}
+
+static void test_a_train_of_datagrams_is_not_cut_smaller(void **state)
+{
+    struct path_rig *f = *state;
+    struct hm_frame frame = train(0);
+
+    input(f, &frame);
+    assert_int_equal(f->rig.frame_count, 6);
+    for (unsigned i = 0; i < 6; i += 2) {
+        const uint8_t *udp = f->rig.frames[i].bytes + HM_ETHERNET_LEN + 2 * HM_IPV4_LEN;
+        assert_int_equal(udp[4] << 8 | udp[5], 1480);
+        assert_int_equal(path_rig_sent_inner(f, i).fragment, HM_IPV4_MF);
+        assert_int_equal(path_rig_sent_inner(f, i + 1).id, 0x1234 + i / 2);
+    }
+    expect_told(f, train(HM_IPV4_DF), 3);
+}
+
+/* A visitor's own tunnel, of which only the visitor knows what it carries: TCP behind `between` bytes. */
+static struct hm_frame own_tunnel(const struct segment_rig *inner, uint8_t protocol, size_t between)
+{
+    size_t before = HM_IPV4_LEN + between, len = segment_rig_write(inner, memory);
+    struct hm_ethernet ethernet = {.dst = RIG_AGENT_MAC, .src = RIG_GUEST_MAC, .type = HM_ETHERTYPE_IPV4};
+    struct hm_ipv4 outer = {.total_len = (uint16_t)(before + len),
+                            .fragment = HM_IPV4_DF,
+                            .ttl = 64,
+                            .protocol = protocol,
+                            .src = RIG_GUEST,
+                            .dst = RIG_FAR};
+    struct hm_frame frame;
+
+    hm_frame_init(&frame, memory, sizeof(memory), HM_ETHERNET_LEN + before + len);
+    memmove(frame.data + HM_ETHERNET_LEN + before, memory, len);
+    memset(frame.data + HM_ETHERNET_LEN + HM_IPV4_LEN, 0, between);
+    hm_ethernet_encode(frame.data, &ethernet);
+    hm_ipv4_encode(frame.data + HM_ETHERNET_LEN, &outer);
+    frame.offload = (struct hm_offload){.flags = HM_OFFLOAD_NEEDS_CSUM | HM_OFFLOAD_TUNNEL_CSUM,
+                                        .gso_type = HM_OFFLOAD_GSO_TCPV4 | HM_OFFLOAD_GSO_TUNNEL,
+                                        .gso_size = 1400,
+                                        .csum_start = (uint16_t)(HM_ETHERNET_LEN + before + HM_IPV4_LEN),
+                                        .csum_offset = 16,
+                                        .outer_transport_at = HM_ETHERNET_LEN + HM_IPV4_LEN,
+                                        .inner_network_at = (uint16_t)(HM_ETHERNET_LEN + before)};
+    return frame;
+}
+
+static const struct segment_rig IN_OWN_TUNNEL = {
+    .src = 1, .dst = 2, .flags = HM_TCP_ACK, .header_len = 40, .payload_len = 2800, .fragment = HM_IPV4_DF};
+
+static void test_what_is_within_a_visitors_own_tunnel_is_not_cut_smaller(void **state)
+{
+    expect_told(*state, own_tunnel(&IN_OWN_TUNNEL, HM_IP_PROTO_UDP, 8 + 16), 2);
+}
+
+/* --- what is refused ---------------------------------------------------------------------------------- */
+
+static void test_a_tunnel_that_is_none_is_refused(void **state)
+{
+    refuse(*state, own_tunnel(&IN_OWN_TUNNEL, HM_IP_PROTO_GRE, 8));
+    refuse(*state, own_tunnel(&IN_OWN_TUNNEL, HM_IP_PROTO_UDP, 0));
+    refuse(*state, own_tunnel(&IN_OWN_TUNNEL, HM_IP_PROTO_UDP, 7));
+}
+
+/* Of the frame that is announced, not the whole is there, or another one. */
+static void test_what_is_another_thing_than_its_offload_says_is_refused(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t by;
+    } CHANGES[] = {{12, 1},                     /* the kind of the packet */
+                   {HM_ETHERNET_LEN + 3, 0xff}, /* its length */
+                   {HM_ETHERNET_LEN + 6, 0x20}, /* it is a fragment: more come, */
+                   {HM_ETHERNET_LEN + 7, 1},    /* or more came before */
+                   {HM_ETHERNET_LEN + 9, 11}};  /* TCP is UDP */
+    uint64_t chance = unit_seed(10);
+    struct segment_rig segment = random_segment(&chance, 3000);
+
+    for (unsigned i = 0; i < UNIT_COUNT(CHANGES); i++) {
+        struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1000);
+        frame.data[CHANGES[i].at] = (uint8_t)(frame.data[CHANGES[i].at] + CHANGES[i].by);
+        hm_ipv4_fix_checksum(frame.data + HM_ETHERNET_LEN, HM_IPV4_LEN);
+        refuse(*state, frame);
+    }
+    segment.payload_len = 0;
+    refuse(*state, super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1000));
+    struct hm_frame frame = train(HM_IPV4_DF);
+    frame.offload.gso_type = 3; /* fragments of one datagram, which were not agreed */
+    refuse(*state, frame);
+}
+
 static void test_what_makes_no_sense_is_refused(void **state)
 {
     struct path_rig *f = *state;
@@ -245,6 +407,12 @@ int main(void)
         TEST(test_a_udp_checksum_is_never_zero),
         TEST(test_a_super_frame_of_too_many_or_too_large_pieces_is_refused),
         TEST(test_a_verified_frame_is_a_plain_one),
+        TEST(test_a_super_frame_without_df_is_cut_where_its_sender_would),
+        TEST(test_signed_and_urgent_segments_are_not_cut_smaller),
+        TEST(test_a_train_of_datagrams_is_not_cut_smaller),
+        TEST(test_what_is_within_a_visitors_own_tunnel_is_not_cut_smaller),
+        TEST(test_a_tunnel_that_is_none_is_refused),
+        TEST(test_what_is_another_thing_than_its_offload_says_is_refused),
         TEST(test_what_makes_no_sense_is_refused),
     };
 

@@ -96,6 +96,18 @@ static void test_flags_go_to_the_piece_that_they_belong_to(void **state)
     }
 }
 
+static void test_pieces_are_few_and_alike(void **state)
+{
+    (void)state;
+    for (size_t most = 1; most < 100; most++)
+        for (size_t len = 1; len < 400; len++) {
+            size_t piece = hm_tcp_piece_len(len, most), count = (len + piece - 1) / piece;
+            assert_true(piece <= most && count == (len + most - 1) / most);
+            assert_true(piece == 1 || (piece - 1) * count < len); /* shorter ones would not do */
+        }
+    assert_int_equal(hm_tcp_piece_len(1448, 1416), 724);
+}
+
 /* Each byte of a header with options, changed alone: ports, sequence number, flags, checksum and the urgent
  * pointer may differ. */
 static void test_headers_are_alike_but_for_what_a_segment_has_alone(void **state)
@@ -140,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_options_that_go_past_the_header_are_malformed),
         cmocka_unit_test(test_what_speaks_of_the_whole_segment_is_not_cut),
         cmocka_unit_test(test_flags_go_to_the_piece_that_they_belong_to),
+        cmocka_unit_test(test_pieces_are_few_and_alike),
         cmocka_unit_test(test_headers_are_alike_but_for_what_a_segment_has_alone),
         cmocka_unit_test(test_the_checksum_covers_addresses_header_and_bytes),
     };

@@ -55,7 +55,7 @@ static inline void kernel_fix_ip(uint8_t *ip, size_t len, unsigned number)
     kernel_set_u16(ip + 2, len);
     kernel_set_u16(ip + 4, kernel_u16(ip + 4) + number);
     kernel_set_u16(ip + 10, 0);
-    kernel_set_u16(ip + 10, ~kernel_sum(0, ip, 20));
+    kernel_set_u16(ip + 10, ~kernel_sum(0, ip, (ip[0] & 15) * 4u));
 }
 
 static inline void kernel_fix_transport(const uint8_t *ip, uint8_t *at, size_t len, uint8_t protocol)
@@ -109,7 +109,7 @@ static inline void kernel_check_begun(const struct hm_frame *frame, size_t ip_at
     KERNEL_CHECK(kernel_u16(field) == kernel_pseudo(frame->data + ip_at, protocol, frame->len - at));
     KERNEL_CHECK(frame->data[ip_at + 9] == protocol);
     KERNEL_CHECK(kernel_u16(frame->data + ip_at + 2) == frame->len - ip_at);
-    KERNEL_CHECK(kernel_sum(0, frame->data + ip_at, 20) == 0xffff);
+    KERNEL_CHECK(kernel_sum(0, frame->data + ip_at, (frame->data[ip_at] & 15) * 4u) == 0xffff);
 }
 
 static inline void kernel_super(struct kernel_rig *rig, unsigned link, const struct hm_frame *frame)
@@ -122,6 +122,8 @@ static inline void kernel_super(struct kernel_rig *rig, unsigned link, const str
 
     KERNEL_CHECK(offload->flags == (is_tunnel ? 1 | 8 : 1) && frame->len <= 65535);
     KERNEL_CHECK(is_tcp || (offload->gso_type & 0x1f) == 5);
+    if (is_tcp) /* ECN, CWR */
+        KERNEL_CHECK((offload->gso_type & 0x80) == (frame->data[offload->csum_start + 13] & 0x80));
     KERNEL_CHECK(offload->hdr_len == headers_len);
     KERNEL_CHECK(offload->csum_offset == (is_tcp ? 16 : 6));
     kernel_check_begun(frame, is_tunnel ? offload->inner_network_at : 14, offload->csum_start,
