@@ -57,7 +57,7 @@ ratios = ["tcp_vs_relay", "tcp_vs_vxlan", "pps_vs_relay", "latency_p50_vs_relay"
 for key in ["narrow_tcp", "narrow_single_tcp", "pps_vs_batch_relay", *ratios]:
     check_spread(key)
 for key in ("narrow_vs_fitting", "narrow_single_vs_fitting"):
-    assert figures[key]["median"] > 0.5, (key, figures[key])  # a black hole would carry nothing
+    assert figures[key]["median"] > 0.4, (key, figures[key])  # a black hole would carry nothing
 
 for chain in ("latency", "relay_latency"):
     check_spread(f"{chain}_p50_us")
