@@ -2,103 +2,12 @@
 /* Unit tests of super-frames that pass whole: on each way into a tunnel and out of it the same frames go in,
  * and what leaves is, once the kernel has cut it, the same frames; and what is not on the usual way is not
  * taken. */
-#include "firmware/link/merge.h"
 #include "firmware/path/path.h"
-#include "tests/unit/rig/kernel_rig.h"
-#include "tests/unit/rig/segment_rig.h"
+#include "tests/unit/rig/super_rig.h"
 
-#define OVERHEAD 32u /* IP, UDP, data message */
 #define OUTER_ID_AT 18
-#define OUTER_SUM_AT 24
 
-static uint8_t memory[HM_FRAME_HEADROOM + 65536 + 64];
-static struct kernel_rig kernel, twin;
-
-/* --- the rig ------------------------------------------------------------------------------------------ */
-
-static int send_frame(void *ctx, unsigned link, struct hm_frame *frame)
-{
-    (void)ctx;
-    kernel_take(&kernel, link, frame);
-    memset(frame->data, 0xdd, frame->len);
-    return 0;
-}
-
-static int setup_way(void **state, enum hm_tunnel_way way)
-{
-    struct path_rig *f = calloc(1, sizeof(*f));
-
-    rig_init(&f->rig);
-    f->rig.port.send_frame = send_frame;
-    f->rig.port.takes_super_frames = true;
-    f->rig.port.tunnel_way = HM_TUNNEL_WAY_WHOLE;
-    f->rig.config.tunnel_way = way;
-    path_rig_start(f);
-    f->env.merge = hm_merge_create(&f->env);
-    hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B)->tunnel = HM_ENCAPSULATION_UDP;
-    path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
-    path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
-    hm_merge_flush(f->env.merge);
-    kernel.count = 0;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct path_rig *f = *state;
-
-    hm_merge_destroy(f->env.merge);
-    return path_rig_teardown(state);
-}
-
-/* The segment behind `before` bytes for outer headers, as a kernel hands it over; its checksum is begun only.
- */
-static struct hm_frame super_frame(const struct segment_rig *segment, const struct hm_mac *dst,
-                                   const struct hm_mac *src, uint16_t gso_size, size_t before)
-{
-    struct hm_ethernet ethernet = {.dst = *dst, .src = *src, .type = HM_ETHERTYPE_IPV4};
-    uint8_t *ip = memory + HM_FRAME_HEADROOM + HM_ETHERNET_LEN + before;
-    size_t len = HM_ETHERNET_LEN + before + segment_rig_write(segment, ip);
-    struct hm_frame frame;
-
-    hm_frame_init(&frame, memory, sizeof(memory), len);
-    hm_ethernet_encode(frame.data, &ethernet);
-    kernel_set_u16(ip + HM_IPV4_LEN + 16, kernel_pseudo(ip, 6, segment->header_len + segment->payload_len));
-    frame.offload = (struct hm_offload){.flags = 1,
-                                        .gso_type = (uint8_t)(1 | (segment->flags & HM_TCP_CWR ? 0x80 : 0)),
-                                        .hdr_len = (uint16_t)(34 + before + segment->header_len),
-                                        .gso_size = gso_size,
-                                        .csum_start = (uint16_t)(34 + before),
-                                        .csum_offset = 16};
-    return frame;
-}
-
-/* The same out of the tunnel from peer B, as its kernel has it before it cuts. */
-static struct hm_frame tunnelled(const struct segment_rig *segment, uint16_t gso_size)
-{
-    struct hm_frame frame = super_frame(segment, &RIG_AGENT_MAC, &RIG_ROUTER_MAC, gso_size, OVERHEAD);
-    uint8_t *outer = frame.data + HM_ETHERNET_LEN, *udp = outer + HM_IPV4_LEN;
-    struct hm_ipv4 ip = {.tos = 0x28,
-                         .total_len = (uint16_t)(frame.len - HM_ETHERNET_LEN),
-                         .fragment = HM_IPV4_DF,
-                         .ttl = 60,
-                         .protocol = HM_IP_PROTO_UDP,
-                         .src = RIG_PEER_B,
-                         .dst = RIG_AGENT};
-
-    hm_ipv4_encode(outer, &ip);
-    kernel_set_u16(udp, 434);
-    kernel_set_u16(udp + 2, 434);
-    kernel_set_u16(udp + 4, frame.len - 34);
-    kernel_set_u16(udp + 6, kernel_pseudo(outer, 17, frame.len - 34));
-    memcpy(udp + 8, "\x04\x04\0", 4);
-    frame.offload.flags = 1 | 8;
-    frame.offload.gso_type |= 0x20;
-    frame.offload.outer_transport_at = 34;
-    frame.offload.inner_network_at = 14 + OVERHEAD;
-    return frame;
-}
+static struct kernel_rig twin;
 
 static struct segment_rig random_segment(uint64_t *chance, uint32_t src, uint32_t dst)
 {
@@ -119,37 +28,7 @@ static uint16_t fitting(uint64_t *chance, const struct segment_rig *segment)
     return (uint16_t)(unit_below(chance, 3) == 0 ? 200 + unit_below(chance, most - 200) : most);
 }
 
-static void input(struct path_rig *f, struct hm_frame *frame)
-{
-    f->env.now = f->rig.now;
-    hm_path_frame(&f->path, 0, frame);
-}
-
-static void finish(struct path_rig *f)
-{
-    hm_merge_flush(f->env.merge);
-}
-
 /* --- in ----------------------------------------------------------------------------------------------- */
-
-/* Outer identifications are each way's own. */
-static void hide_outer_ids(struct kernel_rig *rig)
-{
-    for (unsigned i = 0; i < rig->count; i++) {
-        memset(rig->frames[i].bytes + OUTER_ID_AT, 0, 2);
-        memset(rig->frames[i].bytes + OUTER_SUM_AT, 0, 2);
-    }
-}
-
-static void expect_same(const struct kernel_rig *one, const struct kernel_rig *other)
-{
-    assert_int_equal(one->count, other->count);
-    for (unsigned i = 0; i < one->count; i++) {
-        assert_int_equal(one->frames[i].link, other->frames[i].link);
-        assert_int_equal(one->frames[i].len, other->frames[i].len);
-        assert_memory_equal(one->frames[i].bytes, other->frames[i].bytes, one->frames[i].len);
-    }
-}
 
 /* A super-frame of random form goes in by each way; what comes out must be what the slowest makes of it. */
 static void check_in(uint32_t src, uint32_t dst, const struct hm_mac *to, const struct hm_mac *from)
@@ -161,22 +40,23 @@ static void check_in(uint32_t src, uint32_t dst, const struct hm_mac *to, const 
         uint16_t gso_size = segment.fragment == 0 || i % 3 != 0 ? fitting(&chance, &segment) : 1460;
         for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
             void *state;
-            setup_way(&state, way);
+            super_rig_setup(&state, way);
             struct path_rig *f = state;
-            struct hm_frame frame = super_frame(&segment, to, from, gso_size, 0);
-            kernel.writes = 0;
-            input(f, &frame);
-            finish(f);
-            hide_outer_ids(&kernel);
+            struct hm_frame frame = super_rig_frame(&segment, to, from, gso_size, 0);
+            super_rig_sent.writes = 0;
+            super_rig_input(f, &frame);
+            super_rig_finish(f);
+            super_rig_hide_ids(&super_rig_sent);
             if (way == HM_TUNNEL_WAY_SINGLE)
-                twin = kernel;
+                twin = super_rig_sent;
             else
-                expect_same(&kernel, &twin);
-            assert_true(way != HM_TUNNEL_WAY_WHOLE || kernel.writes == 1 || kernel.count == 1);
-            assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_OUT], kernel.count);
+                super_rig_expect_same(&super_rig_sent, &twin);
+            assert_true(way != HM_TUNNEL_WAY_WHOLE || super_rig_sent.writes == 1 ||
+                        super_rig_sent.count == 1);
+            assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_OUT], super_rig_sent.count);
             assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE],
                              way != HM_TUNNEL_WAY_SINGLE && segment.payload_len > gso_size);
-            teardown(&state);
+            super_rig_teardown(&state);
         }
     }
 }
@@ -195,75 +75,8 @@ static void test_up_the_reverse_tunnel_each_way_gives_the_same_frames(void **sta
 
 /* --- out ---------------------------------------------------------------------------------------------- */
 
-enum arrival {
-    AS_SUPER_FRAME,
-    AS_TRAIN,
-    AS_BEGUN_DATAGRAMS, /* as a train arrives where the kernel had to take it apart */
-    AS_DATAGRAMS,
-    ARRIVAL_COUNT
-};
-
-static void hand_in(struct path_rig *f, const uint8_t *bytes, size_t len, const struct hm_offload *offload)
-{
-    static uint8_t copy[HM_FRAME_HEADROOM + 65536];
-    struct hm_frame frame;
-
-    hm_frame_init(&frame, copy, sizeof(copy), len);
-    memcpy(frame.data, bytes, len);
-    if (offload != NULL)
-        frame.offload = *offload;
-    input(f, &frame);
-}
-
-/* The datagrams as one frame, as the sender's kernel has it before it cuts. */
-static void hand_in_train(struct path_rig *f, const struct kernel_rig *datagrams)
-{
-    static uint8_t bytes[65536];
-    struct hm_offload offload = {
-        .flags = 1, .gso_type = 5, .hdr_len = 42, .csum_start = 34, .csum_offset = 6};
-
-    for (unsigned first = 0, i; first < datagrams->count; first = i) {
-        size_t len = 42;
-        memcpy(bytes, datagrams->frames[first].bytes, len);
-        for (i = first; i < datagrams->count && i < first + 40; i++) {
-            memcpy(bytes + len, datagrams->frames[i].bytes + 42, datagrams->frames[i].len - 42);
-            len += datagrams->frames[i].len - 42;
-        }
-        kernel_fix_ip(bytes + 14, len - 14, 0);
-        kernel_set_u16(bytes + 38, len - 34);
-        kernel_set_u16(bytes + 40, kernel_pseudo(bytes + 14, 17, len - 34));
-        offload.gso_size = (uint16_t)(datagrams->frames[first].len - 42);
-        hand_in(f, bytes, len, &offload);
-    }
-}
-
-static void hand_in_as(struct path_rig *f, enum arrival arrival, const struct segment_rig *segment,
-                       uint16_t gso_size)
-{
-    static struct kernel_rig datagrams;
-    struct hm_frame frame = tunnelled(segment, gso_size);
-
-    if (arrival == AS_SUPER_FRAME) {
-        input(f, &frame);
-        return;
-    }
-    datagrams.count = 0;
-    kernel_take(&datagrams, 0, &frame);
-    if (arrival == AS_TRAIN) {
-        hand_in_train(f, &datagrams);
-        return;
-    }
-    for (unsigned i = 0; i < datagrams.count; i++) {
-        struct kernel_frame *datagram = &datagrams.frames[i];
-        struct hm_offload begun = {.flags = 1, .csum_start = 34, .csum_offset = 6};
-        if (arrival == AS_BEGUN_DATAGRAMS)
-            kernel_set_u16(datagram->bytes + 40, kernel_pseudo(datagram->bytes + 14, 17, datagram->len - 34));
-        hand_in(f, datagram->bytes, datagram->len, arrival == AS_BEGUN_DATAGRAMS ? &begun : NULL);
-    }
-}
-
-/* However it arrives, the same segments leave, but that some may be longer: made of those that follow each
- * other. */
+/* However it arrives, and whichever way this agent itself sends, the same segments leave, but that some may
+ * be longer: made of those that follow each other. */
 static void check_out(uint32_t src, uint32_t dst)
 {
     uint64_t chance = unit_seed(12);
@@ -271,27 +84,27 @@ static void check_out(uint32_t src, uint32_t dst)
     for (unsigned i = 0; i < 100; i++) {
         struct segment_rig segment = random_segment(&chance, src, dst);
         uint16_t gso_size = fitting(&chance, &segment);
-        for (enum arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
+        for (enum super_rig_arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
             void *state;
-            setup_way(&state, HM_TUNNEL_WAY_WHOLE);
+            super_rig_setup(&state, (enum hm_tunnel_way)(i % HM_TUNNEL_WAY_COUNT));
             struct path_rig *f = state;
-            kernel.writes = 0;
-            hand_in_as(f, arrival, &segment, gso_size);
-            finish(f);
+            super_rig_sent.writes = 0;
+            super_rig_hand_in_as(f, arrival, &segment, gso_size);
+            super_rig_finish(f);
             if (arrival == AS_SUPER_FRAME)
-                twin = kernel;
+                twin = super_rig_sent;
             else
-                for (unsigned k = 0; segment.fragment == HM_IPV4_DF && k < kernel.count; k++) {
+                for (unsigned k = 0; segment.fragment == HM_IPV4_DF && k < super_rig_sent.count; k++) {
                     /* of atomic packets the identification means nothing (RFC 6864), and merging makes its
                      * own */
-                    kernel_set_u16(kernel.frames[k].bytes + OUTER_ID_AT,
+                    kernel_set_u16(super_rig_sent.frames[k].bytes + OUTER_ID_AT,
                                    kernel_u16(twin.frames[k].bytes + OUTER_ID_AT));
-                    kernel_fix_ip(kernel.frames[k].bytes + 14, kernel.frames[k].len - 14, 0);
+                    kernel_fix_ip(super_rig_sent.frames[k].bytes + 14, super_rig_sent.frames[k].len - 14, 0);
                 }
-            expect_same(&kernel, &twin);
+            super_rig_expect_same(&super_rig_sent, &twin);
             assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_IN], twin.count);
-            assert_true(arrival != AS_SUPER_FRAME || kernel.writes == 1);
-            teardown(&state);
+            assert_true(arrival != AS_SUPER_FRAME || super_rig_sent.writes == 1);
+            super_rig_teardown(&state);
         }
     }
 }
@@ -310,11 +123,11 @@ static void test_out_of_the_reverse_tunnel_each_arrival_gives_the_same_frames(vo
 
 /* --- what is not on the usual way --------------------------------------------------------------------- */
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_whole, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_whole, super_rig_teardown)
 
 static int setup_whole(void **state)
 {
-    return setup_way(state, HM_TUNNEL_WAY_WHOLE);
+    return super_rig_setup(state, HM_TUNNEL_WAY_WHOLE);
 }
 
 static void test_r8_nothing_comes_out_of_a_tunnel_that_was_not_agreed(void **state)
@@ -330,11 +143,11 @@ static void test_r8_nothing_comes_out_of_a_tunnel_that_was_not_agreed(void **sta
     struct hm_peer *peer = hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B);
     hm_security_grant_tunnel(&f->agent.security, peer, HM_ENCAPSULATION_IPIP);
     peer->reminded_ms = hm_env_ms(&f->env); /* so it is not told again that this agent began */
-    for (enum arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
+    for (enum super_rig_arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
         uint64_t before = path_rig_dropped(f, HM_DROP_TUNNEL_PEER);
-        hand_in_as(f, arrival, &segment, 1400);
-        finish(f);
-        assert_int_equal(kernel.count, 0);
+        super_rig_hand_in_as(f, arrival, &segment, 1400);
+        super_rig_finish(f);
+        assert_int_equal(super_rig_sent.count, 0);
         assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_PEER), before + 3);
     }
 }
@@ -353,21 +166,21 @@ static struct segment_rig long_segment(uint32_t src, uint32_t dst)
 static void go_down(struct path_rig *f)
 {
     struct segment_rig segment = long_segment(RIG_FAR, RIG_VM);
-    struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1448, 0);
+    struct hm_frame frame = super_rig_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1448, 0);
 
-    kernel.count = 0;
-    input(f, &frame);
-    finish(f);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
 }
 
 static void arrive(struct path_rig *f, uint32_t src, uint32_t dst)
 {
     struct segment_rig segment = long_segment(src, dst);
-    struct hm_frame frame = tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
 
-    kernel.count = 0;
-    input(f, &frame);
-    finish(f);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
 }
 
 static uint64_t whole(const struct path_rig *f)
@@ -386,7 +199,7 @@ static void test_a_node_that_is_about_to_move_gets_plain_packets(void **state)
     hm_binding_apply(binding, HM_BINDING_STAGE, "test");
     go_down(f);
     assert_int_equal(whole(f), 1);
-    assert_int_equal(kernel.count, 8);
+    assert_int_equal(super_rig_sent.count, 8);
 }
 
 static void test_a_tunnel_of_another_kind_carries_plain_packets(void **state)
@@ -397,11 +210,11 @@ static void test_a_tunnel_of_another_kind_carries_plain_packets(void **state)
     peer->tunnel = HM_ENCAPSULATION_IPIP;
     go_down(f);
     assert_int_equal(whole(f), 0);
-    assert_int_equal(kernel.count, 8);
-    assert_int_equal(kernel.frames[0].bytes[14 + 9], HM_IP_PROTO_IPIP);
+    assert_int_equal(super_rig_sent.count, 8);
+    assert_int_equal(super_rig_sent.frames[0].bytes[14 + 9], HM_IP_PROTO_IPIP);
     peer->tunnel = HM_ENCAPSULATION_GRE;
     go_down(f);
-    assert_int_equal(kernel.frames[0].bytes[14 + 9], HM_IP_PROTO_GRE);
+    assert_int_equal(super_rig_sent.frames[0].bytes[14 + 9], HM_IP_PROTO_GRE);
 }
 
 static void test_what_comes_for_a_visitor_that_has_stopped_is_sent_after_it(void **state)
@@ -413,7 +226,7 @@ static void test_what_comes_for_a_visitor_that_has_stopped_is_sent_after_it(void
     visitor->next_addr = RIG_PEER_C;
     arrive(f, RIG_FAR, RIG_GUEST);
     assert_int_equal(whole(f), 0);
-    assert_true(kernel.count >= 8);
+    assert_true(super_rig_sent.count >= 8);
     assert_int_equal(f->env.counters.events[HM_COUNT_REDIRECTED], 8);
 }
 
@@ -421,16 +234,16 @@ static void test_a_stranger_gets_nothing_through(void **state)
 {
     struct path_rig *f = *state;
     struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
-    struct hm_frame frame = tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
     uint8_t *outer = frame.data + HM_ETHERNET_LEN;
 
     outer[15] = 99; /* the source */
     kernel_fix_ip(outer, frame.len - HM_ETHERNET_LEN, 0);
     kernel_set_u16(outer + 26, kernel_pseudo(outer, 17, frame.len - 34));
-    kernel.count = 0;
-    input(f, &frame);
-    finish(f);
-    assert_int_equal(kernel.count, 0);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_PEER), 8);
 }
 
@@ -439,17 +252,17 @@ static void test_a_broken_outer_checksum_is_counted_and_nothing_leaves(void **st
     struct path_rig *f = *state;
     static struct kernel_rig datagrams;
     struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
-    struct hm_frame frame = tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
 
     datagrams.count = 0;
     kernel_take(&datagrams, 0, &frame);
-    kernel.count = 0;
+    super_rig_sent.count = 0;
     for (unsigned i = 0; i < datagrams.count; i++) {
         datagrams.frames[i].bytes[200] ^= 1;
-        hand_in(f, datagrams.frames[i].bytes, datagrams.frames[i].len, NULL);
+        super_rig_hand_in(f, datagrams.frames[i].bytes, datagrams.frames[i].len, NULL);
     }
-    finish(f);
-    assert_int_equal(kernel.count, 0);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_CHECKSUM), 8);
 }
 
@@ -460,20 +273,20 @@ static void test_a_visitor_cannot_speak_as_another_agent(void **state)
     const struct hm_offload begun = {.flags = 1, .csum_start = 34, .csum_offset = 6};
     uint8_t bytes[2048];
 
-    struct hm_frame frame = tunnelled(&segment, 1400); /* a super-frame */
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400); /* a super-frame */
     memcpy(frame.data + 6, RIG_GUEST_MAC.b, 6);
-    kernel.count = 0;
-    input(f, &frame);
-    finish(f);
-    assert_int_equal(kernel.count, 0);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
     segment.payload_len = 100; /* one datagram, begun */
-    frame = tunnelled(&segment, 1400);
+    frame = super_rig_tunnelled(&segment, 1400);
     memcpy(frame.data + 6, RIG_GUEST_MAC.b, 6);
     memcpy(bytes, frame.data, frame.len);
     kernel_fix_transport(bytes + 46, bytes + 66, frame.len - 66, 6);
-    hand_in(f, bytes, frame.len, &begun);
-    finish(f);
-    assert_int_equal(kernel.count, 0);
+    super_rig_hand_in(f, bytes, frame.len, &begun);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
 }
 
 static void test_outer_identifications_are_not_used_twice(void **state)
@@ -483,19 +296,19 @@ static void test_outer_identifications_are_not_used_twice(void **state)
     (void)state;
     for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
         void *own;
-        setup_way(&own, way);
+        super_rig_setup(&own, way);
         memset(seen, 0, sizeof(seen));
         for (unsigned i = 0; i < 4; i++) {
             struct segment_rig segment = long_segment(RIG_FAR, RIG_VM);
             segment.fragment = 0;
             segment.payload_len = i % 2 ? 3000 : 40000;
-            struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1400, 0);
-            input(own, &frame);
+            struct hm_frame frame = super_rig_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1400, 0);
+            super_rig_input(own, &frame);
         }
-        finish(own);
-        for (unsigned i = 0; i < kernel.count; i++)
-            assert_int_equal(seen[kernel_u16(kernel.frames[i].bytes + 18)]++, 0);
-        teardown(&own);
+        super_rig_finish(own);
+        for (unsigned i = 0; i < super_rig_sent.count; i++)
+            assert_int_equal(seen[kernel_u16(super_rig_sent.frames[i].bytes + 18)]++, 0);
+        super_rig_teardown(&own);
     }
 }
 
@@ -517,11 +330,11 @@ static void test_segments_of_one_byte_go_no_way(void **state)
     up.payload_len = out.payload_len = 64000;
     for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
         f->env.tunnel_way = way;
-        struct hm_frame frame = super_frame(&up, &RIG_AGENT_MAC, &RIG_GUEST_MAC, 1, 0);
-        input(f, &frame);
+        struct hm_frame frame = super_rig_frame(&up, &RIG_AGENT_MAC, &RIG_GUEST_MAC, 1, 0);
+        super_rig_input(f, &frame);
     }
-    struct hm_frame frame = tunnelled(&out, 1);
-    input(f, &frame);
+    struct hm_frame frame = super_rig_tunnelled(&out, 1);
+    super_rig_input(f, &frame);
 }
 
 /* A visitor's own tunnel, with a train of datagrams within: what its kernel would have cut. */
@@ -537,7 +350,7 @@ static void test_a_train_within_a_visitors_own_tunnel_is_cut_in_both_its_layers(
         .total_len = (uint16_t)(len - 14), .ttl = 64, .protocol = 17, .src = RIG_GUEST, .dst = RIG_FAR};
     struct hm_frame frame;
 
-    hm_frame_init(&frame, memory, sizeof(memory), len);
+    hm_frame_init(&frame, super_rig_memory, sizeof(super_rig_memory), len);
     memset(frame.data, 0x3c, len);
     hm_ethernet_encode(frame.data, &ethernet);
     hm_ipv4_encode(frame.data + 14, &outer);
@@ -554,13 +367,13 @@ static void test_a_train_within_a_visitors_own_tunnel_is_cut_in_both_its_layers(
                                         .csum_offset = 6,
                                         .outer_transport_at = 34,
                                         .inner_network_at = (uint16_t)inner_at};
-    expected.count = kernel.count = 0;
+    expected.count = super_rig_sent.count = 0;
     kernel_take(&expected, 0, &frame);
-    input(f, &frame);
-    finish(f);
-    assert_int_equal(kernel.count, expected.count);
-    for (unsigned i = 0; i < kernel.count; i++) {
-        struct kernel_frame *want = &expected.frames[i], *got = &kernel.frames[i];
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, expected.count);
+    for (unsigned i = 0; i < super_rig_sent.count; i++) {
+        struct kernel_frame *want = &expected.frames[i], *got = &super_rig_sent.frames[i];
         want->bytes[14 + 8]--; /* the tunnel is a hop */
         kernel_fix_ip(want->bytes + 14, want->len - 14, 0);
         assert_int_equal(got->len, want->len + OVERHEAD);
@@ -572,14 +385,14 @@ static void test_a_congestion_mark_on_a_flow_without_ecn_is_counted_for_each_pac
 {
     struct path_rig *f = *state;
     struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
-    struct hm_frame frame = tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
 
     frame.data[HM_ETHERNET_LEN + 1] = 0x2b;
     kernel_fix_ip(frame.data + HM_ETHERNET_LEN, frame.len - HM_ETHERNET_LEN, 0);
-    kernel.count = 0;
-    input(f, &frame);
-    finish(f);
-    assert_int_equal(kernel.count, 0);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MALFORMED), 8);
     assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_IN], 0);
 }
@@ -598,7 +411,7 @@ static void test_a_next_hop_that_is_about_to_be_forgotten_gets_packets_that_can_
     go_down(f);
     assert_int_equal(whole(f), before);
     hm_neighbour_learn(&f->neighbours, 0, RIG_ROUTER, &RIG_ROUTER_MAC);
-    assert_true(kernel.count > 1); /* what waited is sent */
+    assert_true(super_rig_sent.count > 1); /* what waited is sent */
 }
 
 static void test_a_train_of_very_many_datagrams_is_refused(void **state)
@@ -608,13 +421,13 @@ static void test_a_train_of_very_many_datagrams_is_refused(void **state)
     const struct hm_offload offload = {
         .flags = 1, .gso_type = 5, .hdr_len = 42, .gso_size = 24, .csum_start = 34, .csum_offset = 6};
     struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
-    struct hm_frame frame = tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
 
     for (unsigned count = 100; count <= 200; count += 100) {
         size_t len = 42 + 24 * (size_t)count;
         memcpy(bytes, frame.data, len);
         kernel_fix_ip(bytes + 14, len - 14, 0);
-        hand_in(f, bytes, len, &offload);
+        super_rig_hand_in(f, bytes, len, &offload);
         assert_int_equal(path_rig_dropped(f, HM_DROP_OFFLOAD), count > 128);
         assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MALFORMED), 100); /* what is in them is nothing */
     }
@@ -633,12 +446,12 @@ static void test_a_time_to_live_that_ends_here_goes_no_further(void **state)
 {
     struct path_rig *f = *state;
     struct segment_rig segment = long_segment(RIG_FAR, RIG_VM);
-    struct hm_frame frame = super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1448, 0);
+    struct hm_frame frame = super_rig_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1448, 0);
 
     frame.data[HM_ETHERNET_LEN + 8] = 1;
     kernel_fix_ip(frame.data + HM_ETHERNET_LEN, frame.len - HM_ETHERNET_LEN, 0);
-    input(f, &frame);
-    finish(f);
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
     assert_int_equal(whole(f), 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_IP_TTL), 8);
 }

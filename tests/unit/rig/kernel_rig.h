@@ -126,6 +126,9 @@ static inline void kernel_super(struct kernel_rig *rig, unsigned link, const str
     KERNEL_CHECK(offload->csum_offset == (is_tcp ? 16 : 6));
     kernel_check_begun(frame, is_tunnel ? offload->inner_network_at : 14, offload->csum_start,
                        is_tcp ? 6 : 17);
+    /* else each piece would have the mark */
+    KERNEL_CHECK(!is_tcp || (frame->data[offload->csum_start + 13] & 0x80) == 0 ||
+                 (offload->gso_type & 0x80) != 0);
     if (is_tunnel)
         kernel_check_begun(frame, 14, offload->outer_transport_at, 17);
     for (size_t at = 0, len; at < frame->len - headers_len; at += len, number++) {
