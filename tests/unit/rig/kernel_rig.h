@@ -153,9 +153,14 @@ static inline void kernel_take(struct kernel_rig *rig, unsigned link, const stru
     plain->link = link;
     plain->len = frame->len;
     memcpy(plain->bytes, frame->data, frame->len);
-    if (offload->flags & 1)
+    KERNEL_CHECK((offload->flags & ~1) == 0); /* nothing is claimed to have been verified */
+    if (offload->flags & 1) {
+        KERNEL_CHECK(offload->csum_start == 34 &&
+                     offload->csum_offset == (plain->bytes[14 + 9] == 6 ? 16 : 6));
+        kernel_check_begun(frame, 14, offload->csum_start, plain->bytes[14 + 9]);
         kernel_fix_transport(plain->bytes + 14, plain->bytes + offload->csum_start,
                              frame->len - offload->csum_start, plain->bytes[14 + 9]);
+    }
 }
 
 #endif
