@@ -150,6 +150,38 @@ static void test_a_broken_byte_ends_at_the_exit_of_each_kind_of_tunnel(void **st
         }
 }
 
+/* A begun sum vouches for what it covers, and not for the header before it, nor for a length that is wrong.
+ */
+static void test_a_begun_datagram_with_a_broken_header_ends_here(void **state)
+{
+    struct path_rig *f = *state;
+    static struct kernel_rig datagrams;
+    struct segment_rig segment = {.src = RIG_FAR,
+                                  .dst = RIG_GUEST,
+                                  .flags = HM_TCP_ACK,
+                                  .header_len = HM_TCP_LEN,
+                                  .payload_len = 2000,
+                                  .fragment = HM_IPV4_DF};
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1000);
+    const struct hm_offload begun = {.flags = 1, .csum_start = 34, .csum_offset = 6};
+    uint8_t *bytes = datagrams.frames[0].bytes;
+
+    kernel_take(&datagrams, 0, &frame);
+    for (size_t at = HM_ETHERNET_LEN; at < 40; at++) {
+        uint64_t before = drops(f);
+        if (at >= 34 && at < 38) /* a port: then it is for another program */
+            continue;
+        kernel_set_u16(bytes + 40, kernel_pseudo(bytes + 14, 17, datagrams.frames[0].len - 34));
+        bytes[at] ^= 0x20;
+        super_rig_sent.count = 0;
+        super_rig_hand_in(f, bytes, datagrams.frames[0].len, &begun);
+        super_rig_finish(f);
+        assert_int_equal(super_rig_sent.count, 0);
+        assert_int_equal(drops(f), before + 1);
+        bytes[at] ^= 0x20;
+    }
+}
+
 /* What was broken before it came into the tunnel is its receiver's to see, and is not merged. */
 static void test_what_was_broken_before_stays_so(void **state)
 {
@@ -203,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_broken_byte_ends_at_the_exit_of_each_kind_of_tunnel),
+        TEST(test_a_begun_datagram_with_a_broken_header_ends_here),
         TEST(test_what_was_broken_before_stays_so),
         TEST(test_a_fragment_inside_is_nobodys_to_judge),
     };

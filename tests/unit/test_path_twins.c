@@ -539,6 +539,95 @@ static void test_out_of_a_node_that_is_away(void **state)
         check_out(&COURSES[i], RIG_VM, RIG_FAR);
 }
 
+/* Of one home, and so in one train; the last datagram is shorter. */
+static void test_a_train_for_two_visitors(void **state)
+{
+    static const struct course COURSE = {.name = "for two visitors", .arrange = have_another_guest};
+    static const enum super_rig_arrival ARRIVALS[] = {AS_DATAGRAMS, AS_TRAIN};
+    static struct kernel_rig datagrams;
+    struct course to = COURSE;
+
+    (void)state;
+    for (unsigned i = 0; i < UNIT_COUNT(ARRIVALS); i++) {
+        struct path_rig *f;
+        set_up(&f, &COURSE, HM_TUNNEL_WAY_WHOLE);
+        datagrams.count = 0;
+        for (unsigned k = 0; k < 2; k++) {
+            to.payload_len = k == 0 ? 2 * PIECE_LEN : PIECE_LEN + 100;
+            struct hm_frame frame = frame_out(&to, RIG_FAR, k == 0 ? RIG_GUEST : EXPECTED_GUEST);
+            kernel_take(&datagrams, 0, &frame);
+        }
+        assert_int_equal(datagrams.count, 4);
+        if (ARRIVALS[i] == AS_TRAIN)
+            super_rig_hand_in_train(f, &datagrams);
+        for (unsigned k = 0; ARRIVALS[i] == AS_DATAGRAMS && k < datagrams.count; k++)
+            super_rig_hand_in_datagram(f, AS_DATAGRAMS, &datagrams.frames[k], 14 + OVERHEAD);
+        finish(f, &COURSE, i == 0 ? &twin : &outcome);
+    }
+    expect_twin(&COURSE);
+    assert_int_equal(outcome.sent.count, 4);
+}
+
+/* A source route, in the header before the TCP header. */
+static void add_route(struct hm_frame *frame)
+{
+    static const uint8_t ROUTE[] = {131, 7, 4, 10, 9, 0, 1, 0};
+    const bool is_tunnelled = (frame->offload.gso_type & 0x20) != 0;
+    uint8_t *outer = frame->data + 14, *ip = outer + (is_tunnelled ? OVERHEAD : 0), *tcp = ip + 20;
+
+    memmove(tcp + sizeof(ROUTE), tcp, frame->len - (size_t)(tcp - frame->data));
+    memcpy(tcp, ROUTE, sizeof(ROUTE));
+    frame->len += sizeof(ROUTE);
+    frame->offload.hdr_len += sizeof(ROUTE);
+    frame->offload.csum_start += sizeof(ROUTE);
+    ip[0] = 0x47;
+    kernel_set_u16(ip + 2, frame->len - (size_t)(ip - frame->data));
+    hm_ipv4_fix_checksum(ip, 28);
+    if (!is_tunnelled)
+        return;
+    kernel_fix_ip(outer, frame->len - 14, 0);
+    kernel_set_u16(outer + 24, frame->len - 34);
+    kernel_set_u16(outer + 26, kernel_pseudo(outer, 17, frame->len - 34));
+}
+
+static void test_a_source_route_ends_here_whichever_way(void **state)
+{
+    static const struct course COURSE = {.name = "with a source route", .change = add_route};
+
+    (void)state;
+    for (unsigned i = 0; i < 3 * HM_TUNNEL_WAY_COUNT; i++) {
+        struct path_rig *f;
+        set_up(&f, &COURSE, (enum hm_tunnel_way)(i / 3));
+        struct hm_frame frame = i % 3 == 0 ? frame_in(&COURSE, RIG_FAR, RIG_VM, &RIG_VM_MAC, &RIG_ROUTER_MAC)
+                                : i % 3 == 1
+                                    ? frame_in(&COURSE, RIG_GUEST, RIG_FAR, &RIG_AGENT_MAC, &RIG_GUEST_MAC)
+                                    : frame_out(&COURSE, RIG_FAR, RIG_GUEST);
+        super_rig_input(f, &frame);
+        finish(f, &COURSE, &outcome);
+        assert_int_equal(outcome.sent.count, 0);
+        assert_int_equal(outcome.counters.drops[HM_DROP_IP_SOURCE_ROUTE], 8);
+    }
+}
+
+/* A tunnel so narrow that a super-frame would be thousands of packets: no way does that work. */
+static void test_a_super_frame_of_thousands_goes_no_way(void **state)
+{
+    static const struct course COURSE = {.name = "a narrow tunnel", .payload_len = 64000};
+
+    (void)state;
+    for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way < HM_TUNNEL_WAY_COUNT; way++) {
+        struct path_rig *f;
+        set_up(&f, &COURSE, way);
+        struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&f->path.tunnels, RIG_PEER_B);
+        assert_true(hm_tunnel_state_lower(&f->path.tunnels, tunnel, 68, 1500));
+        struct hm_frame frame = frame_in(&COURSE, RIG_FAR, RIG_VM, &RIG_VM_MAC, &RIG_ROUTER_MAC);
+        super_rig_input(f, &frame);
+        finish(f, &COURSE, &outcome);
+        assert_int_equal(outcome.sent.count, 0);
+        assert_int_equal(outcome.counters.drops[HM_DROP_OFFLOAD], 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +635,9 @@ int main(void)
         cmocka_unit_test(test_up_from_a_visitor),
         cmocka_unit_test(test_out_to_a_visitor),
         cmocka_unit_test(test_out_of_a_node_that_is_away),
+        cmocka_unit_test(test_a_train_for_two_visitors),
+        cmocka_unit_test(test_a_source_route_ends_here_whichever_way),
+        cmocka_unit_test(test_a_super_frame_of_thousands_goes_no_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
