@@ -48,24 +48,24 @@ static bool is_named(const char *name)
 /* Which bits of the features are ours. */
 static int find(const char *device, uint32_t found[BLOCKS_MAX], unsigned *count)
 {
-    struct {
+    union {
         struct ethtool_sset_info info;
-        uint32_t count;
-    } set = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1u << ETH_SS_FEATURES}};
-    struct {
+        uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
+    } known = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1u << ETH_SS_FEATURES}};
+    union {
         struct ethtool_gstrings strings;
-        char names[FEATURES_MAX][ETH_GSTRING_LEN];
+        uint8_t room[sizeof(struct ethtool_gstrings) + FEATURES_MAX * ETH_GSTRING_LEN];
     } all = {.strings = {.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES}};
-    int error = call(device, &set);
+    int error = call(device, &known);
 
-    if (error == 0 && set.count > FEATURES_MAX)
+    *count = all.strings.len = error == 0 ? known.info.data[0] : 0;
+    if (*count > FEATURES_MAX)
         error = E2BIG;
-    *count = all.strings.len = set.count;
     if (error == 0)
         error = call(device, &all);
     memset(found, 0, BLOCKS_MAX * sizeof(found[0]));
-    for (unsigned i = 0; error == 0 && i < set.count; i++)
-        if (is_named(all.names[i]))
+    for (unsigned i = 0; error == 0 && i < *count; i++)
+        if (is_named((const char *)all.strings.data + (size_t)i * ETH_GSTRING_LEN))
             found[i / 32] |= 1u << i % 32;
     return error;
 }
@@ -73,9 +73,10 @@ static int find(const char *device, uint32_t found[BLOCKS_MAX], unsigned *count)
 /* Those of ours that are on. */
 static int read_on(const char *device, uint32_t on[BLOCKS_MAX], unsigned *blocks)
 {
-    struct {
+    union {
         struct ethtool_gfeatures features;
-        struct ethtool_get_features_block blocks[BLOCKS_MAX];
+        uint8_t
+            room[sizeof(struct ethtool_gfeatures) + BLOCKS_MAX * sizeof(struct ethtool_get_features_block)];
     } state = {.features = {.cmd = ETHTOOL_GFEATURES}};
     unsigned count = 0;
     int error = find(device, on, &count);
@@ -84,20 +85,21 @@ static int read_on(const char *device, uint32_t on[BLOCKS_MAX], unsigned *blocks
     if (error == 0)
         error = call(device, &state);
     for (unsigned i = 0; error == 0 && i < *blocks; i++)
-        on[i] &= state.blocks[i].active;
+        on[i] &= state.features.features[i].active;
     return error;
 }
 
 static int set(const char *device, const uint32_t which[BLOCKS_MAX], unsigned blocks, bool is_on)
 {
-    struct {
+    union {
         struct ethtool_sfeatures features;
-        struct ethtool_set_features_block blocks[BLOCKS_MAX];
+        uint8_t
+            room[sizeof(struct ethtool_sfeatures) + BLOCKS_MAX * sizeof(struct ethtool_set_features_block)];
     } wanted = {.features = {.cmd = ETHTOOL_SFEATURES, .size = blocks}};
 
     for (unsigned i = 0; i < blocks; i++) {
-        wanted.blocks[i].valid = which[i];
-        wanted.blocks[i].requested = is_on ? which[i] : 0;
+        wanted.features.features[i].valid = which[i];
+        wanted.features.features[i].requested = is_on ? which[i] : 0;
     }
     return call(device, &wanted);
 }
