@@ -31,6 +31,7 @@
     X(TUNNEL_LOOP, "tunnel-loop", "packet that would go round in the tunnel")                         \
     X(TUNNEL_CHECKSUM, "tunnel-checksum", "tunnelled packet with a wrong outer UDP or GRE checksum")  \
     X(TUNNEL_MALFORMED, "tunnel-malformed", "tunnelled packet with a broken header")                  \
+    X(INNER_CHECKSUM, "inner-checksum", "packet with a wrong checksum, from a tunnel without one")    \
     X(TCP_CHECKSUM, "tcp-checksum", "TCP segment with a wrong checksum, that was to be cut")          \
     X(TUNNEL_MTU, "tunnel-mtu", "too large for the tunnel, and must not be fragmented")               \
     X(VISITOR_SOURCE, "visitor-source", "frame of a visitor with an address that is not its own")     \

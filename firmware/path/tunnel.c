@@ -4,9 +4,12 @@
  * In: what does not fit the tunnel is cut before it is encapsulated, or its sender is told; so outer packets
  * are never fragmented by us, and the tunnel's own path MTU counts (tunnel_state). Out: a packet is taken
  * only when its outer source is the peer of a binding or a visitor, and its inner address is that binding's
- * or visitor's (RFC 3024 section 4.3.2); all else is dropped silently. Nothing is forwarded for strangers. */
+ * or visitor's (RFC 3024 section 4.3.2); all else is dropped silently. Nothing is forwarded for strangers.
+ * What the tunnel's own checksum covers was right when it was sent; where there is none, as in IP-in-IP, the
+ * packet's own is looked at. */
 #include "firmware/agent/restart.h"
 #include "firmware/path/path.h"
+#include "firmware/wire/transport.h"
 #include "firmware/wire/udp.h"
 
 #define OUTER_TTL 64
@@ -210,6 +213,14 @@ static void refuse_kind(struct hm_path *path, const struct hm_ipv4 *outer)
     hm_restart_remind(path->agent, outer->src);
 }
 
+/* Of a packet that no checksum around it covers: is its own right? Its header is looked at later. */
+static bool is_sound(const struct hm_frame *frame)
+{
+    struct hm_ipv4 inner;
+    return hm_ipv4_decode(frame->data, frame->len, &inner) != HM_OK ||
+           hm_transport_checksum_is_right(&inner, frame->data);
+}
+
 void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
 {
     struct hm_ipv4 outer;
@@ -227,7 +238,10 @@ void hm_path_decapsulate(struct hm_path *path, struct hm_frame *frame)
         hm_env_drop(path->env, HM_DROP_TUNNEL_MALFORMED, "by %s", hm_ip_text(outer.src, text));
     } else {
         hm_frame_pull(frame, wrapping.header_len);
-        hm_path_unwrapped(path, &outer, frame);
+        if (wrapping.is_summed || is_sound(frame))
+            hm_path_unwrapped(path, &outer, frame);
+        else
+            hm_env_drop(path->env, HM_DROP_INNER_CHECKSUM, "by %s", hm_ip_text(outer.src, text));
     }
 }
 

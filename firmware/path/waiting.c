@@ -157,18 +157,33 @@ static void send_up(struct hm_path *path, const struct hm_delivery *delivery, st
     }
 }
 
+/* Makes the packet of a salvaged frame. Nobody has looked at it yet: what a neighbour sends to the VM is in
+ * its TAP as it was sent. */
+static bool unframe(struct hm_path *path, struct hm_frame *frame)
+{
+    struct hm_ethernet ethernet;
+    struct hm_ipv4 ip;
+    if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK || ethernet.type != HM_ETHERTYPE_IPV4)
+        return false; /* ARP and the like concern the LAN that the VM has left */
+    hm_frame_pull(frame, HM_ETHERNET_LEN);
+    if (hm_ipv4_decode(frame->data, frame->len, &ip) != HM_OK) {
+        hm_env_drop(path->env, HM_DROP_IP_HEADER, "salvaged");
+        return false;
+    }
+    if (!hm_ipv4_checksum_is_right(frame->data, ip.header_len)) {
+        hm_env_drop(path->env, HM_DROP_IP_CHECKSUM, "salvaged");
+        return false;
+    }
+    frame->len = ip.total_len; /* without the padding of a short frame */
+    return true;
+}
+
 /* What waits as a frame for the VM's TAP goes to another agent as the packet that it is. */
 static void send_after(struct hm_path *path, const struct hm_delivery *delivery, enum hm_delivery_way way,
                        struct hm_frame *frame)
 {
-    struct hm_ethernet ethernet;
-    if (way == HM_WAY_SALVAGE) {
-        if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK ||
-            ethernet.type != HM_ETHERTYPE_IPV4)
-            return; /* ARP and the like concern the LAN that the VM has left */
-        hm_frame_pull(frame, HM_ETHERNET_LEN);
-    }
-    hm_path_encapsulate(path, delivery->remote_addr, NULL, frame);
+    if (way != HM_WAY_SALVAGE || unframe(path, frame))
+        hm_path_encapsulate(path, delivery->remote_addr, NULL, frame);
 }
 
 void hm_path_send_waiting(void *arg, struct hm_delivery *delivery, enum hm_delivery_way way,

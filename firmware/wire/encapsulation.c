@@ -114,6 +114,7 @@ static int decode_gre(struct hm_reader *reader, struct hm_encapsulated *out)
     uint16_t type = hm_read_u16(reader);
     if (reader->failed || type != GRE_IPV4 || (flags & ~(GRE_CHECKSUM | GRE_KEY | GRE_SEQUENCE)) != 0)
         return HM_ERR_MALFORMED;
+    out->is_summed = (flags & GRE_CHECKSUM) != 0;
     out->header_len = GRE_LEN + (flags & GRE_CHECKSUM ? 4u : 0u) + (flags & GRE_KEY ? 4u : 0u) +
                       (flags & GRE_SEQUENCE ? 4u : 0u);
     hm_read_skip(reader, out->header_len - GRE_LEN);
@@ -131,7 +132,9 @@ int hm_encapsulation_decode(uint8_t protocol, const uint8_t *bytes, size_t len, 
         out->kind = HM_ENCAPSULATION_GRE;
         return decode_gre(&reader, out);
     }
-    hm_read_skip(&reader, HM_UDP_LEN + 1);
+    hm_read_skip(&reader, HM_UDP_CHECKSUM_AT);
+    out->is_summed = hm_read_u16(&reader) != 0;
+    hm_read_skip(&reader, 1);
     uint8_t next = hm_read_u8(&reader);
     hm_read_skip(&reader, 2);
     out->kind = HM_ENCAPSULATION_UDP;

@@ -40,6 +40,7 @@ static inline bool hm_carriage_is_of_a_kind(enum hm_carriage carriage)
 struct hm_encapsulated {
     enum hm_encapsulation kind;
     size_t header_len; /* bytes of it */
+    bool is_summed;    /* it has a checksum, which covers all that is in it */
 };
 
 const char *hm_encapsulation_name(enum hm_encapsulation kind);

@@ -6,7 +6,7 @@
 #     namespace a: bridge br0 (kernel 10.1.0.3: the watch, and an agent played by us)
 #       |-- vm-a   a QEMU played by us reads it, where the VM leaves
 #       |-- vm-a2  another, where the VM arrives
-#       |-- n0     a neighbour that sends numbered frames to the VM
+#       |-- n0     a neighbour that sends numbered frames to the VM, and super-frames
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 run_test watch.py

@@ -10,6 +10,7 @@ import time
 
 import control
 import harness
+import super_frame
 from agent import Notifier
 from harness import execute, wait_for
 from host import frame_socket, mac_bytes
@@ -72,7 +73,7 @@ class World:
         self._runs = 0
 
     @contextlib.contextmanager
-    def run(self, tap, state, *words, pause=None, counts=True, **how):
+    def run(self, tap, state, *words, pause=None, counts=True, offloads=False, **how):
         """Agent, QEMU and watch."""
         self._runs += 1
         path = self.lab.path(f"qmp{self._runs}")
@@ -80,7 +81,7 @@ class World:
             agent = cleanup.enter_context(contextlib.closing(
                 PlayedAgent(self.space, "10.1.0.3", self.notifier.key, VM, **how)))
             qemu = cleanup.enter_context(contextlib.closing(PlayedQemu(self.space, tap, VM, path, state, pause,
-                                                                            counts)))
+                                                                            counts, offloads)))
             wait_for(lambda: "LOWER_UP" in execute(self.space, "ip", "link", "show", "dev", tap).stdout)
             if state == "running":
                 qemu.announce()
@@ -99,10 +100,16 @@ def salvaged(agent):
     return [number_of(frame) for frame in frames] if whole else None
 
 
+def segmentation(world):
+    """Whether the VM's TAP takes super-frames."""
+    lines = execute(world.space, "ethtool", "-k", "vm-a").stdout.splitlines()
+    return {line.split()[1] for line in lines if line.strip().startswith(("tx-tcp-segmentation", "tx-udp-segmentation"))}
+
+
 NOT_KNOWN = "it is not known whether QEMU threw a frame away"
 
 
-def migrate_with_traffic(world, qemu, watch, thrown=1, **how):
+def migrate_with_traffic(world, qemu, watch, thrown=1, at_last=None, **how):
     """Numbers 0 to 99 reach the guest, from 100 on so many are thrown away at the stop, one is held, up to 119 wait;
     frames for others are in between."""
     qemu.event("MIGRATION", status="active")
@@ -115,6 +122,8 @@ def migrate_with_traffic(world, qemu, watch, thrown=1, **how):
     qemu.begin_stop(thrown)
     world.send(range(100, 120))
     world.send([2000], OTHER)
+    if at_last:
+        at_last()
     wait_for(lambda: qemu.read_ahead == 0)
     qemu.stop_for_migration(**how)
     return watch
@@ -137,6 +146,30 @@ def salvages_what_the_guest_never_got(world):
             lab.claim("and few pieces twice", 7 <= agent.asked.count(SALVAGE) <= (21 if lose else 7), agent.asked)
             lab.equal("nothing was missed", [event for event in watch.events() if event["event"] == "warning"], [])
             lab.equal("QEMU is as it was", qemu.capabilities["pause-before-switchover"], False)
+
+
+def salvages_super_frames(world):
+    """As the packets that they stand for: while the watch is there the kernel cuts them before the TAP."""
+    lab = world.lab
+    sender = super_frame.super_socket(world.space, "n1")
+    lab.cleanup.callback(sender.close)
+    payload = bytes(at * 7 % 251 for at in range(7500))
+    for protocol, name in ((super_frame.TCP, "TCP"), (super_frame.UDP, "datagrams")):
+        lab.part(f"a super-frame of {name}")
+        with world.run("vm-a", "running", port="h1", offloads=True) as (agent, qemu, watch):
+            switched = segmentation(world)
+            migrate_with_traffic(world, qemu, watch, thrown=0, at_last=lambda: super_frame.send_super(
+                sender, VM + NEIGHBOUR, protocol, "10.1.0.7", "10.1.0.5", payload, 1000))
+            lab.becomes("the migration goes on", lambda: "migrate-continue" in qemu.commands, tell=watch.events)
+            qemu.event("MIGRATION", status="completed")
+            lab.equal("it ends", watch.ends(), COMPLETED)
+            frames = [frame for frame in split(bytes(agent.salvage))[0] if frame[12:14] == b"\x08\0"]
+            lab.equal("its packets are salvaged", [len(super_frame.payload_of(frame)) for frame in frames],
+                      [1000] * 7 + [500])
+            lab.claim("with each byte", b"".join(map(super_frame.payload_of, frames)) == payload, frames)
+            lab.claim("and sums that are right", all(map(super_frame.is_right, frames)), frames)
+            lab.equal("so the cut is exact", agent.cut, "exact")
+            lab.equal("the offloads are off meanwhile, and on again", (switched, "on" in segmentation(world)), ({"off"}, True))
 
 
 def tells_a_failure(world):
@@ -325,6 +358,7 @@ def plug_never_stays(world):
 def course(lab):
     world = World(lab)
     salvages_what_the_guest_never_got(world)
+    salvages_super_frames(world)
     tells_a_failure(world)
     tells_no_stop_of_others(world)
     goes_without_its_own_pause(world)

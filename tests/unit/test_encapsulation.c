@@ -101,6 +101,7 @@ static void test_udp_checksums_count_when_they_are_there(void **state)
         hm_encapsulation_checksum_is_right(&outer, bytes, len - 1)); /* its own length is another one */
     bytes[6] = bytes[7] = 0;
     assert_true(hm_encapsulation_checksum_is_right(&outer, bytes, len));
+    assert_false(hm_encapsulation_checksum_is_right(&outer, bytes, len - 1)); /* nor does that excuse it */
     assert_false(hm_encapsulation_checksum_is_right(&outer, bytes, 7));
 }
 

@@ -69,6 +69,7 @@ static void hand_in(struct home_rig *f, uint32_t src, uint32_t dst, uint32_t out
     }
     hm_ipv4_encode(at, &ip);
     memset(at + HM_IPV4_LEN, 0x5a, 40);
+    memset(at + HM_IPV4_LEN + 6, 0, 2); /* without a checksum */
     home_rig_arp(f, &RIG_ROUTER_MAC, RIG_ROUTER, RIG_AGENT);
     rig_forget_frames(&f->rig);
     home_rig_frame(f, bytes, (size_t)(at - bytes) + HM_IPV4_LEN + 40);

@@ -144,6 +144,39 @@ static void test_a_forged_request_changes_no_tunnel(void **state)
     assert_string_equal(tunnel(f, "b"), "ipip");
 }
 
+static void test_the_status_tells_the_way_of_super_frames_and_why(void **state)
+{
+    static const struct {
+        enum hm_tunnel_way kernel;
+        unsigned config;
+        const char *way, *why;
+    } CASES[] = {
+        {HM_TUNNEL_WAY_WHOLE, HM_TUNNEL_WAY_AUTO, "whole", "the best that the kernel takes"},
+        {HM_TUNNEL_WAY_TRAIN, HM_TUNNEL_WAY_AUTO, "train", "the best that the kernel takes"},
+        {HM_TUNNEL_WAY_SINGLE, HM_TUNNEL_WAY_AUTO, "single", "the best that the kernel takes"},
+        {HM_TUNNEL_WAY_WHOLE, HM_TUNNEL_WAY_WHOLE, "whole", "as configured"},
+        {HM_TUNNEL_WAY_WHOLE, HM_TUNNEL_WAY_TRAIN, "train", "as configured"},
+        {HM_TUNNEL_WAY_WHOLE, HM_TUNNEL_WAY_SINGLE, "single", "as configured"},
+        {HM_TUNNEL_WAY_TRAIN, HM_TUNNEL_WAY_SINGLE, "single", "as configured"},
+        {HM_TUNNEL_WAY_TRAIN, HM_TUNNEL_WAY_WHOLE, "train", "the kernel takes no better one"},
+        {HM_TUNNEL_WAY_SINGLE, HM_TUNNEL_WAY_WHOLE, "single", "the kernel takes no better one"},
+        {HM_TUNNEL_WAY_SINGLE, HM_TUNNEL_WAY_TRAIN, "single", "the kernel takes no better one"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < UNIT_COUNT(CASES); i++) {
+        struct home_rig *f = home_rig_create();
+        void *own;
+        f->rig.port.takes_super_frames = true;
+        f->rig.port.tunnel_way = CASES[i].kernel;
+        f->rig.config.tunnel_way = CASES[i].config;
+        home_rig_begin(f, &own);
+        assert_string_equal(home_report(f, "status", "", "tunnel_way"), CASES[i].way);
+        assert_string_equal(home_report(f, "status", "", "tunnel_why"), CASES[i].why);
+        home_rig_teardown(&own);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +189,7 @@ int main(void)
         TEST(test_u6_a_node_does_not_choose_the_tunnel_of_the_agent_that_relays_it),
         TEST(test_u5_an_agent_that_relays_a_node_asks_for_its_own_tunnel),
         TEST(test_a_forged_request_changes_no_tunnel),
+        cmocka_unit_test(test_the_status_tells_the_way_of_super_frames_and_why),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

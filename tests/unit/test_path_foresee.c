@@ -21,6 +21,7 @@ static void write_frame(struct vector *vector, const struct rig_packet *packet,
         .ttl = 60, .protocol = hm_encapsulation_protocol(encapsulation), .src = RIG_PEER_B, .dst = RIG_AGENT};
 
     inner_len = rig_write_packet(packet, outer + before);
+    memset(outer + before + HM_IPV4_LEN + 6, 0, 2); /* without a checksum */
     ip.total_len = (uint16_t)(before + inner_len);
     hm_ethernet_encode(vector->bytes, &ethernet);
     hm_ipv4_encode(outer, &ip);

@@ -30,7 +30,7 @@ static void send_with(struct path_rig *f, const char *options, size_t len, uint3
     assert_int_equal(unit_hex(options, at + HM_IPV4_LEN, 40), options_len);
     hm_ipv4_fix_checksum(at, header_len);
     for (size_t i = 0; i < len; i++)
-        at[header_len + i] = (uint8_t)(i * 7);
+        at[header_len + i] = i == 6 || i == 7 ? 0 : (uint8_t)(i * 7); /* without a checksum */
     hm_ethernet_encode(bytes, &ethernet);
     path_rig_frame(f, 0, bytes, (size_t)(at - bytes) + header_len + len);
 }
@@ -102,7 +102,8 @@ static void test_q12_fragments_repeat_the_options_with_the_copied_flag(void **st
         assert_int_equal(inner.fragment & HM_IPV4_MF, i < 2 ? HM_IPV4_MF : 0);
         assert_int_equal(inner.id, 9);
         for (size_t k = 0; k < (size_t)inner.total_len - inner.header_len; k++)
-            assert_int_equal(bytes[inner.header_len + k], (uint8_t)((at + k) * 7));
+            assert_int_equal(bytes[inner.header_len + k],
+                             at + k == 6 || at + k == 7 ? 0 : (uint8_t)((at + k) * 7));
         at += (size_t)inner.total_len - inner.header_len;
     }
     assert_int_equal(at, total);

@@ -374,6 +374,13 @@ static void test_what_makes_no_sense_is_refused(void **state)
     frame = good;
     frame.offload.flags = 0; /* nobody has looked at its checksum */
     refuse(f, frame);
+    frame = good; /* in a tunnel whose inner header would be the outer one */
+    frame.offload.gso_type |= HM_OFFLOAD_GSO_TUNNEL;
+    frame.offload.inner_network_at = HM_ETHERNET_LEN;
+    refuse(f, frame);
+    frame = good; /* the packet ends before the frame does */
+    frame.len += 4;
+    refuse(f, frame);
     for (unsigned start = 0; start < 2; start++) {
         frame = good;
         frame.offload.gso_type = 0;
@@ -393,6 +400,10 @@ static void test_what_makes_no_sense_is_refused(void **state)
         free(copy);
     }
     good.data[HM_ETHERNET_LEN + 10] ^= 1; /* the IP header's checksum */
+    refuse(f, good);
+    good.data[HM_ETHERNET_LEN + 10] ^= 1;
+    good.data[HM_ETHERNET_LEN + 6] = HM_IPV4_MF >> 8; /* a fragment */
+    hm_ipv4_fix_checksum(good.data + HM_ETHERNET_LEN, HM_IPV4_LEN);
     refuse(f, good);
 }
 

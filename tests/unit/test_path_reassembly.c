@@ -85,8 +85,9 @@ static void assert_whole(struct path_rig *f)
     assert_int_equal(f->rig.frame_count, 1);
     assert_memory_equal(&ethernet.dst, &RIG_GUEST_MAC, 6);
     assert_int_equal(ip.total_len, INNER_LEN);
-    for (size_t i = 0; i < INNER_LEN - HM_IPV4_LEN; i++)
-        assert_int_equal(f->rig.frames[0].bytes[HM_ETHERNET_LEN + HM_IPV4_LEN + i], (uint8_t)i);
+    for (size_t i = 0; i < INNER_LEN - HM_IPV4_LEN; i++) /* without a checksum */
+        assert_int_equal(f->rig.frames[0].bytes[HM_ETHERNET_LEN + HM_IPV4_LEN + i],
+                         i == 6 || i == 7 ? 0 : (uint8_t)i);
     rig_forget_frames(&f->rig);
 }
 

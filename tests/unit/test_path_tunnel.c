@@ -136,6 +136,7 @@ static void hand_in_kind(struct path_rig *f, enum hm_encapsulation kind)
     ip.total_len =
         (uint16_t)(before +
                    rig_write_packet(&(struct rig_packet){.src = RIG_FAR, .dst = RIG_GUEST}, outer + before));
+    memset(outer + before + HM_IPV4_LEN + 6, 0, 2); /* without a checksum */
     hm_ethernet_encode(bytes, &ethernet);
     hm_ipv4_encode(outer, &ip);
     hm_encapsulation_encode(outer + HM_IPV4_LEN, kind, &ip);

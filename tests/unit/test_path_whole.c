@@ -3,8 +3,9 @@
  * and what leaves is, once the kernel has cut it, the same frames; and what is not on the usual way is not
  * taken. */
 #include "firmware/path/path.h"
+#include "tests/unit/rig/super_rig.h"
 
-#include "tests/unit/rig/whole_rig.h"
+#define OUTER_ID_AT 18
 
 static struct kernel_rig twin;
 
@@ -49,25 +50,25 @@ static void check_in(uint32_t src, uint32_t dst, const struct hm_mac *to, const 
         bool is_cut_twice = i % 3 == 0 && segment.fragment == 0; /* its pieces are fragmented */
         for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
             void *state;
-            whole_rig_setup(&state, way);
+            super_rig_setup(&state, way);
             struct path_rig *f = state;
-            struct hm_frame frame = whole_rig_super_frame(&segment, to, from, gso_size, 0);
-            whole_rig_kernel.writes = 0;
-            whole_rig_input(f, &frame);
-            whole_rig_finish(f);
-            whole_rig_hide_outer_ids(&whole_rig_kernel);
+            struct hm_frame frame = super_rig_frame(&segment, to, from, gso_size, 0);
+            super_rig_sent.writes = 0;
+            super_rig_input(f, &frame);
+            super_rig_finish(f);
+            super_rig_hide_ids(&super_rig_sent);
             if (way == HM_TUNNEL_WAY_SINGLE)
-                twin = whole_rig_kernel;
+                twin = super_rig_sent;
             else
-                whole_rig_expect_same(&whole_rig_kernel, &twin);
+                super_rig_expect_same(&super_rig_sent, &twin);
             assert_true(way != HM_TUNNEL_WAY_WHOLE || is_cut_twice || segment.payload_len <= gso_size ||
-                        whole_rig_kernel.writes == 1);
-            assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_OUT], whole_rig_kernel.count);
+                        super_rig_sent.writes == 1);
+            assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_OUT], super_rig_sent.count);
             assert_int_equal(hm_tunnel_state_find(&f->path.tunnels, RIG_PEER_B)->largest_len,
-                             longest_packet(&whole_rig_kernel));
+                             longest_packet(&super_rig_sent));
             assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE],
                              way != HM_TUNNEL_WAY_SINGLE && segment.payload_len > gso_size && !is_cut_twice);
-            whole_rig_teardown(&state);
+            super_rig_teardown(&state);
         }
     }
 }
@@ -86,8 +87,8 @@ static void test_up_the_reverse_tunnel_each_way_gives_the_same_frames(void **sta
 
 /* --- out ---------------------------------------------------------------------------------------------- */
 
-/* However it arrives, the same segments leave, but that some may be longer: made of those that follow each
- * other. */
+/* However it arrives, and whichever way this agent itself sends, the same segments leave, but that some may
+ * be longer: made of those that follow each other. */
 static void check_out(uint32_t src, uint32_t dst)
 {
     uint64_t chance = unit_seed(12);
@@ -97,28 +98,27 @@ static void check_out(uint32_t src, uint32_t dst)
         uint16_t gso_size = fitting(&chance, &segment);
         if (segment.payload_len <= gso_size) /* it would be none */
             segment.payload_len += gso_size;
-        for (enum arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
+        for (enum super_rig_arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
             void *state;
-            whole_rig_setup(&state, HM_TUNNEL_WAY_WHOLE);
+            super_rig_setup(&state, (enum hm_tunnel_way)(i % HM_TUNNEL_WAY_COUNT));
             struct path_rig *f = state;
-            whole_rig_kernel.writes = 0;
-            whole_rig_hand_in_as(f, arrival, &segment, gso_size);
-            whole_rig_finish(f);
+            super_rig_sent.writes = 0;
+            super_rig_hand_in_as(f, arrival, &segment, gso_size);
+            super_rig_finish(f);
             if (arrival == AS_SUPER_FRAME)
-                twin = whole_rig_kernel;
+                twin = super_rig_sent;
             else
-                for (unsigned k = 0; segment.fragment == HM_IPV4_DF && k < whole_rig_kernel.count; k++) {
+                for (unsigned k = 0; segment.fragment == HM_IPV4_DF && k < super_rig_sent.count; k++) {
                     /* of atomic packets the identification means nothing (RFC 6864), and merging makes its
                      * own */
-                    kernel_set_u16(whole_rig_kernel.frames[k].bytes + OUTER_ID_AT,
+                    kernel_set_u16(super_rig_sent.frames[k].bytes + OUTER_ID_AT,
                                    kernel_u16(twin.frames[k].bytes + OUTER_ID_AT));
-                    kernel_fix_ip(whole_rig_kernel.frames[k].bytes + 14, whole_rig_kernel.frames[k].len - 14,
-                                  0);
+                    kernel_fix_ip(super_rig_sent.frames[k].bytes + 14, super_rig_sent.frames[k].len - 14, 0);
                 }
-            whole_rig_expect_same(&whole_rig_kernel, &twin);
+            super_rig_expect_same(&super_rig_sent, &twin);
             assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_IN], twin.count);
-            assert_true(arrival != AS_SUPER_FRAME || whole_rig_kernel.writes == 1);
-            whole_rig_teardown(&state);
+            assert_true(arrival != AS_SUPER_FRAME || super_rig_sent.writes == 1);
+            super_rig_teardown(&state);
         }
     }
 }
@@ -137,11 +137,11 @@ static void test_out_of_the_reverse_tunnel_each_arrival_gives_the_same_frames(vo
 
 /* --- what is not on the usual way --------------------------------------------------------------------- */
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_whole, whole_rig_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_whole, super_rig_teardown)
 
 static int setup_whole(void **state)
 {
-    return whole_rig_setup(state, HM_TUNNEL_WAY_WHOLE);
+    return super_rig_setup(state, HM_TUNNEL_WAY_WHOLE);
 }
 
 static void test_r8_nothing_comes_out_of_a_tunnel_that_was_not_agreed(void **state)
@@ -157,11 +157,11 @@ static void test_r8_nothing_comes_out_of_a_tunnel_that_was_not_agreed(void **sta
     struct hm_peer *peer = hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B);
     hm_security_grant_tunnel(&f->agent.security, peer, HM_ENCAPSULATION_IPIP);
     peer->reminded_ms = hm_env_ms(&f->env); /* so it is not told again that this agent began */
-    for (enum arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
+    for (enum super_rig_arrival arrival = 0; arrival < ARRIVAL_COUNT; arrival++) {
         uint64_t before = path_rig_dropped(f, HM_DROP_TUNNEL_PEER);
-        whole_rig_hand_in_as(f, arrival, &segment, 1400);
-        whole_rig_finish(f);
-        assert_int_equal(whole_rig_kernel.count, 0);
+        super_rig_hand_in_as(f, arrival, &segment, 1400);
+        super_rig_finish(f);
+        assert_int_equal(super_rig_sent.count, 0);
         assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_PEER), before + 3);
     }
 }
@@ -180,21 +180,21 @@ static struct segment_rig long_segment(uint32_t src, uint32_t dst)
 static void go_down(struct path_rig *f)
 {
     struct segment_rig segment = long_segment(RIG_FAR, RIG_VM);
-    struct hm_frame frame = whole_rig_super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1448, 0);
+    struct hm_frame frame = super_rig_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1448, 0);
 
-    whole_rig_kernel.count = 0;
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
 }
 
 static void arrive(struct path_rig *f, uint32_t src, uint32_t dst)
 {
     struct segment_rig segment = long_segment(src, dst);
-    struct hm_frame frame = whole_rig_tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
 
-    whole_rig_kernel.count = 0;
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
 }
 
 static uint64_t whole(const struct path_rig *f)
@@ -213,7 +213,7 @@ static void test_a_node_that_is_about_to_move_gets_plain_packets(void **state)
     hm_binding_apply(binding, HM_BINDING_STAGE, "test");
     go_down(f);
     assert_int_equal(whole(f), 1);
-    assert_int_equal(whole_rig_kernel.count, 8);
+    assert_int_equal(super_rig_sent.count, 8);
 }
 
 static void test_a_tunnel_of_another_kind_carries_plain_packets(void **state)
@@ -224,11 +224,11 @@ static void test_a_tunnel_of_another_kind_carries_plain_packets(void **state)
     peer->tunnel = HM_ENCAPSULATION_IPIP;
     go_down(f);
     assert_int_equal(whole(f), 0);
-    assert_int_equal(whole_rig_kernel.count, 8);
-    assert_int_equal(whole_rig_kernel.frames[0].bytes[14 + 9], HM_IP_PROTO_IPIP);
+    assert_int_equal(super_rig_sent.count, 8);
+    assert_int_equal(super_rig_sent.frames[0].bytes[14 + 9], HM_IP_PROTO_IPIP);
     peer->tunnel = HM_ENCAPSULATION_GRE;
     go_down(f);
-    assert_int_equal(whole_rig_kernel.frames[0].bytes[14 + 9], HM_IP_PROTO_GRE);
+    assert_int_equal(super_rig_sent.frames[0].bytes[14 + 9], HM_IP_PROTO_GRE);
 }
 
 static void test_what_comes_for_a_visitor_that_has_stopped_is_sent_after_it(void **state)
@@ -240,7 +240,7 @@ static void test_what_comes_for_a_visitor_that_has_stopped_is_sent_after_it(void
     visitor->next_addr = RIG_PEER_C;
     arrive(f, RIG_FAR, RIG_GUEST);
     assert_int_equal(whole(f), 0);
-    assert_true(whole_rig_kernel.count >= 8);
+    assert_true(super_rig_sent.count >= 8);
     assert_int_equal(f->env.counters.events[HM_COUNT_REDIRECTED], 8);
 }
 
@@ -248,16 +248,16 @@ static void test_a_stranger_gets_nothing_through(void **state)
 {
     struct path_rig *f = *state;
     struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
-    struct hm_frame frame = whole_rig_tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
     uint8_t *outer = frame.data + HM_ETHERNET_LEN;
 
     outer[15] = 99; /* the source */
     kernel_fix_ip(outer, frame.len - HM_ETHERNET_LEN, 0);
     kernel_set_u16(outer + 26, kernel_pseudo(outer, 17, frame.len - 34));
-    whole_rig_kernel.count = 0;
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
-    assert_int_equal(whole_rig_kernel.count, 0);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_PEER), 8);
 }
 
@@ -266,17 +266,17 @@ static void test_a_broken_outer_checksum_is_counted_and_nothing_leaves(void **st
     struct path_rig *f = *state;
     static struct kernel_rig datagrams;
     struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
-    struct hm_frame frame = whole_rig_tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
 
     datagrams.count = 0;
     kernel_take(&datagrams, 0, &frame);
-    whole_rig_kernel.count = 0;
+    super_rig_sent.count = 0;
     for (unsigned i = 0; i < datagrams.count; i++) {
         datagrams.frames[i].bytes[200] ^= 1;
-        whole_rig_hand_in(f, datagrams.frames[i].bytes, datagrams.frames[i].len, NULL);
+        super_rig_hand_in(f, datagrams.frames[i].bytes, datagrams.frames[i].len, NULL);
     }
-    whole_rig_finish(f);
-    assert_int_equal(whole_rig_kernel.count, 0);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_CHECKSUM), 8);
 }
 
@@ -287,20 +287,20 @@ static void test_a_visitor_cannot_speak_as_another_agent(void **state)
     const struct hm_offload begun = {.flags = 1, .csum_start = 34, .csum_offset = 6};
     uint8_t bytes[2048];
 
-    struct hm_frame frame = whole_rig_tunnelled(&segment, 1400); /* a super-frame */
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400); /* a super-frame */
     memcpy(frame.data + 6, RIG_GUEST_MAC.b, 6);
-    whole_rig_kernel.count = 0;
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
-    assert_int_equal(whole_rig_kernel.count, 0);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
     segment.payload_len = 100; /* one datagram, begun */
-    frame = whole_rig_tunnelled(&segment, 1400);
+    frame = super_rig_tunnelled(&segment, 1400);
     memcpy(frame.data + 6, RIG_GUEST_MAC.b, 6);
     memcpy(bytes, frame.data, frame.len);
     kernel_fix_transport(bytes + 46, bytes + 66, frame.len - 66, 6);
-    whole_rig_hand_in(f, bytes, frame.len, &begun);
-    whole_rig_finish(f);
-    assert_int_equal(whole_rig_kernel.count, 0);
+    super_rig_hand_in(f, bytes, frame.len, &begun);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
 }
 
 static void test_outer_identifications_are_not_used_twice(void **state)
@@ -310,19 +310,19 @@ static void test_outer_identifications_are_not_used_twice(void **state)
     (void)state;
     for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
         void *own;
-        whole_rig_setup(&own, way);
+        super_rig_setup(&own, way);
         memset(seen, 0, sizeof(seen));
         for (unsigned i = 0; i < 4; i++) {
             struct segment_rig segment = long_segment(RIG_FAR, RIG_VM);
             segment.fragment = 0;
             segment.payload_len = i % 2 ? 3000 : 40000;
-            struct hm_frame frame = whole_rig_super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1400, 0);
-            whole_rig_input(own, &frame);
+            struct hm_frame frame = super_rig_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1400, 0);
+            super_rig_input(own, &frame);
         }
-        whole_rig_finish(own);
-        for (unsigned i = 0; i < whole_rig_kernel.count; i++)
-            assert_int_equal(seen[kernel_u16(whole_rig_kernel.frames[i].bytes + 18)]++, 0);
-        whole_rig_teardown(&own);
+        super_rig_finish(own);
+        for (unsigned i = 0; i < super_rig_sent.count; i++)
+            assert_int_equal(seen[kernel_u16(super_rig_sent.frames[i].bytes + 18)]++, 0);
+        super_rig_teardown(&own);
     }
 }
 
@@ -344,11 +344,11 @@ static void test_segments_of_one_byte_go_no_way(void **state)
     up.payload_len = out.payload_len = 64000;
     for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
         f->env.tunnel_way = way;
-        struct hm_frame frame = whole_rig_super_frame(&up, &RIG_AGENT_MAC, &RIG_GUEST_MAC, 1, 0);
-        whole_rig_input(f, &frame);
+        struct hm_frame frame = super_rig_frame(&up, &RIG_AGENT_MAC, &RIG_GUEST_MAC, 1, 0);
+        super_rig_input(f, &frame);
     }
-    struct hm_frame frame = whole_rig_tunnelled(&out, 1);
-    whole_rig_input(f, &frame);
+    struct hm_frame frame = super_rig_tunnelled(&out, 1);
+    super_rig_input(f, &frame);
 }
 
 /* A visitor's own tunnel, with a train of datagrams within: what its kernel would have cut. */
@@ -364,7 +364,7 @@ static void test_a_train_within_a_visitors_own_tunnel_is_cut_in_both_its_layers(
         .total_len = (uint16_t)(len - 14), .ttl = 64, .protocol = 17, .src = RIG_GUEST, .dst = RIG_FAR};
     struct hm_frame frame;
 
-    hm_frame_init(&frame, whole_rig_memory, sizeof(whole_rig_memory), len);
+    hm_frame_init(&frame, super_rig_memory, sizeof(super_rig_memory), len);
     memset(frame.data, 0x3c, len);
     hm_ethernet_encode(frame.data, &ethernet);
     hm_ipv4_encode(frame.data + 14, &outer);
@@ -381,13 +381,13 @@ static void test_a_train_within_a_visitors_own_tunnel_is_cut_in_both_its_layers(
                                         .csum_offset = 6,
                                         .outer_transport_at = 34,
                                         .inner_network_at = (uint16_t)inner_at};
-    expected.count = whole_rig_kernel.count = 0;
+    expected.count = super_rig_sent.count = 0;
     kernel_take(&expected, 0, &frame);
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
-    assert_int_equal(whole_rig_kernel.count, expected.count);
-    for (unsigned i = 0; i < whole_rig_kernel.count; i++) {
-        struct kernel_frame *want = &expected.frames[i], *got = &whole_rig_kernel.frames[i];
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, expected.count);
+    for (unsigned i = 0; i < super_rig_sent.count; i++) {
+        struct kernel_frame *want = &expected.frames[i], *got = &super_rig_sent.frames[i];
         want->bytes[14 + 8]--; /* the tunnel is a hop */
         kernel_fix_ip(want->bytes + 14, want->len - 14, 0);
         assert_int_equal(got->len, want->len + OVERHEAD);
@@ -399,14 +399,14 @@ static void test_a_congestion_mark_on_a_flow_without_ecn_is_counted_for_each_pac
 {
     struct path_rig *f = *state;
     struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
-    struct hm_frame frame = whole_rig_tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
 
     frame.data[HM_ETHERNET_LEN + 1] = 0x2b;
     kernel_fix_ip(frame.data + HM_ETHERNET_LEN, frame.len - HM_ETHERNET_LEN, 0);
-    whole_rig_kernel.count = 0;
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
-    assert_int_equal(whole_rig_kernel.count, 0);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MALFORMED), 8);
     assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_IN], 0);
 }
@@ -425,7 +425,7 @@ static void test_a_next_hop_that_is_about_to_be_forgotten_gets_packets_that_can_
     go_down(f);
     assert_int_equal(whole(f), before);
     hm_neighbour_learn(&f->neighbours, 0, RIG_ROUTER, &RIG_ROUTER_MAC);
-    assert_true(whole_rig_kernel.count > 1); /* what waited is sent */
+    assert_true(super_rig_sent.count > 1); /* what waited is sent */
 }
 
 static void test_a_train_of_very_many_datagrams_is_refused(void **state)
@@ -435,13 +435,13 @@ static void test_a_train_of_very_many_datagrams_is_refused(void **state)
     const struct hm_offload offload = {
         .flags = 1, .gso_type = 5, .hdr_len = 42, .gso_size = 24, .csum_start = 34, .csum_offset = 6};
     struct segment_rig segment = long_segment(RIG_FAR, RIG_GUEST);
-    struct hm_frame frame = whole_rig_tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
 
     for (unsigned count = 100; count <= 200; count += 100) {
         size_t len = 42 + 24 * (size_t)count;
         memcpy(bytes, frame.data, len);
         kernel_fix_ip(bytes + 14, len - 14, 0);
-        whole_rig_hand_in(f, bytes, len, &offload);
+        super_rig_hand_in(f, bytes, len, &offload);
         assert_int_equal(path_rig_dropped(f, HM_DROP_OFFLOAD), count > 128);
         assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MALFORMED), 100); /* what is in them is nothing */
     }
@@ -460,12 +460,12 @@ static void test_a_time_to_live_that_ends_here_goes_no_further(void **state)
 {
     struct path_rig *f = *state;
     struct segment_rig segment = long_segment(RIG_FAR, RIG_VM);
-    struct hm_frame frame = whole_rig_super_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1448, 0);
+    struct hm_frame frame = super_rig_frame(&segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, 1448, 0);
 
     frame.data[HM_ETHERNET_LEN + 8] = 1;
     kernel_fix_ip(frame.data + HM_ETHERNET_LEN, frame.len - HM_ETHERNET_LEN, 0);
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
     assert_int_equal(whole(f), 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_IP_TTL), 8);
 }

@@ -3,7 +3,7 @@
  * frame leaves, and is dropped and counted, as are the packets that it stands for. */
 #include "firmware/path/path.h"
 
-#include "tests/unit/rig/whole_rig.h"
+#include "tests/unit/rig/super_rig.h"
 
 #define LOOPBACK 0x7f000001u
 
@@ -46,7 +46,7 @@ static void insert_options(struct hm_frame *frame, size_t ip_at, uint8_t kind)
 
 static struct hm_frame down(const struct segment_rig *segment, uint16_t gso_size)
 {
-    return whole_rig_super_frame(segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, gso_size, 0);
+    return super_rig_frame(segment, &RIG_VM_MAC, &RIG_ROUTER_MAC, gso_size, 0);
 }
 
 static void make_narrow(struct path_rig *f)
@@ -168,7 +168,7 @@ static struct hm_frame of_datagrams(struct path_rig *f)
 static struct hm_frame of_a_visitors_own_tunnel(struct path_rig *f)
 {
     struct segment_rig segment = segment_of(RIG_FAR, RIG_VM, 5000);
-    struct hm_frame frame = whole_rig_tunnelled(&segment, 1300);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1300);
     uint8_t *outer = frame.data + HM_ETHERNET_LEN;
 
     (void)f;
@@ -183,17 +183,17 @@ static void take_in(enum hm_tunnel_way way, struct hm_frame (*make)(struct path_
 {
     void *state;
 
-    whole_rig_setup(&state, way);
+    super_rig_setup(&state, way);
     struct path_rig *f = state;
     struct hm_frame frame = make(f);
-    whole_rig_kernel.count = 0;
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
-    whole_rig_hide_outer_ids(&whole_rig_kernel);
+    super_rig_sent.count = 0;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    super_rig_hide_ids(&super_rig_sent);
     memcpy(drops, f->env.counters.drops, sizeof(f->env.counters.drops));
     assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE],
                      way == HM_TUNNEL_WAY_TRAIN && make == as_long_as_possible);
-    whole_rig_teardown(&state);
+    super_rig_teardown(&state);
 }
 
 static void test_an_odd_one_goes_in_as_its_packets_do(void **state)
@@ -212,10 +212,10 @@ static void test_an_odd_one_goes_in_as_its_packets_do(void **state)
     (void)state;
     for (unsigned i = 0; i < UNIT_COUNT(MAKE); i++) {
         take_in(HM_TUNNEL_WAY_SINGLE, MAKE[i], wanted);
-        twin = whole_rig_kernel;
+        twin = super_rig_sent;
         for (enum hm_tunnel_way way = HM_TUNNEL_WAY_TRAIN; way <= HM_TUNNEL_WAY_WHOLE; way++) {
             take_in(way, MAKE[i], drops);
-            whole_rig_expect_same(&whole_rig_kernel, &twin);
+            super_rig_expect_same(&super_rig_sent, &twin);
             assert_memory_equal(drops, wanted, sizeof(drops));
         }
     }
@@ -226,23 +226,23 @@ static void test_an_odd_one_goes_in_as_its_packets_do(void **state)
 /* The frames that it makes by this way, but for the identifications of atomic packets. */
 static struct path_rig *take_long(enum hm_tunnel_way way, const struct segment_rig *segment)
 {
-    uint8_t *bytes = whole_rig_memory;
+    uint8_t *bytes = super_rig_memory;
     struct hm_ethernet ethernet = {.dst = RIG_VM_MAC, .src = RIG_ROUTER_MAC, .type = HM_ETHERTYPE_IPV4};
     void *state;
 
-    whole_rig_setup(&state, way);
+    super_rig_setup(&state, way);
     struct path_rig *f = state;
     hm_ethernet_encode(bytes, &ethernet);
     size_t len = segment_rig_write(segment, bytes + HM_ETHERNET_LEN);
-    whole_rig_kernel.count = whole_rig_kernel.writes = 0;
-    whole_rig_hand_in(f, bytes, HM_ETHERNET_LEN + len, NULL);
-    whole_rig_finish(f);
-    for (unsigned i = 0; i < whole_rig_kernel.count && segment->fragment == HM_IPV4_DF; i++) {
-        struct kernel_frame *frame = &whole_rig_kernel.frames[i];
+    super_rig_sent.count = super_rig_sent.writes = 0;
+    super_rig_hand_in(f, bytes, HM_ETHERNET_LEN + len, NULL);
+    super_rig_finish(f);
+    for (unsigned i = 0; i < super_rig_sent.count && segment->fragment == HM_IPV4_DF; i++) {
+        struct kernel_frame *frame = &super_rig_sent.frames[i];
         kernel_set_u16(frame->bytes + 14 + OVERHEAD + 4, 0);
         kernel_fix_ip(frame->bytes + 14 + OVERHEAD, frame->len - 14 - OVERHEAD, 0);
     }
-    whole_rig_hide_outer_ids(&whole_rig_kernel);
+    super_rig_hide_ids(&super_rig_sent);
     return f;
 }
 
@@ -252,15 +252,15 @@ static void check_long(const struct segment_rig *segment, unsigned frames, unsig
     for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
         void *state = take_long(way, segment);
         struct path_rig *f = state;
-        assert_int_equal(whole_rig_kernel.count, frames);
-        assert_int_equal(whole_rig_kernel.writes, way == HM_TUNNEL_WAY_SINGLE ? frames : writes);
+        assert_int_equal(super_rig_sent.count, frames);
+        assert_int_equal(super_rig_sent.writes, way == HM_TUNNEL_WAY_SINGLE ? frames : writes);
         assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_OUT], frames);
         assert_int_equal(f->env.counters.events[HM_COUNT_TCP_CUT], segment->fragment != 0);
         if (way == HM_TUNNEL_WAY_SINGLE)
-            twin = whole_rig_kernel;
+            twin = super_rig_sent;
         else
-            whole_rig_expect_same(&whole_rig_kernel, &twin);
-        whole_rig_teardown(&state);
+            super_rig_expect_same(&super_rig_sent, &twin);
+        super_rig_teardown(&state);
     }
 }
 
@@ -294,17 +294,17 @@ static void test_a_long_segment_that_is_odd_goes_by_none_or_by_two(void **state)
     segment.is_spoilt = true;
     for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
         void *own = take_long(way, &segment);
-        assert_int_equal(whole_rig_kernel.count, 0);
+        assert_int_equal(super_rig_sent.count, 0);
         assert_int_equal(path_rig_dropped(own, HM_DROP_TCP_CHECKSUM), 1);
-        whole_rig_teardown(&own);
+        super_rig_teardown(&own);
     }
     segment = good;
     segment.flags |= HM_TCP_URG; /* it is told */
     for (enum hm_tunnel_way way = HM_TUNNEL_WAY_SINGLE; way <= HM_TUNNEL_WAY_WHOLE; way++) {
         void *own = take_long(way, &segment);
-        assert_int_equal(whole_rig_kernel.count, 1);
-        assert_int_equal(whole_rig_kernel.frames[0].bytes[HM_ETHERNET_LEN + 9], HM_IP_PROTO_ICMP);
-        whole_rig_teardown(&own);
+        assert_int_equal(super_rig_sent.count, 1);
+        assert_int_equal(super_rig_sent.frames[0].bytes[HM_ETHERNET_LEN + 9], HM_IP_PROTO_ICMP);
+        super_rig_teardown(&own);
     }
 }
 
@@ -314,7 +314,7 @@ static struct hm_frame out(uint32_t src, size_t before)
 {
     struct segment_rig segment = segment_of(src, RIG_GUEST, 5000);
 
-    return whole_rig_tunnelled_behind(&segment, 1300, before);
+    return super_rig_tunnelled_behind(&segment, 1300, before);
 }
 
 static struct hm_frame by_ourselves(void)
@@ -385,19 +385,19 @@ static void take_out(const struct hm_frame *frame, bool is_whole, uint64_t *drop
     static struct kernel_rig datagrams;
     void *state;
 
-    whole_rig_setup(&state, HM_TUNNEL_WAY_WHOLE);
+    super_rig_setup(&state, HM_TUNNEL_WAY_WHOLE);
     struct path_rig *f = state;
     datagrams.count = 0;
     kernel_take(&datagrams, 0, frame);
     if (is_whole)
-        whole_rig_hand_in(f, frame->data, frame->len, &frame->offload);
+        super_rig_hand_in(f, frame->data, frame->len, &frame->offload);
     for (unsigned i = 0; !is_whole && i < datagrams.count; i++)
-        whole_rig_hand_in(f, datagrams.frames[i].bytes, datagrams.frames[i].len, NULL);
-    whole_rig_finish(f);
-    whole_rig_hide_outer_ids(&whole_rig_kernel);
+        super_rig_hand_in(f, datagrams.frames[i].bytes, datagrams.frames[i].len, NULL);
+    super_rig_finish(f);
+    super_rig_hide_ids(&super_rig_sent);
     memcpy(drops, f->env.counters.drops, sizeof(f->env.counters.drops));
     assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE], 0);
-    whole_rig_teardown(&state);
+    super_rig_teardown(&state);
 }
 
 static void test_an_odd_one_comes_out_as_its_packets_do(void **state)
@@ -412,26 +412,26 @@ static void test_an_odd_one_comes_out_as_its_packets_do(void **state)
     for (unsigned i = 0; i < UNIT_COUNT(MAKE); i++) {
         struct hm_frame frame = MAKE[i]();
         take_out(&frame, false, wanted);
-        twin = whole_rig_kernel;
+        twin = super_rig_sent;
         take_out(&frame, true, drops);
-        whole_rig_expect_same(&whole_rig_kernel, &twin);
+        super_rig_expect_same(&super_rig_sent, &twin);
         assert_memory_equal(drops, wanted, sizeof(drops));
     }
 }
 
 /* --- for itself --------------------------------------------------------------------------------------- */
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, whole_rig_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, super_rig_teardown)
 
 static int setup(void **state)
 {
-    return whole_rig_setup(state, HM_TUNNEL_WAY_WHOLE);
+    return super_rig_setup(state, HM_TUNNEL_WAY_WHOLE);
 }
 
 static void expect_nothing(struct path_rig *f, enum hm_drop reason)
 {
-    whole_rig_finish(f);
-    assert_int_equal(whole_rig_kernel.count, 0);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 0);
     assert_int_equal(path_rig_dropped(f, reason), 1);
 }
 
@@ -443,8 +443,8 @@ static void hand_in_long(struct path_rig *f, bool with_header_options)
     kernel_fix_transport(frame.data + 14, frame.data + 34, frame.len - 34, HM_IP_PROTO_TCP);
     if (with_header_options)
         insert_options(&frame, HM_ETHERNET_LEN, 1);
-    whole_rig_kernel.count = 0;
-    whole_rig_hand_in(f, frame.data, frame.len, NULL);
+    super_rig_sent.count = 0;
+    super_rig_hand_in(f, frame.data, frame.len, NULL);
 }
 
 static void test_a_long_segment_goes_by_two_writes_where_one_will_not_do(void **state)
@@ -456,13 +456,13 @@ static void test_a_long_segment_goes_by_two_writes_where_one_will_not_do(void **
     for (unsigned i = 0; i < UNIT_COUNT(KINDS); i++) {
         peer->tunnel = KINDS[i];
         hand_in_long(f, false);
-        assert_int_equal(whole_rig_kernel.count, 2);
-        assert_int_equal(whole_rig_kernel.frames[0].bytes[14 + 9], hm_encapsulation_protocol(KINDS[i]));
+        assert_int_equal(super_rig_sent.count, 2);
+        assert_int_equal(super_rig_sent.frames[0].bytes[14 + 9], hm_encapsulation_protocol(KINDS[i]));
     }
     peer->tunnel = HM_ENCAPSULATION_UDP;
     hand_in_long(f, true);
-    assert_int_equal(whole_rig_kernel.count, 1);
-    assert_int_equal(whole_rig_kernel.frames[0].bytes[14 + 9], HM_IP_PROTO_ICMP);
+    assert_int_equal(super_rig_sent.count, 1);
+    assert_int_equal(super_rig_sent.frames[0].bytes[14 + 9], HM_IP_PROTO_ICMP);
 }
 
 /* What waits for it are plain packets. */
@@ -473,9 +473,9 @@ static void test_a_long_segment_without_a_known_next_hop_waits_in_two(void **sta
 
     f->rig.config.routes[0].gateway = gateway;
     hand_in_long(f, false);
-    assert_int_equal(whole_rig_kernel.count, 1); /* who has it? */
+    assert_int_equal(super_rig_sent.count, 1); /* who has it? */
     hm_neighbour_learn(&f->neighbours, 0, gateway, &RIG_ROUTER_MAC);
-    assert_int_equal(whole_rig_kernel.count, 3);
+    assert_int_equal(super_rig_sent.count, 3);
 }
 
 static void test_impossible_addresses_go_no_way(void **state)
@@ -484,11 +484,11 @@ static void test_impossible_addresses_go_no_way(void **state)
     struct segment_rig segment = segment_of(LOOPBACK, RIG_VM, 5000);
     struct hm_frame frame = down(&segment, 1400);
 
-    whole_rig_input(f, &frame);
+    super_rig_input(f, &frame);
     expect_nothing(f, HM_DROP_IP_MARTIAN);
     f->env.counters.drops[HM_DROP_IP_MARTIAN] = 0;
     frame = out(LOOPBACK, OVERHEAD);
-    whole_rig_input(f, &frame);
+    super_rig_input(f, &frame);
     expect_nothing(f, HM_DROP_IP_MARTIAN);
 }
 
@@ -497,7 +497,7 @@ static int setup_gateway(void **state)
     struct path_rig *f = calloc(1, sizeof(*f));
 
     rig_init_gateway(&f->rig);
-    whole_rig_start(f, HM_TUNNEL_WAY_WHOLE);
+    super_rig_start(f, HM_TUNNEL_WAY_WHOLE);
     hm_neighbour_learn(&f->neighbours, 1, 0xc00002feu, &RIG_ROUTER_MAC);
     *state = f;
     return 0;
@@ -510,13 +510,13 @@ static void test_a_gateway_takes_no_false_source(void **state)
     struct segment_rig segment = segment_of(RIG_FAR, RIG_VM, 5000);
     struct hm_frame frame = down(&segment, 1400);
 
-    whole_rig_input(f, &frame);
+    super_rig_input(f, &frame);
     expect_nothing(f, HM_DROP_IP_SOURCE);
     segment.src = RIG_VM2; /* as itself it may speak */
     frame = down(&segment, 1400);
-    whole_rig_input(f, &frame);
+    super_rig_input(f, &frame);
     assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE], 1);
-    assert_int_equal(whole_rig_kernel.count, 4);
+    assert_int_equal(super_rig_sent.count, 4);
 }
 
 /* No link in between has asked for gso_size. */
@@ -524,10 +524,10 @@ static void test_pieces_that_do_not_fit_the_visitors_link_are_told(void **state)
 {
     struct path_rig *f = *state;
     struct segment_rig segment = segment_of(RIG_FAR, RIG_GUEST, 5000);
-    struct hm_frame frame = whole_rig_tunnelled(&segment, 1441);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1441);
 
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
     assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE], 0);
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MTU), 3);
     assert_int_equal(f->env.counters.events[HM_COUNT_DELIVERED], 1); /* the last is shorter */
@@ -545,7 +545,7 @@ static void hand_in_begun(struct path_rig *f, size_t at, uint8_t by, uint16_t cs
     uint8_t *bytes = datagrams.frames[0].bytes;
     kernel_set_u16(bytes + 40, kernel_pseudo(bytes + 14, 17, datagrams.frames[0].len - 34));
     bytes[at] = (uint8_t)(bytes[at] + by);
-    whole_rig_hand_in(f, bytes, datagrams.frames[0].len, &begun);
+    super_rig_hand_in(f, bytes, datagrams.frames[0].len, &begun);
 }
 
 static void test_a_begun_datagram_that_is_odd_is_dropped_with_its_reason(void **state)
@@ -570,16 +570,16 @@ static void test_a_begun_sum_within_a_datagram_is_completed(void **state)
 
     segment.header_len = 8;
     segment.protocol = HM_IP_PROTO_UDP;
-    struct hm_frame frame = whole_rig_tunnelled(&segment, 1400);
+    struct hm_frame frame = super_rig_tunnelled(&segment, 1400);
     uint8_t *inner = frame.data + 14 + OVERHEAD;
     kernel_fix_transport(inner, frame.data + at, frame.len - at, 17);
     kernel_fix_transport(frame.data + 14, frame.data + 34, frame.len - 34, 17);
     kernel_set_u16(frame.data + at + 6, kernel_pseudo(inner, 17, frame.len - at));
     frame.offload = (struct hm_offload){.flags = 1, .csum_start = (uint16_t)at, .csum_offset = 6};
-    whole_rig_input(f, &frame);
-    whole_rig_finish(f);
-    assert_int_equal(whole_rig_kernel.count, 1);
-    const uint8_t *ip = whole_rig_kernel.frames[0].bytes + 14;
+    super_rig_input(f, &frame);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 1);
+    const uint8_t *ip = super_rig_sent.frames[0].bytes + 14;
     assert_int_equal(kernel_sum(kernel_pseudo(ip, 17, 508), ip + 20, 508), 0xffff);
 }
 
@@ -593,9 +593,9 @@ static void test_a_datagram_that_is_no_data_is_left_out_of_its_train(void **stat
     datagrams.count = 0;
     kernel_take(&datagrams, 0, &frame);
     datagrams.frames[1].bytes[42] = 3; /* its type */
-    whole_rig_hand_in_train(f, &datagrams);
-    whole_rig_finish(f);
-    assert_int_equal(whole_rig_kernel.count, datagrams.count - 1);
+    super_rig_hand_in_train(f, &datagrams);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, datagrams.count - 1);
     assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MALFORMED), 1);
 }
 
@@ -607,12 +607,12 @@ static void test_a_reduced_congestion_window_needs_no_word_of_the_guest(void **s
     for (unsigned i = 0; i < 2; i++) {
         struct segment_rig segment = segment_of(RIG_FAR, i == 0 ? RIG_VM : RIG_GUEST, 5000);
         segment.flags |= HM_TCP_CWR;
-        struct hm_frame frame = i == 0 ? down(&segment, 1300) : whole_rig_tunnelled(&segment, 1300);
+        struct hm_frame frame = i == 0 ? down(&segment, 1300) : super_rig_tunnelled(&segment, 1300);
         frame.offload.gso_type &= (uint8_t)~HM_OFFLOAD_GSO_ECN;
-        whole_rig_kernel.count = 0;
-        whole_rig_input(f, &frame);
-        whole_rig_finish(f);
-        assert_int_equal(whole_rig_kernel.count, 4);
+        super_rig_sent.count = 0;
+        super_rig_input(f, &frame);
+        super_rig_finish(f);
+        assert_int_equal(super_rig_sent.count, 4);
         assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE], i + 1);
     }
 }
@@ -628,7 +628,7 @@ int main(void)
         TEST(test_a_long_segment_without_a_known_next_hop_waits_in_two),
         TEST(test_impossible_addresses_go_no_way),
         cmocka_unit_test_setup_teardown(test_a_gateway_takes_no_false_source, setup_gateway,
-                                        whole_rig_teardown),
+                                        super_rig_teardown),
         TEST(test_pieces_that_do_not_fit_the_visitors_link_are_told),
         TEST(test_a_begun_datagram_that_is_odd_is_dropped_with_its_reason),
         TEST(test_a_begun_sum_within_a_datagram_is_completed),

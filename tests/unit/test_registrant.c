@@ -117,7 +117,7 @@ struct answer {
     uint32_t spi;
     bool spoil, unauthenticated;
     bool twice; /* two authenticators, each right */
-    bool grants_udp;
+    bool grants_udp, declines_udp;
 };
 
 static void answer(struct fixture *f, const struct answer *what)
@@ -140,6 +140,8 @@ static void answer(struct fixture *f, const struct answer *what)
     hm_extension_write_pmip_method(&writer, HM_PMIP_METHOD_FA_HA);
     if (what->grants_udp)
         hm_extension_write_udp_reply(&writer, &(struct hm_udp_tunnel_reply){.flags = HM_UDP_TUNNEL_FORCED});
+    if (what->declines_udp)
+        hm_extension_write_udp_reply(&writer, &(struct hm_udp_tunnel_reply){.code = HM_UDP_TUNNEL_DECLINED});
     for (unsigned i = what->unauthenticated; i < (what->twice ? 2 : 1); i++)
         hm_extension_write_auth(&writer, HM_EXT_FA_HA_AUTH, what->spi != 0 ? what->spi : peer->spi,
                                 is_new ? peer->more[0].algorithm : peer->algorithm,
@@ -358,6 +360,17 @@ static void test_u2_a_home_agent_that_does_not_know_it_is_met_by_ip_in_ip(void *
     assert_int_equal(f->code, 0);
 }
 
+static void test_u2_a_home_agent_that_declines_it_is_met_by_ip_in_ip(void **state)
+{
+    struct fixture *f = *state;
+    struct hm_peer *peer = want(f, HM_ENCAPSULATION_UDP);
+
+    activate(f);
+    answer(f, &(struct answer){.declines_udp = true});
+    assert_int_equal(peer->tunnel, HM_ENCAPSULATION_IPIP);
+    assert_int_equal(f->code, 0);
+}
+
 static void test_u6_one_that_refuses_it_is_asked_without_and_not_again(void **state)
 {
     struct fixture *f = *state;
@@ -431,6 +444,7 @@ int main(void)
         TEST(test_x6_after_149_and_150_nothing_is_asked_again),
         TEST(test_u1_a_udp_tunnel_is_asked_for_and_used_when_granted),
         TEST(test_u2_a_home_agent_that_does_not_know_it_is_met_by_ip_in_ip),
+        TEST(test_u2_a_home_agent_that_declines_it_is_met_by_ip_in_ip),
         TEST(test_u6_one_that_refuses_it_is_asked_without_and_not_again),
         TEST(test_a_refusal_for_another_reason_is_the_end_the_second_time),
         TEST(test_g6_gre_is_asked_for_by_its_flag_and_not_at_the_end),

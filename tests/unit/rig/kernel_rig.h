@@ -128,6 +128,9 @@ static inline void kernel_super(struct kernel_rig *rig, unsigned link, const str
     KERNEL_CHECK(offload->csum_offset == (is_tcp ? 16 : 6));
     kernel_check_begun(frame, is_tunnel ? offload->inner_network_at : 14, offload->csum_start,
                        is_tcp ? 6 : 17);
+    /* else each piece would have the mark */
+    KERNEL_CHECK(!is_tcp || (frame->data[offload->csum_start + 13] & 0x80) == 0 ||
+                 (offload->gso_type & 0x80) != 0);
     if (is_tunnel)
         kernel_check_begun(frame, 14, offload->outer_transport_at, 17);
     for (size_t at = 0, len; at < frame->len - headers_len; at += len, number++) {
@@ -152,9 +155,14 @@ static inline void kernel_take(struct kernel_rig *rig, unsigned link, const stru
     plain->link = link;
     plain->len = frame->len;
     memcpy(plain->bytes, frame->data, frame->len);
-    if (offload->flags & 1)
+    KERNEL_CHECK((offload->flags & ~1) == 0); /* nothing is claimed to have been verified */
+    if (offload->flags & 1) {
+        KERNEL_CHECK(offload->csum_start == 34 &&
+                     offload->csum_offset == (plain->bytes[14 + 9] == 6 ? 16 : 6));
+        kernel_check_begun(frame, 14, offload->csum_start, plain->bytes[14 + 9]);
         kernel_fix_transport(plain->bytes + 14, plain->bytes + offload->csum_start,
                              frame->len - offload->csum_start, plain->bytes[14 + 9]);
+    }
 }
 
 #endif

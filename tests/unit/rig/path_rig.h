@@ -86,6 +86,25 @@ static inline void path_rig_frame(struct path_rig *f, unsigned link, const void 
     free(memory);
 }
 
+/* A tunnel is left by none that is wrong. UDP has none, that of others is made right. */
+static inline void rig_fix_checksum(const struct hm_ipv4 *ip, uint8_t *payload)
+{
+    size_t len = (size_t)ip->total_len - HM_IPV4_LEN;
+    size_t at = ip->protocol == HM_IP_PROTO_UDP ? 6 : ip->protocol == HM_IP_PROTO_TCP ? 16 : 2;
+    uint16_t sum = 0;
+
+    if (len < at + 2)
+        return;
+    memset(payload + at, 0, 2);
+    if (ip->protocol == HM_IP_PROTO_UDP)
+        return;
+    if (ip->protocol == HM_IP_PROTO_TCP)
+        sum = hm_ipv4_pseudo_sum(ip->src, ip->dst, HM_IP_PROTO_TCP, (uint16_t)len);
+    sum = (uint16_t)~hm_checksum_add(sum, payload, len);
+    payload[at] = (uint8_t)(sum >> 8);
+    payload[at + 1] = (uint8_t)sum;
+}
+
 static inline size_t rig_write_packet(const struct rig_packet *packet, uint8_t *bytes)
 {
     size_t payload_len = packet->payload_len != 0 ? packet->payload_len : RIG_PAYLOAD;
@@ -114,6 +133,8 @@ static inline size_t rig_write_packet(const struct rig_packet *packet, uint8_t *
         at[10] ^= 0x55;
     for (size_t i = 0; i < payload_len; i++)
         at[HM_IPV4_LEN + i] = (uint8_t)i;
+    if (packet->outer_src != 0)
+        rig_fix_checksum(&ip, at + HM_IPV4_LEN);
     return (size_t)(at - bytes) + ip.total_len;
 }
 
