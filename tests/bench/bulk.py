@@ -15,8 +15,10 @@ FITTING_MSS = 1428  # what a tunnel leaves of 1,500 bytes: 32 for it, 40 for the
 
 
 def transfer(chain, cpu, seconds, *words):
-    """The payload that arrived: its "bytes" and "bits_per_second"."""
-    with chain.serving("vm", cpu, "listening", "iperf3", "-s", "-1", "--forceflush") as server:
+    """The payload that arrived: its "bytes" and "bits_per_second". Both ends share a core, where the other one has the
+    chain's devices; of a chain without any each end has its own."""
+    server_cpu = cpu if chain.children else chain.cpu
+    with chain.serving("vm", server_cpu, "listening", "iperf3", "-s", "-1", "--forceflush") as server:
         said = lab.run(*chain.inside("corr", "iperf3", "-c", lab.VM_ADDR, "-t", str(seconds), "-J", *words),
                        preexec_fn=lab.first_on(cpu))
         server.wait(10)
