@@ -6,6 +6,7 @@
 
 #include "firmware/link/merge.h"
 #include "firmware/link/output.h"
+#include "firmware/link/train.h"
 #include "firmware/path/path.h"
 #include "firmware/reports.h"
 
@@ -44,8 +45,10 @@ int hm_router_create(const struct hm_router_config *config, const struct hm_port
     err = hm_agent_init(&router->agent, &router->env, &router->neighbours, &hooks);
     if (err != HM_OK)
         goto fini_path;
-    if (port->takes_super_frames)
-        router->env.merge = hm_merge_create(&router->env); /* without memory for it, it goes without */
+    if (port->takes_super_frames) /* without memory for them, it goes without */
+        router->env.merge = hm_merge_create(&router->env);
+    if (port->takes_super_frames && router->env.tunnel_way != HM_TUNNEL_WAY_SINGLE)
+        router->env.trains = hm_trains_create(&router->env);
     router->agent.deliveries.send_arg = &router->path;
     router->agent.deliveries.send = hm_path_send_waiting;
     router->agent.deliveries.mac_for = hm_path_mac_for;
@@ -68,6 +71,7 @@ void hm_router_destroy(struct hm_router *router)
     hm_agent_fini(&router->agent);
     hm_router_flush(router);
     hm_merge_destroy(router->env.merge);
+    hm_trains_destroy(router->env.trains);
     hm_path_fini(&router->path);
     hm_neighbours_fini(&router->neighbours);
     free(router);
@@ -110,7 +114,7 @@ void hm_router_foresee(const struct hm_router *router, unsigned link, const stru
 
 void hm_router_flush(struct hm_router *router)
 {
-    hm_merge_flush(router->env.merge);
+    hm_output_flush(&router->env);
 }
 
 void hm_router_stored(struct hm_router *router, uint64_t ticket, const struct hm_time *now)

@@ -34,6 +34,7 @@ static void send_when_stored(void *arg, const struct hm_datagram *datagram)
 static void send_to_kernel(void *arg, const struct hm_endpoint *to, const void *bytes, size_t len)
 {
     const struct hm_agent *agent = arg;
+    hm_output_flush(agent->env); /* what was sent before leaves before */
     agent->env->port->send_datagram(agent->env->port->ctx, to, bytes, len);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "firmware/link/merge.h"
+#include "firmware/link/train.h"
 
 void hm_output_now(struct hm_env *env, unsigned link, struct hm_frame *frame)
 {
@@ -22,8 +23,14 @@ void hm_output_unsent(struct hm_env *env, unsigned link, size_t len)
 void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame)
 {
     assert(link < env->config->link_count);
-    if (!hm_merge_take(env->merge, link, frame))
+    if (!hm_train_take(env->trains, link, frame) && !hm_merge_take(env->merge, link, frame))
         hm_output_now(env, link, frame);
+}
+
+void hm_output_flush(struct hm_env *env)
+{
+    hm_merge_flush(env->merge);
+    hm_trains_flush(env->trains);
 }
 
 void hm_output_ethernet(struct hm_env *env, unsigned link, const struct hm_mac *dst, const struct hm_mac *src,

@@ -7,8 +7,10 @@
 #include "firmware/wire/arp.h"
 #include "firmware/wire/ethernet.h"
 
-/* Sends a whole frame; counts it, or its loss. It may wait for others of its flow, until hm_merge_flush. */
+/* Sends a whole frame; counts it, or its loss. It may wait for others of its flow or tunnel. */
 void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame);
+/* Sends all that waits. */
+void hm_output_flush(struct hm_env *env);
 
 /* Sends it now. */
 void hm_output_now(struct hm_env *env, unsigned link, struct hm_frame *frame);

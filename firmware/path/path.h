@@ -75,9 +75,6 @@ void hm_path_plain(struct hm_path *path, unsigned link, struct hm_frame *frame,
 
 /* whole: true when it took the frame; else nothing was done, and the frame is plain's. */
 bool hm_path_whole(struct hm_path *path, unsigned link, struct hm_frame *frame);
-/* whole: a packet that does not fit the tunnel, as for hm_path_encapsulate. True: it was a TCP segment, and
- * is in the tunnel in pieces, by one write. False: nothing was done. */
-bool hm_path_enter_long(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_frame *frame);
 
 /* classify: to whom a packet on a link belongs, before anything else is asked; all NULL: to nobody who is
  * away. */

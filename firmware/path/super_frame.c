@@ -69,15 +69,6 @@ bool hm_super_frame_read(const struct hm_frame *frame, struct hm_super_frame *ou
     return true;
 }
 
-bool hm_super_frame_of_segment(const struct hm_frame *frame, struct hm_super_frame *out)
-{
-    *out = (struct hm_super_frame){.bytes = frame->data, .is_tcp = true};
-    if (!read_ip(frame, 0, out) || !read_transport(frame, out) || out->headers_len >= frame->len)
-        return false;
-    out->payload_len = out->piece_len = frame->len - out->headers_len;
-    return true;
-}
-
 bool hm_super_frame_is_sane(const struct hm_super_frame *super)
 {
     size_t longest = super->piece_len < super->payload_len ? super->piece_len : super->payload_len;

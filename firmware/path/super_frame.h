@@ -27,10 +27,6 @@ struct hm_super_frame {
 /* frame->data is an Ethernet header. False: it is no super-frame, or none that could be cut. */
 bool hm_super_frame_read(const struct hm_frame *frame, struct hm_super_frame *out);
 
-/* The same of a plain TCP segment, as one piece: frame->data is its IP header, and its checksum is not looked
- * at. With a lower piece_len it is a super-frame. */
-bool hm_super_frame_of_segment(const struct hm_frame *frame, struct hm_super_frame *out);
-
 /* The IP header before the payload's transport header. */
 static inline const struct hm_ipv4 *hm_super_frame_inner(const struct hm_super_frame *super)
 {

@@ -80,8 +80,7 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
     uint16_t mtu = hm_tunnel_state_room(&path->tunnels, tunnel);
     if (frame->len <= mtu)
         encapsulate_piece(path, tunnel, frame);
-    else if (!hm_path_enter_long(path, tunnel, frame) &&
-             !hm_path_cut_tcp(path, mtu, frame, encapsulate_piece, tunnel))
+    else if (!hm_path_cut_tcp(path, mtu, frame, encapsulate_piece, tunnel))
         hm_path_fit(path, visitor, mtu, frame, encapsulate_piece, tunnel);
 }
 

@@ -8,9 +8,10 @@
  * way, is left to plain, and becomes the packets that it stands for: the same ones, in the same order.
  *
  * In: as it is, when the kernel cuts it with its outer headers (UDP tunnel GSO), or cut, in trains of
- * datagrams that the kernel takes apart (UDP segmentation offload). A plain segment that does not fit the
- * tunnel becomes a train of two. Out: a super-frame stays one; the packets of a train are taken out of it
- * where they lie; both were made by a kernel on this host, which vouches for their checksums. */
+ * datagrams that the kernel takes apart (UDP segmentation offload). Out: a super-frame stays one; the packets
+ * of a train are taken out of it where they lie; both were made by a kernel on this host, which vouches for
+ * their checksums. */
+#include "firmware/link/train.h"
 #include "firmware/path/path.h"
 
 #include "firmware/path/super_frame.h"
@@ -18,8 +19,7 @@
 
 #include <string.h>
 
-#define TRAIN_MAX 64      /* datagrams that we send as one; older kernels take no more */
-#define DATAGRAMS_MAX 128 /* that newer kernels take */
+#define DATAGRAMS_MAX 128 /* of a train: newer kernels take so many */
 #define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
 #define WRAPPING_LEN (HM_IPV4_LEN + HM_UDP_LEN + HM_TUNNEL_DATA_LEN)
 
@@ -127,7 +127,7 @@ static void send_trains(struct hm_path *path, struct hm_tunnel_state *tunnel,
     size_t datagram_len = HM_TUNNEL_DATA_LEN + super->headers_len + super->piece_len;
     unsigned most = (unsigned)((HM_FRAME_MAX - UDP_AT - HM_UDP_LEN) / datagram_len);
     unsigned count = hm_super_frame_count(super);
-    most = most < TRAIN_MAX ? most : TRAIN_MAX;
+    most = most < HM_TRAIN_MAX ? most : HM_TRAIN_MAX;
     for (unsigned first = 0, now; first < count; first += now) {
         now = count - first < most ? count - first : most;
         send_train(path, tunnel, super, first, now);
@@ -162,27 +162,6 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
         send_whole(path, tunnel, super, frame);
     else
         send_trains(path, tunnel, super);
-    return true;
-}
-
-/* In a train also where the kernel would cut it as it is: at the far end the pieces of a train are merged
- * with those of the next, and a super-frame of two is not. CWR is left to tcp_cut, which keeps it on all
- * pieces. */
-bool hm_path_enter_long(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_frame *frame)
-{
-    struct hm_super_frame super;
-    size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
-    if (path->env->tunnel_way == HM_TUNNEL_WAY_SINGLE ||
-        hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || !hm_super_frame_of_segment(frame, &super) ||
-        !hm_super_frame_may_be_finer(&super) || (super.tcp.flags & HM_TCP_CWR) != 0 ||
-        super.ip[0].header_len != HM_IPV4_LEN || room <= super.headers_len ||
-        !hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop) ||
-        !hm_tcp_checksum_is_right(frame->data + HM_IPV4_LEN, frame->len - HM_IPV4_LEN, super.ip[0].src,
-                                  super.ip[0].dst))
-        return false;
-    super.piece_len = hm_tcp_piece_len(super.payload_len, room - super.headers_len);
-    hm_env_count(path->env, HM_COUNT_TCP_CUT);
-    send_trains(path, tunnel, &super);
     return true;
 }
 

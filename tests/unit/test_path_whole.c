@@ -425,6 +425,7 @@ static void test_a_next_hop_that_is_about_to_be_forgotten_gets_packets_that_can_
     go_down(f);
     assert_int_equal(whole(f), before);
     hm_neighbour_learn(&f->neighbours, 0, RIG_ROUTER, &RIG_ROUTER_MAC);
+    super_rig_finish(f);
     assert_true(super_rig_sent.count > 1); /* what waited is sent */
 }
 

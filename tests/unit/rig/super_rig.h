@@ -5,6 +5,8 @@
 #define HM_UNIT_RIG_SUPER_RIG_H
 
 #include "firmware/link/merge.h"
+#include "firmware/link/output.h"
+#include "firmware/link/train.h"
 #include "firmware/path/path.h"
 #include "tests/unit/rig/kernel_rig.h"
 #include "tests/unit/rig/segment_rig.h"
@@ -31,10 +33,12 @@ static inline void super_rig_start(struct path_rig *f, enum hm_tunnel_way way)
     f->rig.config.tunnel_way = way;
     path_rig_start(f);
     f->env.merge = hm_merge_create(&f->env);
+    if (f->env.tunnel_way != HM_TUNNEL_WAY_SINGLE)
+        f->env.trains = hm_trains_create(&f->env);
     hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B)->tunnel = HM_ENCAPSULATION_UDP;
     path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
     path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
-    hm_merge_flush(f->env.merge);
+    hm_output_flush(&f->env);
     super_rig_sent.count = 0;
 }
 
@@ -67,6 +71,7 @@ static inline int super_rig_teardown(void **state)
     struct path_rig *f = *state;
 
     hm_merge_destroy(f->env.merge);
+    hm_trains_destroy(f->env.trains);
     return path_rig_teardown(state);
 }
 
@@ -133,7 +138,7 @@ static inline void super_rig_input(struct path_rig *f, struct hm_frame *frame)
 
 static inline void super_rig_finish(struct path_rig *f)
 {
-    hm_merge_flush(f->env.merge);
+    hm_output_flush(&f->env);
 }
 
 enum super_rig_arrival {
