@@ -6,8 +6,9 @@
  * counts, and must be the next one, as the kernel makes it.
  *
  * Nothing overtakes anything of ours: what else goes to the same agent (a super-frame, a datagram that does
- * not fit) sends those that wait for it; what is no IP packet, and every other packet of our own, sends all
- * of the link. Packets of others go their way. */
+ * not fit) sends those that wait for it; what is no IP packet, and every other packet of our own, sends all,
+ * of other links as well: what an agent or a hypervisor is told may be about them. Packets of others go their
+ * way. */
 #include "firmware/link/train.h"
 
 #include <stdlib.h>
@@ -179,7 +180,7 @@ bool hm_train_take(struct hm_trains *trains, unsigned link, const struct hm_fram
     if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK ||
         ethernet.type != HM_ETHERTYPE_IPV4 ||
         hm_ipv4_decode(frame->data + IP_AT, frame->len - IP_AT, &ip) != HM_OK) {
-        send_link(trains, link);
+        hm_trains_flush(trains);
         return false;
     }
     if (!hm_env_is_own_addr(trains->env, ip.src))
@@ -189,7 +190,7 @@ bool hm_train_take(struct hm_trains *trains, unsigned link, const struct hm_fram
         return true;
     }
     if (frame->offload.gso_type == HM_OFFLOAD_GSO_NONE)
-        send_link(trains, link);
+        hm_trains_flush(trains);
     else /* into a tunnel */
         send_train(trains, link, find(trains, link, frame));
     return false;

@@ -160,7 +160,8 @@ def summarize(taken):
                     figures[f"{device}_{frame}_{ratio}"] = spread(
                         [own[figure] / bare[figure] for own, bare in zip(rounds, base) if bare[figure] > 0] or [0])
     if "pair_udp64_pps_vs_relay" in figures:
-        figures["pps_vs_relay"] = figures["pair_udp64_pps_vs_relay"]
+        figures |= {"tunnel_pps": figures["pair_udp64_pps"], "relay_chain_pps": figures["relay2_udp64_pps"],
+                    "pps_vs_relay": figures["pair_udp64_pps_vs_relay"]}
         figures["pps_vs_batch_relay"] = spread(
             [own["pps"] / bare["pps"] for own, bare in zip(taken["udp64"]["pair"], taken["udp64"]["batch2"])])
     return figures

@@ -54,7 +54,7 @@ for chain in ["tunnel", "relay", *ways]:
     for which in ("first", "second"):
         check_spread(f"{chain}_cpu_s_per_gb_{which}")
 ratios = ["tcp_vs_relay", "tcp_vs_vxlan", "pps_vs_relay", "latency_p50_vs_relay", *(f"{way}_vs_relay" for way in ways)]
-for key in ["narrow_tcp", "narrow_single_tcp", "pps_vs_batch_relay", *ratios]:
+for key in ["narrow_tcp", "narrow_single_tcp", "tunnel_pps", "relay_chain_pps", "pps_vs_batch_relay", *ratios]:
     check_spread(key)
 for key in ("narrow_vs_fitting", "narrow_single_vs_fitting"):
     assert figures[key]["median"] > 0.4, (key, figures[key])  # a black hole would carry nothing

@@ -267,11 +267,13 @@ static void test_what_is_no_datagram_overtakes_none_of_ours(void **state)
     struct world *world = *state;
     const struct datagram usual = {.len = 60, .fragment = HM_IPV4_DF, .fill = 9};
 
-    for (unsigned kind = 0; kind < 3; kind++) { /* no IP; a message to an agent; another tunnel */
-        struct hm_frame frame = make_barrier(world, kind);
-        send_many(world, &usual, 3);
-        send(world, 0, &frame);
-        check(world, 2);
+    for (unsigned kind = 0; kind < 3; kind++) {     /* no IP; a message to an agent; another tunnel */
+        for (unsigned link = 0; link < 2; link++) { /* that of the tunnel, and another one */
+            struct hm_frame frame = make_barrier(world, kind);
+            send_many(world, &usual, 3);
+            send(world, link, &frame);
+            check(world, 2);
+        }
     }
     struct hm_frame frame = make_barrier(world, 3); /* somebody else's */
     send_datagram(world, &usual);
