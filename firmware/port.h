@@ -29,8 +29,8 @@ struct hm_port {
      * comes to that. They leave in the order of the calls, and before a later datagram. */
     int (*send_frame)(void *ctx, unsigned link, struct hm_frame *frame);
 
-    /* send_frame takes TCP super-frames and begun checksums (frame->offload); only then may frames that come
-     * in have them. */
+    /* send_frame takes TCP super-frames and begun checksums (frame->offload), and trains of datagrams as
+     * tunnel_way says; only then may frames that come in have them. */
     bool takes_super_frames;
     /* With that: the best way into a UDP tunnel that it takes. */
     enum hm_tunnel_way tunnel_way;

@@ -99,11 +99,12 @@ struct hm_hypervisor_config {
     unsigned allow_count;
 };
 
-/* How TCP super-frames go into a UDP tunnel: the best that the platform takes, or one by name. */
+/* How packets go into a UDP tunnel: the best that the platform takes, or one by name. */
 enum hm_tunnel_way {
-    HM_TUNNEL_WAY_SINGLE, /* cut, each segment in a datagram of its own */
-    HM_TUNNEL_WAY_TRAIN,  /* cut, in trains that the kernel makes datagrams of (UDP segmentation offload) */
-    HM_TUNNEL_WAY_WHOLE,  /* as they are: the kernel cuts them with their outer headers (UDP tunnel GSO) */
+    HM_TUNNEL_WAY_SINGLE, /* each in a datagram of its own, those that TCP super-frames stand for as well */
+    HM_TUNNEL_WAY_TRAIN,  /* all in trains, which the kernel takes apart (UDP segmentation offload) */
+    HM_TUNNEL_WAY_WHOLE,  /* TCP super-frames as they are: the kernel cuts them with their outer headers (UDP
+                           * tunnel GSO); others in trains */
     HM_TUNNEL_WAY_COUNT,
 };
 #define HM_TUNNEL_WAY_AUTO HM_TUNNEL_WAY_COUNT

@@ -11,7 +11,7 @@
     X(WHOLE, "whole", "TCP super-frames passed on whole, into a tunnel or out of it")        \
     X(FRAMES_IN, "frames-in", "frames received")                                             \
     X(MERGED, "merged", "TCP super-frames sent, merged of several segments")                 \
-    X(TRAINS, "trains", "trains of datagrams sent, made of several packets")                 \
+    X(TRAINS, "trains", "trains of datagrams sent, gathered from packets")                   \
     X(FRAMES_OUT, "frames-out", "frames sent")                                               \
     X(TUNNEL_OUT, "tunnel-out", "packets put into a tunnel")                                 \
     X(TUNNEL_IN, "tunnel-in", "packets taken out of a tunnel")                               \

@@ -5,12 +5,13 @@
  * same headers, none before it shorter than the first, and it no longer. Without DF the identification
  * counts, and must be the next one, as the kernel makes it.
  *
- * Nothing overtakes anything of ours: what else goes to the same agent (a super-frame, a datagram that does
- * not fit) sends those that wait for it; what is no IP packet, and every other packet of our own, sends all,
- * of other links as well: what an agent or a hypervisor is told may be about them. Packets of others go their
- * way. */
+ * Nothing overtakes anything of ours: what else goes into the same tunnel (a super-frame, a datagram that
+ * does not fit) sends those that wait for it; what is no IP packet, and every packet of our own outside of
+ * tunnels, sends all, of other links as well: what an agent or a hypervisor is told may be about them.
+ * Packets of others go their way. */
 #include "firmware/link/train.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,7 +110,17 @@ static bool is_datagram(const struct hm_frame *frame, const struct hm_ipv4 *ip)
            offload->csum_start == UDP_AT && offload->csum_offset == HM_UDP_CHECKSUM_AT &&
            ip->header_len == HM_IPV4_LEN && frame->len == (size_t)IP_AT + ip->total_len &&
            frame->len > DATAGRAM_AT + HM_TUNNEL_DATA_LEN && !hm_ipv4_is_fragment(ip) &&
+           ip->protocol == HM_IP_PROTO_UDP &&
            hm_encapsulation_is_one(ip->protocol, frame->data + UDP_AT, frame->len - UDP_AT);
+}
+
+/* Something else into a tunnel. */
+static bool is_in_tunnel(const struct hm_frame *frame, const struct hm_ipv4 *ip)
+{
+    size_t headers_len = IP_AT + (size_t)ip->header_len;
+    return frame->offload.gso_type != HM_OFFLOAD_GSO_NONE ||
+           (frame->len > headers_len &&
+            hm_encapsulation_is_one(ip->protocol, frame->data + headers_len, frame->len - headers_len));
 }
 
 static struct train *find(struct hm_trains *trains, unsigned link, const struct hm_frame *frame)
@@ -148,6 +159,7 @@ static void begin(struct hm_trains *trains, unsigned link, const struct hm_frame
     struct train *train = &trains->trains[link][trains->next[link]++ % HM_TRAINS_PER_LINK];
     for (unsigned i = 0; i < HM_TRAINS_PER_LINK && train->count > 0; i++)
         train = trains->trains[link][i].count == 0 ? &trains->trains[link][i] : train;
+    assert(frame->len <= HM_FRAME_MAX);
     send_train(trains, link, train);
     train->count = 1;
     train->len = frame->len;
@@ -189,9 +201,9 @@ bool hm_train_take(struct hm_trains *trains, unsigned link, const struct hm_fram
         take(trains, link, frame, &ip);
         return true;
     }
-    if (frame->offload.gso_type == HM_OFFLOAD_GSO_NONE)
-        hm_trains_flush(trains);
-    else /* into a tunnel */
+    if (is_in_tunnel(frame, &ip))
         send_train(trains, link, find(trains, link, frame));
+    else
+        hm_output_flush(trains->env);
     return false;
 }

@@ -3,7 +3,9 @@
  *
  * Such an error is addressed to the agent and quotes an outer header. It is believed only when that header is
  * one that we send: our address, a tunnel in use, not longer than what we have sent there, and, when the
- * inner header is quoted as well, a node that has this tunnel. "Fragmentation needed" lowers the tunnel's MTU
+ * inner header is quoted as well, a node that has this tunnel. Longer may be that of several packets which
+ * went as one, when a router of this host sees them before they are taken apart: then the longest of all
+ * counts that went there. "Fragmentation needed" lowers the tunnel's MTU
  * even when the quote is too short to know the inner sender, who is then told at its next large packet. What
  * is told onwards speaks of the inner packet as if the tunnel were one link. A next hop that does not answer
  * ARP is the same to the inner sender as a router that says so. */
@@ -19,6 +21,7 @@ struct tunnel_quote {
     struct hm_encapsulated wrapping; /* what stands between them */
     struct hm_frame inner_bytes;     /* len 0: the inner header is not quoted */
     struct hm_visitor *sender;       /* who sent the inner packet; NULL when it came from elsewhere */
+    bool is_of_several;
 };
 
 static bool is_nodes_tunnel(struct hm_path *path, struct tunnel_quote *quote)
@@ -42,8 +45,9 @@ static bool read_inner(struct hm_path *path, uint8_t *bytes, size_t len, struct 
         return true;
     if (hm_ipv4_decode_quote(bytes, len, &quote->inner) != HM_OK)
         return len < HM_IPV4_HEADER_MAX_LEN && bytes[0] >> 4 == 4; /* options cut off */
-    if (!hm_ipv4_is_fragment(&quote->outer) &&
-        quote->inner.total_len + HM_IPV4_LEN + quote->wrapping.header_len != quote->outer.total_len)
+    size_t wrapped_len = quote->inner.total_len + HM_IPV4_LEN + quote->wrapping.header_len;
+    if (quote->is_of_several ? wrapped_len > quote->outer.total_len
+                             : !hm_ipv4_is_fragment(&quote->outer) && wrapped_len != quote->outer.total_len)
         return false;
     quote->inner_bytes = (struct hm_frame){.memory = bytes, .cap = len, .data = bytes, .len = len};
     return is_nodes_tunnel(path, quote);
@@ -70,8 +74,9 @@ static bool on_too_big(struct hm_path *path, struct hm_tunnel_state *state, uint
                        const struct tunnel_quote *quote)
 {
     struct hm_icmp_error error = {.type = HM_ICMP_UNREACHABLE, .code = HM_ICMP_FRAGMENTATION_NEEDED};
+    uint16_t sent_len = quote->is_of_several ? state->largest_len : quote->outer.total_len;
     if ((quote->outer.fragment & HM_IPV4_DF) == 0 || hm_ipv4_is_fragment(&quote->outer) ||
-        !hm_tunnel_state_lower(&path->tunnels, state, told_mtu, quote->outer.total_len))
+        !hm_tunnel_state_lower(&path->tunnels, state, told_mtu, sent_len))
         return false;
     error.next_hop_mtu = hm_tunnel_state_room(&path->tunnels, state);
     relay(path, quote, error);
@@ -96,10 +101,16 @@ static bool take_error(struct hm_path *path, const uint8_t *icmp, struct hm_tunn
     return true;
 }
 
-static bool is_ours(struct hm_path *path, const struct hm_tunnel_state *state, const struct hm_ipv4 *outer)
+static bool is_ours(const struct hm_path *path, const struct hm_tunnel_state *state,
+                    struct tunnel_quote *quote)
 {
-    return state != NULL && outer->src == path->env->agent_addr && outer->header_len == HM_IPV4_LEN &&
-           outer->total_len <= state->largest_len && (outer->fragment & HM_IPV4_OFFSET) == 0;
+    const struct hm_ipv4 *outer = &quote->outer;
+    if (state == NULL || outer->src != path->env->agent_addr || outer->header_len != HM_IPV4_LEN ||
+        (outer->fragment & HM_IPV4_OFFSET) != 0)
+        return false;
+    quote->is_of_several = outer->total_len > state->largest_len;
+    return !quote->is_of_several ||
+           (outer->protocol == HM_IP_PROTO_UDP && path->env->tunnel_way != HM_TUNNEL_WAY_SINGLE);
 }
 
 /* Is it about a tunnelled packet? Of UDP the quote may not reach to the message's type: then whatever agents
@@ -136,7 +147,7 @@ bool hm_path_tunnel_error(struct hm_path *path, const struct hm_ipv4 *ip, struct
         return false;
     struct hm_tunnel_state *state = hm_tunnel_state_find(&path->tunnels, quote.outer.dst);
     size_t inner_at = HM_ICMP_LEN + HM_IPV4_LEN;
-    if (is_ours(path, state, &quote.outer) && read_inner(path, icmp + inner_at, len - inner_at, &quote) &&
+    if (is_ours(path, state, &quote) && read_inner(path, icmp + inner_at, len - inner_at, &quote) &&
         take_error(path, icmp, state, &quote))
         hm_env_count(path->env, HM_COUNT_TUNNEL_ERRORS);
     else

@@ -14,7 +14,7 @@ struct hm_tunnel_state {
     struct hm_route route;
     const struct hm_peer *peer; /* at the other end; NULL: no agent that we know */
     uint16_t next_id;     /* of outer packets that may be fragmented on their way, RFC 6864 section 4.3 */
-    uint16_t largest_len; /* of the outer packets sent so far */
+    uint16_t largest_len; /* of the outer packets sent so far, each of a train by itself */
     uint16_t path_mtu;    /* of outer packets, as told by a router on the way; 0: the link's */
     uint64_t lowered_ms;  /* when it was told */
     uint64_t used_us;

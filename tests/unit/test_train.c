@@ -282,6 +282,27 @@ static void test_what_is_no_datagram_overtakes_none_of_ours(void **state)
     assert_memory_equal(world->sent.frames[0].bytes + HM_ETHERNET_LEN + 12, "\x0a\x09", 2); /* RIG_FAR */
 }
 
+static void test_a_packet_by_another_kind_of_tunnel_waits_for_those_to_its_agent_alone(void **state)
+{
+    struct world *world = *state;
+    struct datagram usual = {.len = 60, .fragment = HM_IPV4_DF, .fill = 9};
+    struct hm_frame frame;
+
+    send_datagram(world, &usual);
+    world->wanted.count = 0;
+    usual.peer = RIG_PEER_C - RIG_PEER_B;
+    send_many(world, &usual, 2);
+    frame = make_barrier(world, 2);
+    frame.data[UDP_AT] = 0x45; /* a packet within */
+    send(world, 0, &frame);
+    assert_int_equal(world->sent.writes, 2);
+    assert_int_equal(world->sent.count, 3); /* that of the other one still waits */
+    hide_ids(&world->sent);
+    hide_ids(&world->wanted);
+    for (unsigned i = 0; i < 3; i++)
+        expect(&world->sent.frames[i], &world->wanted.frames[i]);
+}
+
 static void test_a_super_frame_waits_for_its_tunnel_alone(void **state)
 {
     struct world *world = *state;
@@ -397,6 +418,7 @@ int main(void)
         TEST(test_tunnels_and_links_do_not_wait_for_each_other),
         TEST(test_many_tunnels_push_each_other_out),
         TEST(test_what_is_no_datagram_overtakes_none_of_ours),
+        TEST(test_a_packet_by_another_kind_of_tunnel_waits_for_those_to_its_agent_alone),
         TEST(test_a_super_frame_waits_for_its_tunnel_alone),
         TEST(test_any_stream_leaves_in_order),
     };
