@@ -6,9 +6,10 @@
  * counts, and must be the next one, as the kernel makes it.
  *
  * Nothing overtakes anything of ours: what else goes into the same tunnel (a super-frame, a datagram that
- * does not fit) sends those that wait for it; what is no IP packet, and every packet of our own outside of
- * tunnels, sends all, of other links as well: what an agent or a hypervisor is told may be about them.
- * Packets of others go their way. */
+ * does not fit) sends those that wait for it; what is no IP packet, and every other packet of our own, sends
+ * all, of other links as well: what an agent or a hypervisor is told may be about them. Packets of others go
+ * their way.
+ */
 #include "firmware/link/train.h"
 
 #include <assert.h>
@@ -114,13 +115,12 @@ static bool is_datagram(const struct hm_frame *frame, const struct hm_ipv4 *ip)
            hm_encapsulation_is_one(ip->protocol, frame->data + UDP_AT, frame->len - UDP_AT);
 }
 
-/* Something else into a tunnel. */
+/* Something into a tunnel of another kind. */
 static bool is_in_tunnel(const struct hm_frame *frame, const struct hm_ipv4 *ip)
 {
     size_t headers_len = IP_AT + (size_t)ip->header_len;
-    return frame->offload.gso_type != HM_OFFLOAD_GSO_NONE ||
-           (frame->len > headers_len &&
-            hm_encapsulation_is_one(ip->protocol, frame->data + headers_len, frame->len - headers_len));
+    return frame->len > headers_len &&
+           hm_encapsulation_is_one(ip->protocol, frame->data + headers_len, frame->len - headers_len);
 }
 
 static struct train *find(struct hm_trains *trains, unsigned link, const struct hm_frame *frame)
@@ -201,8 +201,10 @@ bool hm_train_take(struct hm_trains *trains, unsigned link, const struct hm_fram
         take(trains, link, frame, &ip);
         return true;
     }
-    if (is_in_tunnel(frame, &ip))
+    if (frame->offload.gso_type != HM_OFFLOAD_GSO_NONE) /* into a tunnel */
         send_train(trains, link, find(trains, link, frame));
+    else if (is_in_tunnel(frame, &ip))
+        hm_trains_flush(trains);
     else
         hm_output_flush(trains->env);
     return false;

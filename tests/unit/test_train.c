@@ -3,11 +3,13 @@
  * and nothing has overtaken what it must not. */
 #include "firmware/link/train.h"
 
+#include "firmware/link/merge.h"
 #include "firmware/link/output.h"
 #include "firmware/wire/encapsulation.h"
 #include "firmware/wire/udp.h"
 #include "tests/unit/rig/kernel_rig.h"
 #include "tests/unit/rig/rig.h"
+#include "tests/unit/rig/segment_rig.h"
 
 #define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
 #define WRAPPING_LEN 32u /* IP, UDP, data message */
@@ -282,25 +284,30 @@ static void test_what_is_no_datagram_overtakes_none_of_ours(void **state)
     assert_memory_equal(world->sent.frames[0].bytes + HM_ETHERNET_LEN + 12, "\x0a\x09", 2); /* RIG_FAR */
 }
 
-static void test_a_packet_by_another_kind_of_tunnel_waits_for_those_to_its_agent_alone(void **state)
+/* An answer must not tell of what still waits to be merged. */
+static void test_a_message_waits_for_merged_segments_too(void **state)
 {
     struct world *world = *state;
-    struct datagram usual = {.len = 60, .fragment = HM_IPV4_DF, .fill = 9};
-    struct hm_frame frame;
+    const struct segment_rig segment = {.src = RIG_FAR,
+                                        .dst = RIG_VM,
+                                        .flags = HM_TCP_ACK,
+                                        .header_len = HM_TCP_LEN,
+                                        .payload_len = 100,
+                                        .fragment = HM_IPV4_DF};
+    struct hm_ethernet ethernet = {.dst = RIG_VM_MAC, .src = RIG_AGENT_MAC, .type = HM_ETHERTYPE_IPV4};
+    uint8_t memory[HM_FRAME_HEADROOM + 256];
+    struct hm_frame frame, message = make_barrier(world, 1);
 
-    send_datagram(world, &usual);
-    world->wanted.count = 0;
-    usual.peer = RIG_PEER_C - RIG_PEER_B;
-    send_many(world, &usual, 2);
-    frame = make_barrier(world, 2);
-    frame.data[UDP_AT] = 0x45; /* a packet within */
-    send(world, 0, &frame);
-    assert_int_equal(world->sent.writes, 2);
-    assert_int_equal(world->sent.count, 3); /* that of the other one still waits */
-    hide_ids(&world->sent);
-    hide_ids(&world->wanted);
-    for (unsigned i = 0; i < 3; i++)
-        expect(&world->sent.frames[i], &world->wanted.frames[i]);
+    world->env.merge = hm_merge_create(&world->env);
+    hm_frame_init(&frame, memory, sizeof(memory), HM_ETHERNET_LEN + HM_IPV4_LEN + HM_TCP_LEN + 100);
+    hm_ethernet_encode(frame.data, &ethernet);
+    segment_rig_write(&segment, frame.data + HM_ETHERNET_LEN);
+    hm_output_frame(&world->env, 0, &frame);
+    assert_int_equal(world->sent.count, 0);
+    hm_output_frame(&world->env, 1, &message);
+    assert_int_equal(world->sent.count, 2);
+    assert_int_equal(world->sent.frames[0].bytes[HM_ETHERNET_LEN + 9], HM_IP_PROTO_TCP);
+    hm_merge_destroy(world->env.merge);
 }
 
 static void test_a_super_frame_waits_for_its_tunnel_alone(void **state)
@@ -418,7 +425,7 @@ int main(void)
         TEST(test_tunnels_and_links_do_not_wait_for_each_other),
         TEST(test_many_tunnels_push_each_other_out),
         TEST(test_what_is_no_datagram_overtakes_none_of_ours),
-        TEST(test_a_packet_by_another_kind_of_tunnel_waits_for_those_to_its_agent_alone),
+        TEST(test_a_message_waits_for_merged_segments_too),
         TEST(test_a_super_frame_waits_for_its_tunnel_alone),
         TEST(test_any_stream_leaves_in_order),
     };
