@@ -180,11 +180,19 @@ class Lab:
 
     def cut_link(self):
         """Frames end at the link's far end, and the second device has nothing to do. ARP passes: the first device
-        would forget a neighbour that does not answer."""
+        would forget a neighbour that does not answer. Trains are taken apart before, to be counted."""
         run(*self.inside("b", "nft", "-f", "-"), input=CUT_RULES)
+        self.carry_trains(False)
 
     def join_link(self):
         run(*self.inside("b", "nft", "delete", "table", "netdev", "cut"))
+        self.carry_trains(True)
+
+    def carry_trains(self, are_whole):
+        """Whole from device to device, as on one host; or else taken apart by the kernel before the link, as by a
+        network interface card that cannot do it."""
+        for place in ("a", "b"):
+            run(*self.inside(place, "ethtool", "-K", "link", "tx-udp-segmentation", "on" if are_whole else "off"))
 
     def stop(self):
         for child in self.children:

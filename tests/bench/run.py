@@ -27,12 +27,13 @@ DEVICES = {
     "relay2": "two bare relays",
     "batch2": "two relays of batches",
     "pair": "pair of agents",
+    "apart": "pair, trains cut between",
 }
-LAB_OF = {"relay1": "relay", "agent1": "agent", "relay2": "relay", "batch2": "batch", "pair": "agent"}
+LAB_OF = {"relay1": "relay", "agent1": "agent", "relay2": "relay", "batch2": "batch", "pair": "agent", "apart": "agent"}
 RELAY_LABS = {"relay": RelayLab, "batch": BatchRelayLab}
 AGENT_LABS = {"agent": AgentLab, "narrow": NarrowAgentLab, "super": SuperRelayLab, "vxlan": VxlanLab,
               "whole": WholeAgentLab, "train": TrainAgentLab, "single": SingleAgentLab, "ipip": IpipAgentLab}
-BASELINE = {"agent1": "relay1", "pair": "relay2", "batch2": "relay2"}
+BASELINE = {"agent1": "relay1", "pair": "relay2", "batch2": "relay2", "apart": "relay2"}
 
 
 def parse_arguments():
@@ -91,11 +92,15 @@ class Bench:
         counter = chain.netns("b") + "/link" if alone else chain.netns("vm") + "/eth0"
         if alone:
             chain.cut_link()
+        elif device == "apart":
+            chain.carry_trains(False)
         try:
             result = self.blast(chain, counter, frame, pids)
         finally:
             if alone:
                 chain.join_link()
+            elif device == "apart":
+                chain.carry_trains(True)
         chain.check_alive()
         seconds = result["window_ns"] / 1e9
         forwarded = max(result["forwarded"], 1)
@@ -196,7 +201,8 @@ def print_table(figures, bench):
 def print_notes(figures, bench):
     print(f"""
 CPU ns per packet: CPU time of the device's process, or of both together, and of the kernel on its behalf: read,
-  write, and the way of the written frame through bridges and cables to the next queue.
+  write, and the way of the written frame through bridges and cables to the next queue. Trains of datagrams go whole from
+  one agent to the other, as on one host; alone, and in the last line, the kernel cuts them where they leave.
 busy: share of its core that the device had. The devices of a chain share core {bench.device_cpu}, the generator has \
 core {bench.generator_cpu}.""")
     if bench.arguments.flood:

@@ -32,12 +32,12 @@ def check_spread(key):
 
 
 for frame in ("udp64", "tcp1500"):
-    for device in ("relay1", "agent1", "relay2", "batch2", "pair"):
+    for device in ("relay1", "agent1", "relay2", "batch2", "pair", "apart"):
         for figure in ("pps", "cpu_ns_per_packet"):
             check_spread(f"{device}_{frame}_{figure}")
         lost = figures[f"{device}_{frame}_lost_share"]["max"]
         assert lost < 0.01, (device, frame, "lost share", lost)
-    for device in ("agent1", "batch2", "pair"):
+    for device in ("agent1", "batch2", "pair", "apart"):
         for ratio in ("pps_vs_relay", "cpu_vs_relay"):
             check_spread(f"{device}_{frame}_{ratio}")
     for which in ("first", "second"):
@@ -57,7 +57,7 @@ ratios = ["tcp_vs_relay", "tcp_vs_vxlan", "pps_vs_relay", "latency_p50_vs_relay"
 for key in ["narrow_tcp", "narrow_single_tcp", "tunnel_pps", "relay_chain_pps", "pps_vs_batch_relay", *ratios]:
     check_spread(key)
 for key in ("narrow_vs_fitting", "narrow_single_vs_fitting"):
-    assert figures[key]["median"] > 0.4, (key, figures[key])  # a black hole would carry nothing
+    assert figures[key]["median"] > 0.3, (key, figures[key])  # a black hole would carry nothing
 
 for chain in ("latency", "relay_latency"):
     check_spread(f"{chain}_p50_us")

@@ -37,6 +37,8 @@ class Relay:
         subnet.space.ip("link add wan0 type veth peer name wan1", f"link set wan1 master {bridge}", "link set wan1 up",
                         "link set wan0 up", "link set up0 nomaster")
         subnet.space.sysctl({"net/ipv4/conf/wan0/arp_ignore": 8})
+        # What is lost is a packet: a train of datagrams is taken apart before, as by a network interface card.
+        subnet.space.run(["ethtool", "-K", "wan1", "tx-udp-segmentation", "off"])
         words = (SITE_DELAY_US, SEED + number, CONTROL_PERCENT, TUNNEL_PERCENT)
         self._process = subnet.space.start(["nice", "-n", "-10", program, "up0", "wan0", *map(str, words)],
                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
