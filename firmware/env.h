@@ -24,16 +24,16 @@ struct hm_icmp_window {
 };
 
 struct hm_store;
-struct hm_merge;
-struct hm_trains;
+struct hm_bundles;
 
 struct hm_env {
     const struct hm_router_config *config;
     const struct hm_port *port;
-    struct hm_store *store;   /* agent/store's; NULL: nothing is kept */
-    struct hm_merge *merge;   /* link/merge's; NULL: every frame goes out as it is, */
-    struct hm_trains *trains; /* link/train's; NULL: and so does every datagram */
-    struct hm_time now;       /* of the event being handled; set once at the router's entry */
+    struct hm_store *store; /* agent/store's; NULL: nothing is kept */
+    /* What waits for others: path/gather's on its way into a tunnel, link/merge's and link/train's on its way
+     * out of a link. NULL: it goes as it is. */
+    struct hm_bundles *gather, *merge, *trains;
+    struct hm_time now; /* of the event being handled; set once at the router's entry */
     struct hm_wheel wheel;
     struct hm_counters counters;
     uint64_t hash_seed;

@@ -4,9 +4,7 @@
 
 #include <stdlib.h>
 
-#include "firmware/link/merge.h"
 #include "firmware/link/output.h"
-#include "firmware/link/train.h"
 #include "firmware/path/path.h"
 #include "firmware/reports.h"
 
@@ -45,10 +43,7 @@ int hm_router_create(const struct hm_router_config *config, const struct hm_port
     err = hm_agent_init(&router->agent, &router->env, &router->neighbours, &hooks);
     if (err != HM_OK)
         goto fini_path;
-    if (port->takes_super_frames) /* without memory for them, it goes without */
-        router->env.merge = hm_merge_create(&router->env);
-    if (port->takes_super_frames && router->env.tunnel_way != HM_TUNNEL_WAY_SINGLE)
-        router->env.trains = hm_trains_create(&router->env);
+    hm_output_init(&router->env);
     router->agent.deliveries.send_arg = &router->path;
     router->agent.deliveries.send = hm_path_send_waiting;
     router->agent.deliveries.mac_for = hm_path_mac_for;
@@ -70,8 +65,7 @@ void hm_router_destroy(struct hm_router *router)
         return;
     hm_agent_fini(&router->agent);
     hm_router_flush(router);
-    hm_merge_destroy(router->env.merge);
-    hm_trains_destroy(router->env.trains);
+    hm_output_fini(&router->env);
     hm_path_fini(&router->path);
     hm_neighbours_fini(&router->neighbours);
     free(router);

@@ -19,6 +19,7 @@ static void send_datagram(void *arg, const struct hm_datagram *datagram)
 {
     struct hm_agent *agent = arg;
     char text[HM_IP_TEXT_LEN];
+    hm_output_flush(agent->env); /* it may be about what was sent before */
     if (hm_stack_send(agent->stack, datagram) != HM_OK)
         hm_env_drop(agent->env, HM_DROP_NO_ROUTE, "message to %s", hm_ip_text(datagram->remote_addr, text));
 }
@@ -34,7 +35,7 @@ static void send_when_stored(void *arg, const struct hm_datagram *datagram)
 static void send_to_kernel(void *arg, const struct hm_endpoint *to, const void *bytes, size_t len)
 {
     const struct hm_agent *agent = arg;
-    hm_output_flush(agent->env); /* what was sent before leaves before */
+    hm_output_flush(agent->env);
     agent->env->port->send_datagram(agent->env->port->ctx, to, bytes, len);
 }
 

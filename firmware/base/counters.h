@@ -10,6 +10,7 @@
     X(SUPER_FRAMES, "super-frames", "TCP super-frames received, and cut into plain frames")  \
     X(WHOLE, "whole", "TCP super-frames passed on whole, into a tunnel or out of it")        \
     X(FRAMES_IN, "frames-in", "frames received")                                             \
+    X(GATHERED, "gathered", "TCP super-frames made of several segments before their tunnel") \
     X(MERGED, "merged", "TCP super-frames sent, merged of several segments")                 \
     X(TRAINS, "trains", "trains of datagrams sent, gathered from packets")                   \
     X(FRAMES_OUT, "frames-out", "frames sent")                                               \

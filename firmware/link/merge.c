@@ -9,232 +9,139 @@
  * the whole is left to the kernel: one that is wrong goes on as it is.
  *
  * Nothing overtakes anything that it could be compared with: a segment that cannot be appended sends those of
- * its flow that wait; what is no IP packet (a takeover, an end marker) sends all of its link. Other packets
- * go their way. */
+ * its flow that wait, and TCP that cannot be read sends all of its lane. Other packets go their way. */
 #include "firmware/link/merge.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "firmware/link/output.h"
-#include "firmware/wire/ipv4.h"
+#include "firmware/wire/ethernet.h"
 #include "firmware/wire/tcp.h"
 
-#define SEGMENTS_MAX 64
 #define IP_AT HM_ETHERNET_LEN
+#define ADDRS_AT (IP_AT + 12) /* and behind them, without options, the ports */
 #define TCP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
-#define PROTOCOL_AT (IP_AT + 9)
 
 struct segment {
     const uint8_t *bytes; /* the frame */
-    struct hm_ipv4 ip;
+    const struct hm_ipv4 *ip;
     struct hm_tcp tcp;
     size_t headers_len, payload_len;
 };
 
-struct flow {
-    unsigned count; /* segments; 0: free */
-    size_t len;     /* of the frame */
-    size_t headers_len;
-    size_t segment_len; /* payload of the first */
-    uint32_t next_seq;
-    uint8_t flags;
-    uint8_t memory[HM_FRAME_HEADROOM + 65536];
-};
-
-struct hm_merge {
-    struct hm_env *env;
-    bool is_pending;
-    unsigned next[HM_MAX_LINKS]; /* whose turn it is to make room */
-    struct flow flows[HM_MAX_LINKS][HM_MERGE_FLOWS];
-};
-
-struct hm_merge *hm_merge_create(struct hm_env *env)
+/* Ethernet and IP addresses, ports. */
+static bool is_of_flow(const uint8_t *first, const uint8_t *bytes)
 {
-    struct hm_merge *merge = calloc(1, sizeof(*merge));
-    if (merge != NULL)
-        merge->env = env;
-    return merge;
+    return memcmp(first + ADDRS_AT, bytes + ADDRS_AT, 12) == 0 && memcmp(first, bytes, HM_ETHERNET_LEN) == 0;
 }
 
-void hm_merge_destroy(struct hm_merge *merge)
+static void finish(const struct hm_bundle *bundle, struct hm_frame *frame)
 {
-    free(merge);
-}
-
-static uint8_t *bytes_of(struct flow *flow)
-{
-    return flow->memory + HM_FRAME_HEADROOM;
-}
-
-/* Makes one frame of the headers of the first and the bytes of all. */
-static void finish(struct flow *flow, struct hm_frame *frame)
-{
-    uint8_t *ip_bytes = frame->data + IP_AT, *tcp = frame->data + TCP_AT;
-    size_t packet_len = flow->len - HM_ETHERNET_LEN;
-    struct hm_ipv4 ip;
-    if (hm_ipv4_decode(ip_bytes, packet_len, &ip) != HM_OK)
-        return;
-    hm_ipv4_set_extent(ip_bytes, HM_IPV4_LEN, (uint16_t)packet_len, ip.fragment);
-    hm_tcp_begin_sum(tcp, packet_len - HM_IPV4_LEN, ip.src, ip.dst, flow->flags);
+    size_t packet_len = bundle->len - HM_ETHERNET_LEN;
+    hm_ipv4_set_extent(frame->data + IP_AT, HM_IPV4_LEN, (uint16_t)packet_len, bundle->ip.fragment);
+    hm_tcp_begin_sum(frame->data + TCP_AT, packet_len - HM_IPV4_LEN, bundle->ip.src, bundle->ip.dst,
+                     bundle->flags);
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM,
-        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | (flow->flags & HM_TCP_CWR ? HM_OFFLOAD_GSO_ECN : 0)),
-        .hdr_len = (uint16_t)flow->headers_len,
-        .gso_size = (uint16_t)flow->segment_len,
+        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | (bundle->flags & HM_TCP_CWR ? HM_OFFLOAD_GSO_ECN : 0)),
+        .hdr_len = (uint16_t)bundle->headers_len,
+        .gso_size = (uint16_t)bundle->piece_len,
         .csum_start = TCP_AT,
         .csum_offset = HM_TCP_CHECKSUM_AT,
     };
 }
 
-static void send_flow(struct hm_merge *merge, unsigned link, struct flow *flow)
-{
-    struct hm_frame frame;
-    if (flow->count == 0)
-        return;
-    hm_frame_init(&frame, flow->memory, sizeof(flow->memory), flow->len);
-    if (flow->count > 1) {
-        finish(flow, &frame);
-        hm_env_count(merge->env, HM_COUNT_MERGED);
-    }
-    flow->count = 0;
-    hm_output_now(merge->env, link, &frame);
-}
+static const struct hm_bundle_kind SEGMENTS = {.is_alike = is_of_flow, .finish = finish};
 
-static void send_link(struct hm_merge *merge, unsigned link)
+struct hm_bundles *hm_merge_create(struct hm_env *env, enum hm_counter counter, unsigned lane_count,
+                                   hm_bundle_send send, void *arg)
 {
-    for (unsigned i = 0; i < HM_MERGE_FLOWS; i++)
-        send_flow(merge, link, &merge->flows[link][i]);
-}
-
-void hm_merge_flush(struct hm_merge *merge)
-{
-    if (merge == NULL || !merge->is_pending)
-        return;
-    merge->is_pending = false;
-    for (unsigned link = 0; link < merge->env->config->link_count; link++)
-        send_link(merge, link);
+    return hm_bundles_create(env, &SEGMENTS, counter, lane_count, send, arg);
 }
 
 /* Of a TCP packet. False: it could be none of a super-frame. */
-static bool read_segment(const struct hm_frame *frame, struct segment *out)
+static bool read_segment(const struct hm_ipv4 *ip, const struct hm_frame *frame, struct segment *out)
 {
-    size_t len;
-    if (frame->len < TCP_AT + HM_TCP_LEN || frame->offload.flags != 0 || frame->offload.gso_type != 0)
+    size_t len = (size_t)ip->total_len - ip->header_len;
+    if (frame->offload.flags != 0 || frame->offload.gso_type != 0 || ip->header_len != HM_IPV4_LEN ||
+        hm_ipv4_is_fragment(ip) || hm_tcp_decode(frame->data + TCP_AT, len, &out->tcp) != HM_OK)
         return false;
     out->bytes = frame->data;
-    if (hm_ipv4_decode(frame->data + IP_AT, frame->len - IP_AT, &out->ip) != HM_OK ||
-        out->ip.header_len != HM_IPV4_LEN || hm_ipv4_is_fragment(&out->ip))
-        return false;
-    len = (size_t)out->ip.total_len - HM_IPV4_LEN;
-    if (hm_tcp_decode(frame->data + TCP_AT, len, &out->tcp) != HM_OK)
-        return false;
+    out->ip = ip;
     out->headers_len = TCP_AT + (size_t)out->tcp.header_len;
     out->payload_len = len - out->tcp.header_len;
     return true;
 }
 
-/* Ethernet and IP addresses, ports. */
-static bool is_of_flow(struct flow *flow, const struct segment *segment)
-{
-    const uint8_t *first = bytes_of(flow);
-    return flow->count > 0 && memcmp(first + TCP_AT, segment->bytes + TCP_AT, 4) == 0 &&
-           memcmp(first + IP_AT + 12, segment->bytes + IP_AT + 12, 8) == 0 &&
-           memcmp(first, segment->bytes, HM_ETHERNET_LEN) == 0;
-}
-
-static struct flow *find(struct hm_merge *merge, unsigned link, const struct segment *segment)
-{
-    for (unsigned i = 0; i < HM_MERGE_FLOWS; i++)
-        if (is_of_flow(&merge->flows[link][i], segment))
-            return &merge->flows[link][i];
-    return NULL;
-}
-
 static bool has_right_checksum(const struct segment *segment)
 {
     return hm_tcp_checksum_is_right(segment->bytes + TCP_AT, segment->tcp.header_len + segment->payload_len,
-                                    segment->ip.src, segment->ip.dst);
+                                    segment->ip->src, segment->ip->dst);
 }
 
 /* May it be the first of several? */
 static bool may_begin(const struct segment *segment)
 {
-    return segment->payload_len > 0 && (segment->ip.fragment & HM_IPV4_DF) != 0 &&
+    return segment->payload_len > 0 && segment->headers_len + segment->payload_len <= HM_BUNDLE_LEN_MAX &&
+           (segment->ip->fragment & HM_IPV4_DF) != 0 &&
            (segment->tcp.flags & (uint8_t) ~(HM_TCP_CWR | HM_TCP_ECE)) == HM_TCP_ACK &&
            hm_tcp_may_cut(&segment->tcp) && has_right_checksum(segment);
 }
 
-static bool may_follow(struct flow *flow, const struct segment *segment)
+static bool may_follow(const struct hm_bundle *flow, const struct segment *segment)
 {
-    const uint8_t *first = bytes_of(flow);
+    const struct hm_ipv4 *ip = segment->ip;
     uint8_t alike = (uint8_t) ~(HM_TCP_PSH | HM_TCP_FIN | HM_TCP_CWR);
-    return segment->payload_len > 0 && segment->payload_len <= flow->segment_len &&
+    return segment->payload_len > 0 && hm_bundle_has_room(flow, segment->payload_len) &&
            segment->headers_len == flow->headers_len && segment->tcp.seq == flow->next_seq &&
-           flow->count < SEGMENTS_MAX && flow->len + segment->payload_len <= HM_FRAME_MAX &&
-           (segment->ip.fragment & HM_IPV4_DF) != 0 && (segment->tcp.flags & HM_TCP_CWR) == 0 &&
-           (segment->tcp.flags & alike) == (flow->flags & alike) && first[IP_AT + 1] == segment->ip.tos &&
-           first[IP_AT + 8] == segment->ip.ttl &&
-           hm_tcp_is_alike(first + TCP_AT, segment->bytes + TCP_AT, segment->tcp.header_len) &&
+           (ip->fragment & HM_IPV4_DF) != 0 && (segment->tcp.flags & HM_TCP_CWR) == 0 &&
+           (segment->tcp.flags & alike) == (flow->flags & alike) && flow->ip.tos == ip->tos &&
+           flow->ip.ttl == ip->ttl &&
+           hm_tcp_is_alike(hm_bundle_first(flow) + TCP_AT, segment->bytes + TCP_AT,
+                           segment->tcp.header_len) &&
            has_right_checksum(segment);
 }
 
-static void begin(struct hm_merge *merge, unsigned link, const struct segment *segment)
+static void begin(struct hm_bundles *merge, unsigned lane, const struct segment *segment,
+                  const struct hm_frame *frame)
 {
-    struct flow *flow = &merge->flows[link][merge->next[link]++ % HM_MERGE_FLOWS];
-    for (unsigned i = 0; i < HM_MERGE_FLOWS && flow->count > 0; i++)
-        flow = merge->flows[link][i].count == 0 ? &merge->flows[link][i] : flow;
-    send_flow(merge, link, flow);
-    flow->count = 1;
-    flow->len = segment->headers_len + segment->payload_len;
-    flow->headers_len = segment->headers_len;
-    flow->segment_len = segment->payload_len;
+    struct hm_frame exact = *frame; /* without the padding of a short frame */
+    exact.len = segment->headers_len + segment->payload_len;
+    struct hm_bundle *flow = hm_bundles_begin(merge, lane, &exact, segment->headers_len);
+    flow->ip = *segment->ip;
     flow->next_seq = segment->tcp.seq + (uint32_t)segment->payload_len;
     flow->flags = segment->tcp.flags;
-    memcpy(bytes_of(flow), segment->bytes, flow->len);
-    merge->is_pending = true;
 }
 
 /* Appends it; the flow's super-frame ends with one that is shorter, or has a flag that belongs to the last.
  */
-static void append(struct hm_merge *merge, unsigned link, struct flow *flow, const struct segment *segment)
+static void append(struct hm_bundles *merge, unsigned lane, struct hm_bundle *flow,
+                   const struct segment *segment)
 {
-    memcpy(bytes_of(flow) + flow->len, segment->bytes + segment->headers_len, segment->payload_len);
-    flow->len += segment->payload_len;
-    flow->count++;
+    hm_bundle_append(flow, segment->bytes + segment->headers_len, segment->payload_len);
     flow->next_seq += (uint32_t)segment->payload_len;
     flow->flags |= segment->tcp.flags;
-    if (segment->payload_len < flow->segment_len || (segment->tcp.flags & (HM_TCP_PSH | HM_TCP_FIN)) != 0)
-        send_flow(merge, link, flow);
+    if (flow->is_ended || (segment->tcp.flags & (HM_TCP_PSH | HM_TCP_FIN)) != 0)
+        hm_bundles_send(merge, lane, flow);
 }
 
-bool hm_merge_take(struct hm_merge *merge, unsigned link, const struct hm_frame *frame)
+bool hm_merge_take(struct hm_bundles *merge, unsigned lane, const struct hm_ipv4 *ip,
+                   const struct hm_frame *frame)
 {
-    struct hm_ethernet ethernet;
     struct segment segment;
-    struct flow *flow;
-    if (merge == NULL)
+    if (merge == NULL || ip->protocol != HM_IP_PROTO_TCP)
         return false;
-    if (hm_ethernet_decode(frame->data, frame->len, &ethernet) != HM_OK ||
-        ethernet.type != HM_ETHERTYPE_IPV4) {
-        send_link(merge, link);
+    if (!read_segment(ip, frame, &segment)) {
+        hm_bundles_send_lane(merge, lane); /* it may be of a flow that waits */
         return false;
     }
-    if (frame->len <= PROTOCOL_AT || frame->data[PROTOCOL_AT] != HM_IP_PROTO_TCP)
-        return false;
-    if (!read_segment(frame, &segment)) {
-        send_link(merge, link); /* it may be of a flow that waits */
-        return false;
-    }
-    flow = find(merge, link, &segment);
+    struct hm_bundle *flow = hm_bundles_find(merge, lane, frame->data);
     if (flow != NULL && may_follow(flow, &segment)) {
-        append(merge, link, flow, &segment);
+        append(merge, lane, flow, &segment);
         return true;
     }
-    if (flow != NULL)
-        send_flow(merge, link, flow);
+    hm_bundles_send(merge, lane, flow);
     if (!may_begin(&segment))
         return false;
-    begin(merge, link, &segment);
+    begin(merge, lane, &segment, frame);
     return true;
 }

@@ -5,20 +5,15 @@
 #ifndef HM_LINK_MERGE_H
 #define HM_LINK_MERGE_H
 
-#include "firmware/env.h"
+#include "firmware/link/bundle.h"
 
-#define HM_MERGE_FLOWS 8 /* at a time, on each link */
+/* NULL: no memory. */
+struct hm_bundles *hm_merge_create(struct hm_env *env, enum hm_counter counter, unsigned lane_count,
+                                   hm_bundle_send send, void *arg);
 
-struct hm_merge;
-
-/* Memory for all links; NULL: none. */
-struct hm_merge *hm_merge_create(struct hm_env *env);
-void hm_merge_destroy(struct hm_merge *merge);
-
-/* A whole frame that is to be sent on a link. True: it was taken, and goes out with hm_merge_flush at the
- * latest. False: it is to be sent now; what it must not overtake has been sent. */
-bool hm_merge_take(struct hm_merge *merge, unsigned link, const struct hm_frame *frame);
-/* Sends all that was taken. */
-void hm_merge_flush(struct hm_merge *merge);
+/* A whole frame, with its IP header, that is to be sent. True: it was taken, and goes out with
+ * hm_bundles_flush at the latest. False: it is to be sent now; what it must not overtake has been sent. */
+bool hm_merge_take(struct hm_bundles *merge, unsigned lane, const struct hm_ipv4 *ip,
+                   const struct hm_frame *frame);
 
 #endif

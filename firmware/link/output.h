@@ -7,9 +7,15 @@
 #include "firmware/wire/arp.h"
 #include "firmware/wire/ethernet.h"
 
+/* What the platform takes, and the configuration allows, is sent together. Without memory for that it goes
+ * without. */
+void hm_output_init(struct hm_env *env);
+void hm_output_fini(struct hm_env *env);
+
 /* Sends a whole frame; counts it, or its loss. It may wait for others of its flow or tunnel. */
 void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame);
-/* Sends all that waits. */
+/* Sends all that waits, on its way into a tunnel as well. Not within hm_output_frame or what leads to it:
+ * what is being sent may lie where that is worked on. */
 void hm_output_flush(struct hm_env *env);
 
 /* Sends it now. */

@@ -6,21 +6,15 @@
 #ifndef HM_LINK_TRAIN_H
 #define HM_LINK_TRAIN_H
 
-#include "firmware/env.h"
+#include "firmware/link/bundle.h"
 
-#define HM_TRAIN_MAX 64      /* datagrams that we send as one; older kernels take no more */
-#define HM_TRAINS_PER_LINK 8 /* at a time: so many tunnels */
+/* Each lane is a link. NULL: no memory. */
+struct hm_bundles *hm_trains_create(struct hm_env *env, hm_bundle_send send, void *arg);
 
-struct hm_trains;
-
-/* Memory for all links; NULL: none. */
-struct hm_trains *hm_trains_create(struct hm_env *env);
-void hm_trains_destroy(struct hm_trains *trains);
-
-/* A whole frame that is to be sent on a link. True: it was taken, and goes out with hm_trains_flush at the
- * latest. False: it is to be sent now; what it must not overtake has been sent. */
-bool hm_train_take(struct hm_trains *trains, unsigned link, const struct hm_frame *frame);
-/* Sends all that was taken. */
-void hm_trains_flush(struct hm_trains *trains);
+/* A whole frame of ours, with its IP header, that is to be sent into a tunnel. True: it was taken, and goes
+ * out with hm_bundles_flush at the latest. False: it is to be sent now; what it must not overtake has been
+ * sent. */
+bool hm_train_take(struct hm_bundles *trains, unsigned link, const struct hm_ipv4 *ip,
+                   const struct hm_frame *frame);
 
 #endif

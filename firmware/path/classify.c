@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "firmware/link/merge.h"
 #include "firmware/wire/dhcp.h"
 
 #define UDP_HEADER_LEN 8
@@ -23,6 +24,8 @@ int hm_path_init(struct hm_path *path, struct hm_env *env, struct hm_neighbours 
     path->plain = malloc(HM_PATH_SCRATCH_LEN);
     path->scratch = malloc(HM_PATH_SCRATCH_LEN);
     path->copy = malloc(HM_PATH_SCRATCH_LEN);
+    if (env->tunnel_way != HM_TUNNEL_WAY_SINGLE) /* without memory for them, none are gathered */
+        env->gather = hm_merge_create(env, HM_COUNT_GATHERED, 1, hm_path_gathered, path);
     return path->plain == NULL || path->scratch == NULL || path->copy == NULL ? HM_ERR_MEMORY : HM_OK;
 }
 
@@ -34,6 +37,8 @@ void hm_path_fini(struct hm_path *path)
     path->plain = NULL;
     path->scratch = NULL;
     path->copy = NULL;
+    hm_bundles_destroy(path->env->gather);
+    path->env->gather = NULL;
 }
 
 /* Who got which address (design: a hypervisor knows a VM's MAC, but often not its address). */

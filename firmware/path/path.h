@@ -9,6 +9,8 @@
  *   arp_input    ARP: learn, answer for oneself, for the absent, and towards visitors
  *   admit        may a packet with these addresses and options go on
  *   tunnel       into and out of the tunnel
+ *   gather       TCP segments into one tunnel: a super-frame before they enter
+ *   enter        super-frames into a tunnel
  *   tunnel_state what is known about each tunnel: route, path MTU
  *   tunnel_error ICMP errors from inside a tunnel
  *   dhcp_relay   DHCP broadcasts between a visitor and its home
@@ -29,6 +31,8 @@
 #include "firmware/path/tunnel_state.h"
 #include "firmware/wire/ethernet.h"
 #include "firmware/wire/icmp.h"
+
+struct hm_super_frame;
 
 struct hm_path {
     struct hm_env *env;
@@ -108,6 +112,21 @@ bool hm_path_admit_source(struct hm_path *path, unsigned link, const struct hm_e
  * fragments when it does not fit. visitor: who sent it, NULL when it is for somebody away. */
 void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_visitor *visitor,
                          struct hm_frame *frame);
+/* tunnel: the same, when it is known where it goes and nothing is to be gathered. */
+void hm_path_enter_alone(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_visitor *visitor,
+                         struct hm_frame *frame);
+/* gather: true when the packet, of which `inner` is the header, was taken: it enters with
+ * hm_bundles_flush(env->gather) at the latest. */
+bool hm_path_gather(struct hm_path *path, const struct hm_tunnel_state *tunnel, const struct hm_ipv4 *inner,
+                    struct hm_frame *frame);
+/* gather: for env->gather; arg is the path. */
+void hm_path_gathered(void *arg, unsigned lane, struct hm_frame *frame);
+/* enter: may the super-frame enter as one? Lowers its piece_len to what the tunnel carries. */
+bool hm_path_may_enter(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super,
+                       const struct hm_frame *frame);
+/* enter: frame->data is the super-frame's Ethernet header, which is left away; its TTL was lowered. */
+void hm_path_enter(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super,
+                   struct hm_frame *frame);
 /* copies: frame->data is as for hm_path_encapsulate; it is sent to each care-of address of a node that is
  * away (RFC 5944 section 4.2.3). */
 void hm_path_to_care_of(struct hm_path *path, const struct hm_binding *binding, struct hm_frame *frame);
@@ -132,11 +151,11 @@ bool hm_path_takes_tunnel(struct hm_path *path, const struct hm_ipv4 *outer);
 /* waiting: the delivery into which a packet for this address comes from the agent at the other end of a
  * handover. */
 struct hm_delivery *hm_path_old_way(const struct hm_path *path, uint32_t from_addr, uint32_t addr);
-/* waiting: frame->data is a packet out of a tunnel, whose TTL is lowered here. */
-/* Is a packet for this address one that the other agent of a handover sends after a node, which has landed
- * here or gone on here, though nothing waits for it any more? *visitor: the node, or NULL when this is its
- * home. */
+/* waiting: is a packet for this address one that the other agent of a handover sends after a node, which has
+ * landed here or gone on here, though nothing waits for it any more? *visitor: the node, or NULL when this is
+ * its home. */
 bool hm_path_late(struct hm_path *path, uint32_t from_addr, uint32_t addr, struct hm_visitor **visitor);
+/* waiting: frame->data is a packet out of a tunnel, whose TTL is lowered here. */
 void hm_path_wait(struct hm_path *path, struct hm_delivery *delivery, enum hm_delivery_way way,
                   struct hm_frame *frame);
 /* waiting: the same, for a visitor that was stopped here: it is sent after it. */

@@ -45,6 +45,13 @@ bool hm_super_frame_may_be_finer(const struct hm_super_frame *super);
 /* How many pieces it has. */
 unsigned hm_super_frame_count(const struct hm_super_frame *super);
 
+/* Of a TCP super-frame as a whole, by its header, whatever a guest has said: CWR is for the first segment
+ * alone. */
+static inline uint8_t hm_super_frame_gso_type(const struct hm_super_frame *super)
+{
+    return HM_OFFLOAD_GSO_TCPV4 | ((super->tcp.flags & HM_TCP_CWR) != 0 ? HM_OFFLOAD_GSO_ECN : 0);
+}
+
 /* Leaves away its first `len` bytes, which end before an IP header: of the Ethernet header, or of a tunnel's.
  */
 void hm_super_frame_strip(struct hm_super_frame *super, size_t len);

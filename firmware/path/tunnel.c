@@ -77,6 +77,15 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
         hm_env_drop(path->env, HM_DROP_NO_ROUTE, "tunnel to %s", hm_ip_text(remote_addr, text));
         return;
     }
+    if (hm_path_gather(path, tunnel, &inner, frame))
+        return;
+    /* Others that waited may have been sent meanwhile, into tunnels of theirs. */
+    hm_path_enter_alone(path, hm_tunnel_state_use(&path->tunnels, remote_addr), visitor, frame);
+}
+
+void hm_path_enter_alone(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_visitor *visitor,
+                         struct hm_frame *frame)
+{
     uint16_t mtu = hm_tunnel_state_room(&path->tunnels, tunnel);
     if (frame->len <= mtu)
         encapsulate_piece(path, tunnel, frame);

@@ -11,7 +11,7 @@
  * datagrams that the kernel takes apart (UDP segmentation offload). Out: a super-frame stays one; the packets
  * of a train are taken out of it where they lie; both were made by a kernel on this host, which vouches for
  * their checksums. */
-#include "firmware/link/train.h"
+#include "firmware/link/bundle.h"
 #include "firmware/path/path.h"
 
 #include "firmware/path/super_frame.h"
@@ -41,99 +41,6 @@ static uint32_t way_in(const struct hm_path *path, unsigned link, const struct h
     return hm_binding_target(binding);
 }
 
-/* Lowers super->piece_len to what the tunnel carries; false: they cannot enter like this. */
-static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super)
-{
-    size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
-    size_t headers_len = super->headers_len - HM_ETHERNET_LEN;
-    if (room <= headers_len)
-        return false;
-    if (super->piece_len <= room - headers_len)
-        return true;
-    super->piece_len = room - headers_len;
-    return hm_super_frame_may_be_finer(super) && hm_super_frame_is_sane(super);
-}
-
-/* Of what has been wrapped once, and stands for `count` packets. */
-static void note_sent(struct hm_path *path, struct hm_tunnel_state *tunnel,
-                      const struct hm_super_frame *super, unsigned count)
-{
-    size_t longest = super->piece_len < super->payload_len ? super->piece_len : super->payload_len;
-    size_t len = WRAPPING_LEN + super->headers_len + longest;
-    if (len > tunnel->largest_len)
-        tunnel->largest_len = (uint16_t)len;
-    if ((super->ip[0].fragment & HM_IPV4_DF) == 0)
-        tunnel->next_id = (uint16_t)(tunnel->next_id + count - 1);
-    hm_env_count_many(path->env, HM_COUNT_TUNNEL_OUT, count);
-}
-
-static void send(struct hm_path *path, const struct hm_tunnel_state *tunnel, struct hm_frame *frame)
-{
-    hm_neighbour_send(path->neighbours, tunnel->route.link, tunnel->route.next_hop, frame);
-}
-
-/* By the header, whatever a guest has said: CWR is for the first of its segments alone. */
-static uint8_t gso_type(const struct hm_super_frame *super)
-{
-    return HM_OFFLOAD_GSO_TCPV4 | ((super->tcp.flags & HM_TCP_CWR) != 0 ? HM_OFFLOAD_GSO_ECN : 0);
-}
-
-/* super begins with the IP header, as does the frame. */
-static void send_whole(struct hm_path *path, struct hm_tunnel_state *tunnel,
-                       const struct hm_super_frame *super, struct hm_frame *frame)
-{
-    hm_path_wrap(path, tunnel, &super->ip[0], frame);
-    note_sent(path, tunnel, super, hm_super_frame_count(super));
-    frame->offload = (struct hm_offload){
-        .flags = HM_OFFLOAD_NEEDS_CSUM | HM_OFFLOAD_TUNNEL_CSUM,
-        .gso_type = (uint8_t)(gso_type(super) | HM_OFFLOAD_GSO_TUNNEL),
-        .hdr_len = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->headers_len),
-        .gso_size = (uint16_t)super->piece_len,
-        .csum_start = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->transport_at),
-        .csum_offset = HM_TCP_CHECKSUM_AT,
-        .outer_transport_at = UDP_AT,
-        .inner_network_at = HM_ETHERNET_LEN + WRAPPING_LEN,
-    };
-    send(path, tunnel, frame);
-}
-
-static void send_train(struct hm_path *path, struct hm_tunnel_state *tunnel,
-                       const struct hm_super_frame *super, unsigned first, unsigned count)
-{
-    struct hm_frame train;
-    hm_frame_init(&train, path->scratch, HM_PATH_SCRATCH_LEN, 0);
-    for (unsigned i = 0; i < count; i++) {
-        if (i > 0) { /* that of the first comes with the outer headers */
-            hm_encapsulation_encode_data(train.data + train.len);
-            train.len += HM_TUNNEL_DATA_LEN;
-        }
-        train.len += hm_super_frame_write_piece(super, first + i, train.data + train.len);
-    }
-    hm_path_wrap(path, tunnel, &super->ip[0], &train);
-    note_sent(path, tunnel, super, count);
-    train.offload = (struct hm_offload){
-        .flags = HM_OFFLOAD_NEEDS_CSUM, .csum_start = UDP_AT, .csum_offset = HM_UDP_CHECKSUM_AT};
-    if (count > 1) {
-        train.offload.gso_type = HM_OFFLOAD_GSO_UDP;
-        train.offload.hdr_len = UDP_AT + HM_UDP_LEN;
-        train.offload.gso_size = (uint16_t)(HM_TUNNEL_DATA_LEN + super->headers_len + super->piece_len);
-    }
-    send(path, tunnel, &train);
-}
-
-static void send_trains(struct hm_path *path, struct hm_tunnel_state *tunnel,
-                        const struct hm_super_frame *super)
-{
-    size_t datagram_len = HM_TUNNEL_DATA_LEN + super->headers_len + super->piece_len;
-    unsigned most = (unsigned)((HM_FRAME_MAX - UDP_AT - HM_UDP_LEN) / datagram_len);
-    unsigned count = hm_super_frame_count(super);
-    most = most < HM_TRAIN_MAX ? most : HM_TRAIN_MAX;
-    for (unsigned first = 0, now; first < count; first += now) {
-        now = count - first < most ? count - first : most;
-        send_train(path, tunnel, super, first, now);
-    }
-}
-
 static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                   struct hm_super_frame *super, struct hm_frame *frame)
 {
@@ -144,10 +51,7 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     if (remote_addr == 0 || remote_addr == ip->src || ip->ttl <= 1 || ip->header_len != HM_IPV4_LEN)
         return false;
     tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
-    bool is_whole = path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE;
-    if (tunnel == NULL || hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || !fit(path, tunnel, super) ||
-        (is_whole && frame->len + WRAPPING_LEN > HM_FRAME_MAX) ||
-        !hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop))
+    if (tunnel == NULL || !hm_path_may_enter(path, tunnel, super, frame))
         return false;
     if (!hm_path_admit_addresses(path, ip) ||
         (whose.absent != NULL && !hm_path_admit_source(path, link, ethernet, ip)))
@@ -155,13 +59,9 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     if (whose.visitor != NULL)
         whose.visitor->seen_ms = hm_env_ms(path->env);
     hm_env_count(path->env, HM_COUNT_WHOLE);
-    hm_frame_pull(frame, HM_ETHERNET_LEN);
-    hm_super_frame_strip(super, HM_ETHERNET_LEN);
-    hm_ipv4_lower_ttl(frame->data);
-    if (is_whole)
-        send_whole(path, tunnel, super, frame);
-    else
-        send_trains(path, tunnel, super);
+    hm_bundles_flush(path->env->gather); /* of its flow, perhaps */
+    hm_ipv4_lower_ttl(frame->data + HM_ETHERNET_LEN);
+    hm_path_enter(path, tunnel, super, frame);
     return true;
 }
 
@@ -249,7 +149,7 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
     hm_frame_pull(frame, inner_at);
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM,
-        .gso_type = gso_type(super),
+        .gso_type = hm_super_frame_gso_type(super),
         .hdr_len = (uint16_t)(HM_ETHERNET_LEN + super->headers_len - inner_at),
         .gso_size = (uint16_t)super->piece_len,
         .csum_start = UDP_AT,

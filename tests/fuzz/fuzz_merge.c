@@ -2,7 +2,6 @@
 /* Merging fed with any frames: what comes out has possible lengths and offsets, no byte of payload is lost,
  * and single frames are as they were. */
 #include "firmware/base/reader.h"
-#include "firmware/link/merge.h"
 #include "firmware/link/output.h"
 #include "firmware/wire/ipv4.h"
 #include "firmware/wire/tcp.h"
@@ -68,7 +67,8 @@ static void fill_random(void *ctx, void *bytes, size_t len)
 }
 
 static const struct hm_router_config config = {.name = "fuzz", .link_count = 1};
-static const struct hm_port port = {.send_frame = take_frame, .log = log_line, .random = fill_random};
+static const struct hm_port port = {
+    .send_frame = take_frame, .takes_super_frames = true, .log = log_line, .random = fill_random};
 
 /* The input: for each frame its length (2 bytes) and its bytes; a length of 0 is the end of a batch. With the
  * highest bit its TCP checksum is made right. */
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     in_len = out_len = 0;
     hm_env_init(&env, &config, &port, &now);
-    env.merge = hm_merge_create(&env);
+    hm_output_init(&env);
     hm_reader_init(&reader, data, size);
     while (reader.left > 2) {
         uint16_t word = hm_read_u16(&reader);
@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct hm_frame frame;
         len = len < reader.left ? len : reader.left;
         if (len == 0) {
-            hm_merge_flush(env.merge);
+            hm_output_flush(&env);
             continue;
         }
         hm_frame_init(&frame, memory, sizeof(memory), len);
@@ -99,8 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         in_len += payload_of(frame.data, len);
         hm_output_frame(&env, 0, &frame);
     }
-    hm_merge_flush(env.merge);
+    hm_output_flush(&env);
     FUZZ_CHECK(in_len == out_len);
-    hm_merge_destroy(env.merge);
+    hm_output_fini(&env);
     return 0;
 }

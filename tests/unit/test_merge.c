@@ -2,7 +2,6 @@
 /* Unit tests of merging: whatever streams of segments go in, what comes out is, cut again as the kernel does
  * it, the same frames in the same order for each flow, byte for byte. Only the identifications of atomic
  * packets (RFC 6864) are not looked at. */
-#include "firmware/link/merge.h"
 #include "firmware/link/output.h"
 
 #include "tests/unit/rig/kernel_rig.h"
@@ -126,8 +125,9 @@ static int setup(void **state)
     world->rig.config.link_count = LINKS;
     world->port = world->rig.port;
     world->port.send_frame = take_frame;
+    world->port.takes_super_frames = true;
     hm_env_init(&world->env, &world->rig.config, &world->port, &world->rig.now);
-    world->env.merge = hm_merge_create(&world->env);
+    hm_output_init(&world->env);
     world->chance = unit_seed(8);
     return 0;
 }
@@ -135,7 +135,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    hm_merge_destroy(world->env.merge);
+    hm_output_fini(&world->env);
     free(world);
     return 0;
 }
@@ -201,7 +201,7 @@ static struct segment_rig next_segment(unsigned flow, size_t len)
 
 static void check_all_arrived(void)
 {
-    hm_merge_flush(world->env.merge);
+    hm_output_flush(&world->env);
     assert_int_equal(world->begin, world->end);
 }
 
@@ -364,7 +364,7 @@ static void test_random_streams_come_out_as_they_went_in(void **state)
         if (unit_below(chance, 500) == 0)
             hand_over_arp((unsigned)unit_below(chance, LINKS));
         else if (unit_below(chance, 200) == 0)
-            hm_merge_flush(world->env.merge);
+            hm_output_flush(&world->env);
     }
     check_all_arrived();
     assert_true(world->super_frames > 1000 && world->others > 10);

@@ -63,11 +63,32 @@ static void test_a_frame_that_was_taken_and_not_sent_becomes_a_drop(void **state
     expect(&env, 1, 1);
 }
 
+static void test_what_waits_is_what_the_device_takes_and_the_way_allows(void **state)
+{
+    static struct rig rig;
+    static struct hm_env env;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool takes = i % 2 == 1;
+        begin(&rig, &env);
+        rig.port.takes_super_frames = takes;
+        rig.port.tunnel_way = HM_TUNNEL_WAY_WHOLE;
+        rig.config.tunnel_way = i < 2 ? HM_TUNNEL_WAY_SINGLE : HM_TUNNEL_WAY_TRAIN;
+        hm_env_init(&env, &rig.config, &rig.port, &rig.now);
+        hm_output_init(&env);
+        assert_int_equal(env.merge != NULL, takes);
+        assert_int_equal(env.trains != NULL, takes && i == 3);
+        hm_output_fini(&env);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_frame_that_the_interface_refuses_is_a_drop),
         cmocka_unit_test(test_a_frame_that_was_taken_and_not_sent_becomes_a_drop),
+        cmocka_unit_test(test_what_waits_is_what_the_device_takes_and_the_way_allows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

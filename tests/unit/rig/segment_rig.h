@@ -9,6 +9,7 @@
 /* A segment, with options of no meaning up to its header's length. */
 struct segment_rig {
     uint32_t src, dst;
+    uint16_t src_port; /* 0: any */
     uint32_t seq;
     uint8_t flags;
     size_t header_len, payload_len;
@@ -39,6 +40,10 @@ static inline size_t segment_rig_write(const struct segment_rig *segment, uint8_
 
     hm_ipv4_encode(bytes, &ip);
     memset(tcp, 1, segment->header_len); /* no operation */
+    if (segment->src_port != 0) {
+        tcp[0] = (uint8_t)(segment->src_port >> 8);
+        tcp[1] = (uint8_t)segment->src_port;
+    }
     tcp[12] = (uint8_t)(segment->header_len / 4 << 4);
     if (segment->option != 0) {
         tcp[HM_TCP_LEN] = segment->option;

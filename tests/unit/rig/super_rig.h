@@ -4,9 +4,7 @@
 #ifndef HM_UNIT_RIG_SUPER_RIG_H
 #define HM_UNIT_RIG_SUPER_RIG_H
 
-#include "firmware/link/merge.h"
 #include "firmware/link/output.h"
-#include "firmware/link/train.h"
 #include "firmware/path/path.h"
 #include "tests/unit/rig/kernel_rig.h"
 #include "tests/unit/rig/segment_rig.h"
@@ -32,9 +30,7 @@ static inline void super_rig_start(struct path_rig *f, enum hm_tunnel_way way)
     f->rig.port.tunnel_way = HM_TUNNEL_WAY_WHOLE;
     f->rig.config.tunnel_way = way;
     path_rig_start(f);
-    f->env.merge = hm_merge_create(&f->env);
-    if (f->env.tunnel_way != HM_TUNNEL_WAY_SINGLE)
-        f->env.trains = hm_trains_create(&f->env);
+    hm_output_init(&f->env);
     hm_security_peer_by_addr(&f->agent.security, RIG_PEER_B)->tunnel = HM_ENCAPSULATION_UDP;
     path_rig_absent(f, RIG_VM, &RIG_VM_MAC, RIG_PEER_B);
     path_rig_present(f, RIG_GUEST, &RIG_GUEST_MAC);
@@ -70,8 +66,7 @@ static inline int super_rig_teardown(void **state)
 {
     struct path_rig *f = *state;
 
-    hm_merge_destroy(f->env.merge);
-    hm_trains_destroy(f->env.trains);
+    hm_output_fini(&f->env);
     return path_rig_teardown(state);
 }
 
@@ -235,6 +230,25 @@ static inline void super_rig_expect_same(const struct kernel_rig *one, const str
         assert_int_equal(one->frames[i].link, other->frames[i].link);
         assert_int_equal(one->frames[i].len, other->frames[i].len);
         assert_memory_equal(one->frames[i].bytes, other->frames[i].bytes, one->frames[i].len);
+    }
+}
+
+static inline bool super_rig_is_behind(const struct kernel_frame *one, const struct kernel_frame *other)
+{
+    int by_dst = memcmp(one->bytes + HM_ETHERNET_LEN + 16, other->bytes + HM_ETHERNET_LEN + 16, 4);
+
+    return one->link != other->link ? one->link > other->link : by_dst > 0;
+}
+
+/* What goes to each, in its order: tunnels do not wait for each other. */
+static inline void super_rig_part(struct kernel_rig *rig)
+{
+    for (unsigned end = 1; end < rig->count; end++) {
+        struct kernel_frame frame = rig->frames[end];
+        unsigned at = end;
+        for (; at > 0 && super_rig_is_behind(&rig->frames[at - 1], &frame); at--)
+            rig->frames[at] = rig->frames[at - 1];
+        rig->frames[at] = frame;
     }
 }
 
