@@ -57,7 +57,7 @@ ratios = ["tcp_vs_relay", "tcp_vs_vxlan", "pps_vs_relay", "latency_p50_vs_relay"
 for key in ["narrow_tcp", "narrow_single_tcp", "tunnel_pps", "relay_chain_pps", "pps_vs_batch_relay", *ratios]:
     check_spread(key)
 for key in ("narrow_vs_fitting", "narrow_single_vs_fitting"):
-    assert figures[key]["median"] > 0.3, (key, figures[key])  # a black hole would carry nothing
+    assert figures[key]["median"] > 0.6, (key, figures[key])  # about 1; 0.3 where each segment is cut in two
 
 for chain in ("latency", "relay_latency"):
     check_spread(f"{chain}_p50_us")

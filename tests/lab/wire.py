@@ -69,10 +69,10 @@ class Course:
             figures = dict(zip(names[1:], map(int, values[1:])))
             self.lab.claim(f"much has come to the {name}, and no segment with a wrong checksum",
                            figures["InSegs"] > 50 and figures["InCsumErrors"] == 0 and figures["InErrs"] == 0, figures)
-        figures_of = {"a merged": self.a.agent.counter("merged"), "b merged": self.b.agent.counter("merged"),
-                      "b whole": self.b.agent.counter("whole")}
-        self.lab.claim("both agents have merged segments, and the machine's super-frames went into the tunnel whole",
-                       all(figures_of.values()), figures_of)
+        figures_of = {"a gathered": self.a.agent.counter("gathered"), "a merged": self.a.agent.counter("merged"),
+                      "b merged": self.b.agent.counter("merged"), "b whole": self.b.agent.counter("whole")}
+        self.lab.claim("the correspondent's segments went into the tunnel together, the machine's super-frames whole, "
+                       "and both agents have merged segments", all(figures_of.values()), figures_of)
 
     def travel(self):
         """Away and back, with all that the agents may have to send on the way."""
