@@ -30,8 +30,8 @@ struct hm_env {
     const struct hm_router_config *config;
     const struct hm_port *port;
     struct hm_store *store; /* agent/store's; NULL: nothing is kept */
-    /* What waits for others: path/gather's on its way into a tunnel, link/merge's and link/train's on its way
-     * out of a link. NULL: it goes as it is. */
+    /* What waits for others, to be sent together: path/gather's on its way into a tunnel; link/merge's and
+     * link/train's, which link/output makes, on its way out of a link. NULL: nothing waits. */
     struct hm_bundles *gather, *merge, *trains;
     struct hm_time now; /* of the event being handled; set once at the router's entry */
     struct hm_wheel wheel;

@@ -63,10 +63,11 @@ void hm_router_destroy(struct hm_router *router)
 {
     if (router == NULL)
         return;
+    hm_router_flush(router); /* what is gathered needs the agent */
     hm_agent_fini(&router->agent);
-    hm_router_flush(router);
-    hm_output_fini(&router->env);
     hm_path_fini(&router->path);
+    hm_router_flush(router); /* what the agent said at its end */
+    hm_output_fini(&router->env);
     hm_neighbours_fini(&router->neighbours);
     free(router);
 }

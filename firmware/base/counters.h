@@ -10,9 +10,9 @@
     X(SUPER_FRAMES, "super-frames", "TCP super-frames received, and cut into plain frames")  \
     X(WHOLE, "whole", "TCP super-frames passed on whole, into a tunnel or out of it")        \
     X(FRAMES_IN, "frames-in", "frames received")                                             \
-    X(GATHERED, "gathered", "TCP super-frames made of several segments before their tunnel") \
+    X(GATHERED, "gathered", "TCP super-frames for a tunnel, made of several segments")       \
     X(MERGED, "merged", "TCP super-frames sent, merged of several segments")                 \
-    X(TRAINS, "trains", "trains of datagrams sent, gathered from packets")                   \
+    X(TRAINS, "trains", "trains of datagrams sent, made of several packets")                 \
     X(FRAMES_OUT, "frames-out", "frames sent")                                               \
     X(TUNNEL_OUT, "tunnel-out", "packets put into a tunnel")                                 \
     X(TUNNEL_IN, "tunnel-in", "packets taken out of a tunnel")                               \

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY_LEN (HM_FRAME_HEADROOM + HM_FRAME_MAX + 1)
+#define MEMORY_LEN (HM_FRAME_HEADROOM + HM_FRAME_MAX + 1) /* for each; whole cache lines */
 
 struct hm_bundles {
     struct hm_env *env;
@@ -25,11 +25,11 @@ struct hm_bundles *hm_bundles_create(struct hm_env *env, const struct hm_bundle_
                                      enum hm_counter counter, unsigned lane_count, hm_bundle_send send,
                                      void *arg)
 {
+    assert(lane_count <= HM_MAX_LINKS);
     struct hm_bundles *bundles =
         calloc(1, sizeof(*bundles) + (size_t)lane_count * HM_BUNDLES_PER_LANE * MEMORY_LEN);
     if (bundles == NULL)
         return NULL;
-    assert(lane_count <= HM_MAX_LINKS);
     bundles->env = env;
     bundles->kind = kind;
     bundles->counter = counter;
@@ -51,7 +51,7 @@ struct hm_bundle *hm_bundles_find(struct hm_bundles *bundles, unsigned lane, con
 {
     for (unsigned i = 0; i < HM_BUNDLES_PER_LANE; i++) {
         struct hm_bundle *bundle = &bundles->bundles[lane][i];
-        if (bundle->count > 0 && bundles->kind->is_alike(hm_bundle_first(bundle), bytes))
+        if (bundle->count > 0 && bundles->kind->has_addrs_of(hm_bundle_first(bundle), bytes))
             return bundle;
     }
     return NULL;
@@ -118,6 +118,11 @@ void hm_bundles_send_lane(struct hm_bundles *bundles, unsigned lane)
 {
     for (unsigned i = 0; i < HM_BUNDLES_PER_LANE; i++)
         hm_bundles_send(bundles, lane, &bundles->bundles[lane][i]);
+}
+
+bool hm_bundles_are_pending(const struct hm_bundles *bundles)
+{
+    return bundles->is_pending;
 }
 
 void hm_bundles_flush(struct hm_bundles *bundles)

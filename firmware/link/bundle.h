@@ -6,12 +6,12 @@
 #define HM_LINK_BUNDLE_H
 
 #include "firmware/env.h"
-#include "firmware/wire/ipv4.h"
+#include "firmware/wire/encapsulation.h"
 
 #define HM_BUNDLES_PER_LANE 8   /* at a time */
 #define HM_BUNDLE_FRAMES_MAX 64 /* that leave as one; of datagrams older kernels take no more */
-#define HM_BUNDLE_LEN_MAX \
-    (HM_FRAME_MAX - 32) /* so that it may enter a UDP tunnel as it is (IP, UDP, data message) */
+/* Of one that leaves as one: it may enter a UDP tunnel as it is. */
+#define HM_BUNDLE_LEN_MAX (HM_FRAME_MAX - HM_TUNNEL_UDP_LEN)
 
 struct hm_bundle {
     unsigned count;            /* frames; 0: free */
@@ -27,8 +27,9 @@ struct hm_bundle {
 };
 
 struct hm_bundle_kind {
-    /* Has the frame the addresses of the bundle that begins with `first`? */
-    bool (*is_alike)(const uint8_t *first, const uint8_t *bytes);
+    /* Has the frame the addresses of the bundle that begins with `first`? Of either there are at least an
+     * Ethernet and an IP header, and what hm_bundles_find's caller has looked at. */
+    bool (*has_addrs_of)(const uint8_t *first, const uint8_t *bytes);
     /* Makes one of several: the headers of the frame, and frame->offload. */
     void (*finish)(const struct hm_bundle *bundle, struct hm_frame *frame);
 };
@@ -55,6 +56,9 @@ struct hm_bundle *hm_bundles_begin(struct hm_bundles *bundles, unsigned lane, co
 /* Has it room for a frame with so much behind its headers? */
 bool hm_bundle_has_room(const struct hm_bundle *bundle, size_t piece_len);
 void hm_bundle_append(struct hm_bundle *bundle, const uint8_t *piece, size_t piece_len);
+
+/* Does any wait, perhaps? */
+bool hm_bundles_are_pending(const struct hm_bundles *bundles);
 
 /* Sends one bundle (NULL: none), those of a lane, all (of NULL none). */
 void hm_bundles_send(struct hm_bundles *bundles, unsigned lane, struct hm_bundle *bundle);

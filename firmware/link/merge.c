@@ -29,7 +29,7 @@ struct segment {
 };
 
 /* Ethernet and IP addresses, ports. */
-static bool is_of_flow(const uint8_t *first, const uint8_t *bytes)
+static bool has_addrs_of(const uint8_t *first, const uint8_t *bytes)
 {
     return memcmp(first + ADDRS_AT, bytes + ADDRS_AT, 12) == 0 && memcmp(first, bytes, HM_ETHERNET_LEN) == 0;
 }
@@ -42,7 +42,7 @@ static void finish(const struct hm_bundle *bundle, struct hm_frame *frame)
                      bundle->flags);
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM,
-        .gso_type = (uint8_t)(HM_OFFLOAD_GSO_TCPV4 | (bundle->flags & HM_TCP_CWR ? HM_OFFLOAD_GSO_ECN : 0)),
+        .gso_type = hm_tcp_gso_type(bundle->flags),
         .hdr_len = (uint16_t)bundle->headers_len,
         .gso_size = (uint16_t)bundle->piece_len,
         .csum_start = TCP_AT,
@@ -50,7 +50,7 @@ static void finish(const struct hm_bundle *bundle, struct hm_frame *frame)
     };
 }
 
-static const struct hm_bundle_kind SEGMENTS = {.is_alike = is_of_flow, .finish = finish};
+static const struct hm_bundle_kind SEGMENTS = {.has_addrs_of = has_addrs_of, .finish = finish};
 
 struct hm_bundles *hm_merge_create(struct hm_env *env, enum hm_counter counter, unsigned lane_count,
                                    hm_bundle_send send, void *arg)

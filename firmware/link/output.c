@@ -6,15 +6,16 @@
  * about it. So do the agent's messages, which call hm_output_flush. */
 #include "firmware/link/output.h"
 
-#include <string.h>
-
 #include "firmware/link/merge.h"
 #include "firmware/link/train.h"
 #include "firmware/wire/encapsulation.h"
 
 static void send_now(void *arg, unsigned link, struct hm_frame *frame)
 {
-    hm_output_now(arg, link, frame);
+    struct hm_env *env = arg;
+    hm_env_count(env, HM_COUNT_FRAMES_OUT);
+    if (env->port->send_frame(env->port->ctx, link, frame) != HM_OK)
+        hm_output_unsent(env, link, frame->len);
 }
 
 void hm_output_init(struct hm_env *env)
@@ -30,13 +31,6 @@ void hm_output_fini(struct hm_env *env)
     hm_bundles_destroy(env->merge);
     hm_bundles_destroy(env->trains);
     env->merge = env->trains = NULL;
-}
-
-void hm_output_now(struct hm_env *env, unsigned link, struct hm_frame *frame)
-{
-    hm_env_count(env, HM_COUNT_FRAMES_OUT);
-    if (env->port->send_frame(env->port->ctx, link, frame) != HM_OK)
-        hm_output_unsent(env, link, frame->len);
 }
 
 void hm_output_unsent(struct hm_env *env, unsigned link, size_t len)
@@ -77,8 +71,8 @@ static bool take(struct hm_env *env, unsigned link, const struct hm_frame *frame
 void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame)
 {
     assert(link < env->config->link_count);
-    if (env->merge == NULL || !take(env, link, frame))
-        hm_output_now(env, link, frame);
+    if (!env->port->takes_super_frames || !take(env, link, frame))
+        send_now(env, link, frame);
 }
 
 void hm_output_flush(struct hm_env *env)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Output: frames and ARP packets to a link, IP packets by route. */
+/* Output: frames and ARP packets to a link. */
 #ifndef HM_LINK_OUTPUT_H
 #define HM_LINK_OUTPUT_H
 
@@ -14,12 +14,9 @@ void hm_output_fini(struct hm_env *env);
 
 /* Sends a whole frame; counts it, or its loss. It may wait for others of its flow or tunnel. */
 void hm_output_frame(struct hm_env *env, unsigned link, struct hm_frame *frame);
-/* Sends all that waits, on its way into a tunnel as well. Not within hm_output_frame or what leads to it:
- * what is being sent may lie where that is worked on. */
+/* Sends all that waits, that on its way into a tunnel (path/gather) as well. Not while the path's scratch
+ * memory holds something that is still to be sent. */
 void hm_output_flush(struct hm_env *env);
-
-/* Sends it now. */
-void hm_output_now(struct hm_env *env, unsigned link, struct hm_frame *frame);
 
 /* One that was counted as sent was not. */
 void hm_output_unsent(struct hm_env *env, unsigned link, size_t len);

@@ -5,8 +5,8 @@
  * same headers, none before it shorter than the first, and it no longer. Without DF the identification
  * counts, and must be the next one, as the kernel makes it.
  *
- * Nothing overtakes anything that goes into the same tunnel: a super-frame, a datagram that does not fit, or
- * what goes into it as IP-in-IP, sends those that wait for it. */
+ * Nothing overtakes anything that goes to the same agent: a super-frame, a datagram that does not fit, or
+ * what goes there by another kind of tunnel, sends those that wait. */
 #include "firmware/link/train.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@
 #define UDP_AT (IP_AT + HM_IPV4_LEN)
 #define DATAGRAM_AT (UDP_AT + HM_UDP_LEN)
 
-static bool is_of_tunnel(const uint8_t *first, const uint8_t *bytes)
+static bool has_addrs_of(const uint8_t *first, const uint8_t *bytes)
 {
     return memcmp(first + ADDRS_AT, bytes + ADDRS_AT, 8) == 0;
 }
@@ -36,7 +36,7 @@ static void finish(const struct hm_bundle *bundle, struct hm_frame *frame)
     frame->offload.gso_size = (uint16_t)bundle->piece_len;
 }
 
-static const struct hm_bundle_kind DATAGRAMS = {.is_alike = is_of_tunnel, .finish = finish};
+static const struct hm_bundle_kind DATAGRAMS = {.has_addrs_of = has_addrs_of, .finish = finish};
 
 struct hm_bundles *hm_trains_create(struct hm_env *env, hm_bundle_send send, void *arg)
 {

@@ -8,12 +8,12 @@
 
 #include "firmware/link/bundle.h"
 
-/* Each lane is a link. NULL: no memory. */
+/* As hm_bundles_create; each lane is a link. */
 struct hm_bundles *hm_trains_create(struct hm_env *env, hm_bundle_send send, void *arg);
 
-/* A whole frame of ours, with its IP header, that is to be sent into a tunnel. True: it was taken, and goes
- * out with hm_bundles_flush at the latest. False: it is to be sent now; what it must not overtake has been
- * sent. */
+/* A whole frame of ours, with its IP header, that is to be sent into a tunnel. trains may be NULL. True: it
+ * was taken, and goes out with hm_bundles_flush at the latest. False: it is to be sent now; what it must not
+ * overtake has been sent. */
 bool hm_train_take(struct hm_bundles *trains, unsigned link, const struct hm_ipv4 *ip,
                    const struct hm_frame *frame);
 

@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 
-#include "firmware/link/merge.h"
 #include "firmware/wire/dhcp.h"
 
 #define UDP_HEADER_LEN 8
@@ -24,9 +23,12 @@ int hm_path_init(struct hm_path *path, struct hm_env *env, struct hm_neighbours 
     path->plain = malloc(HM_PATH_SCRATCH_LEN);
     path->scratch = malloc(HM_PATH_SCRATCH_LEN);
     path->copy = malloc(HM_PATH_SCRATCH_LEN);
-    if (env->tunnel_way != HM_TUNNEL_WAY_SINGLE) /* without memory for them, none are gathered */
-        env->gather = hm_merge_create(env, HM_COUNT_GATHERED, 1, hm_path_gathered, path);
-    return path->plain == NULL || path->scratch == NULL || path->copy == NULL ? HM_ERR_MEMORY : HM_OK;
+    if (path->plain == NULL || path->scratch == NULL || path->copy == NULL) {
+        hm_path_fini(path);
+        return HM_ERR_MEMORY;
+    }
+    hm_path_gather_init(path);
+    return HM_OK;
 }
 
 void hm_path_fini(struct hm_path *path)
@@ -37,8 +39,7 @@ void hm_path_fini(struct hm_path *path)
     path->plain = NULL;
     path->scratch = NULL;
     path->copy = NULL;
-    hm_bundles_destroy(path->env->gather);
-    path->env->gather = NULL;
+    hm_path_gather_fini(path);
 }
 
 /* Who got which address (design: a hypervisor knows a VM's MAC, but often not its address). */

@@ -2,37 +2,29 @@
 /* Enter: a super-frame into a UDP tunnel.
  *
  * As it is, when the kernel cuts it with its outer headers (UDP tunnel GSO), or cut, in trains of datagrams
- * that the kernel takes apart (UDP segmentation offload). */
-#include <string.h>
-
+ * that the kernel takes apart (UDP segmentation offload). These are made here, and not by link/train of
+ * single pieces: that would be one more copy of all bytes. */
 #include "firmware/link/bundle.h"
 #include "firmware/path/path.h"
 #include "firmware/path/super_frame.h"
 #include "firmware/wire/udp.h"
 
 #define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
-#define WRAPPING_LEN (HM_IPV4_LEN + HM_UDP_LEN + HM_TUNNEL_DATA_LEN)
 
-/* Lowers super->piece_len to what the tunnel carries; false: they cannot enter like this. */
-static bool fit(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super)
-{
-    size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
-    size_t headers_len = super->headers_len - HM_ETHERNET_LEN;
-    if (room <= headers_len)
-        return false;
-    if (super->piece_len <= room - headers_len)
-        return true;
-    super->piece_len = room - headers_len;
-    return hm_super_frame_may_be_finer(super) && hm_super_frame_is_sane(super);
-}
-
-bool hm_path_may_enter(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super,
-                       const struct hm_frame *frame)
+size_t hm_path_entry_piece_len(const struct hm_path *path, struct hm_tunnel_state *tunnel,
+                               const struct hm_super_frame *super, const struct hm_frame *frame)
 {
     bool is_whole = path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE;
-    return hm_tunnel_state_kind(tunnel) == HM_ENCAPSULATION_UDP && fit(path, tunnel, super) &&
-           (!is_whole || frame->len + WRAPPING_LEN <= HM_FRAME_MAX) &&
-           hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop);
+    struct hm_super_frame finer = *super;
+    finer.piece_len = hm_super_frame_piece_len(super, hm_tunnel_state_room(&path->tunnels, tunnel));
+    if (hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || finer.piece_len == 0 ||
+        (is_whole && frame->len + HM_TUNNEL_UDP_LEN > HM_FRAME_MAX) ||
+        !hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop))
+        return 0;
+    return finer.piece_len == super->piece_len ||
+                   (hm_super_frame_may_be_finer(super) && hm_super_frame_is_sane(&finer))
+               ? finer.piece_len
+               : 0;
 }
 
 /* Of what has been wrapped once, and stands for `count` packets. */
@@ -40,7 +32,7 @@ static void note_sent(struct hm_path *path, struct hm_tunnel_state *tunnel,
                       const struct hm_super_frame *super, unsigned count)
 {
     size_t longest = super->piece_len < super->payload_len ? super->piece_len : super->payload_len;
-    size_t len = WRAPPING_LEN + super->headers_len + longest;
+    size_t len = HM_TUNNEL_UDP_LEN + super->headers_len + longest;
     if (len > tunnel->largest_len)
         tunnel->largest_len = (uint16_t)len;
     if ((super->ip[0].fragment & HM_IPV4_DF) == 0)
@@ -61,13 +53,13 @@ static void send_whole(struct hm_path *path, struct hm_tunnel_state *tunnel,
     note_sent(path, tunnel, super, hm_super_frame_count(super));
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM | HM_OFFLOAD_TUNNEL_CSUM,
-        .gso_type = (uint8_t)(hm_super_frame_gso_type(super) | HM_OFFLOAD_GSO_TUNNEL),
-        .hdr_len = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->headers_len),
+        .gso_type = (uint8_t)(hm_tcp_gso_type(super->tcp.flags) | HM_OFFLOAD_GSO_TUNNEL),
+        .hdr_len = (uint16_t)(HM_ETHERNET_LEN + HM_TUNNEL_UDP_LEN + super->headers_len),
         .gso_size = (uint16_t)super->piece_len,
-        .csum_start = (uint16_t)(HM_ETHERNET_LEN + WRAPPING_LEN + super->transport_at),
+        .csum_start = (uint16_t)(HM_ETHERNET_LEN + HM_TUNNEL_UDP_LEN + super->transport_at),
         .csum_offset = HM_TCP_CHECKSUM_AT,
         .outer_transport_at = UDP_AT,
-        .inner_network_at = HM_ETHERNET_LEN + WRAPPING_LEN,
+        .inner_network_at = HM_ETHERNET_LEN + HM_TUNNEL_UDP_LEN,
     };
     send(path, tunnel, frame);
 }

@@ -40,7 +40,7 @@ struct hm_path {
     struct hm_agent *agent;
     struct hm_tunnel_states tunnels;
     uint8_t *plain;   /* for a piece of a super-frame */
-    uint8_t *scratch; /* for fragments */
+    uint8_t *scratch; /* for fragments, the pieces of a segment, trains */
     uint8_t *copy;    /* for a packet that goes to several care-of addresses */
 };
 
@@ -108,23 +108,29 @@ bool hm_path_admit_addresses(struct hm_path *path, const struct hm_ipv4 *ip);
 bool hm_path_admit_source(struct hm_path *path, unsigned link, const struct hm_ethernet *ethernet,
                           const struct hm_ipv4 *ip);
 
-/* tunnel: frame->data is an IP packet whose TTL was lowered already; it is sent to the other agent, in
- * fragments when it does not fit. visitor: who sent it, NULL when it is for somebody away. */
+/* tunnel: frame->data is an IP packet whose TTL was lowered already; it is sent to the other agent, cut or in
+ * fragments when it does not fit, or its sender is told. It may wait for others until hm_output_flush.
+ * visitor: who sent it, NULL when it is for somebody away. */
 void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_visitor *visitor,
                          struct hm_frame *frame);
-/* tunnel: the same, when it is known where it goes and nothing is to be gathered. */
-void hm_path_enter_alone(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_visitor *visitor,
-                         struct hm_frame *frame);
-/* gather: true when the packet, of which `inner` is the header, was taken: it enters with
- * hm_bundles_flush(env->gather) at the latest. */
-bool hm_path_gather(struct hm_path *path, const struct hm_tunnel_state *tunnel, const struct hm_ipv4 *inner,
+/* tunnel: the same, without waiting. */
+void hm_path_encapsulate_now(struct hm_path *path, uint32_t remote_addr, struct hm_visitor *visitor,
+                             struct hm_frame *frame);
+/* gather: where the platform takes super-frames, and there is memory for them, segments are gathered. */
+void hm_path_gather_init(struct hm_path *path);
+/* gather: what waits is lost. */
+void hm_path_gather_fini(struct hm_path *path);
+/* gather: true when the packet, of which `inner` is the header, was taken: it enters with hm_output_flush at
+ * the latest. False: it is to be encapsulated now, and is as it was; what it must not overtake has entered.
+ */
+bool hm_path_gather(struct hm_path *path, uint32_t remote_addr, const struct hm_ipv4 *inner,
                     struct hm_frame *frame);
-/* gather: for env->gather; arg is the path. */
-void hm_path_gathered(void *arg, unsigned lane, struct hm_frame *frame);
-/* enter: may the super-frame enter as one? Lowers its piece_len to what the tunnel carries. */
-bool hm_path_may_enter(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super,
-                       const struct hm_frame *frame);
-/* enter: frame->data is the super-frame's Ethernet header, which is left away; its TTL was lowered. */
+/* enter: the payload of each piece (piece_len, or less) with which the super-frame can enter as one; 0: it
+ * cannot. frame is the whole of it, from its Ethernet header on. */
+size_t hm_path_entry_piece_len(const struct hm_path *path, struct hm_tunnel_state *tunnel,
+                               const struct hm_super_frame *super, const struct hm_frame *frame);
+/* enter: frame->data is the super-frame's Ethernet header, which is left away; its TTL was lowered, and its
+ * piece_len is what the function above has given. */
 void hm_path_enter(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_super_frame *super,
                    struct hm_frame *frame);
 /* copies: frame->data is as for hm_path_encapsulate; it is sent to each care-of address of a node that is

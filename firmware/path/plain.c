@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plain: what the kernel left to us, and does not go its way whole. A sender on this host hands over
  * super-frames of up to 64 KB, and checksums that are only begun (virtio_net_hdr): one system call instead of
- * many. Here they become plain frames, before anything looks at them: so all of the path behind it knows
- * plain frames alone.
+ * many. Here they become plain frames, before anything looks at them: so all of the path behind it decides
+ * about plain frames alone. (What of them enters a tunnel may be made one again there: gather.)
  *
  * A super-frame is cut where its sender's kernel would have cut it (gso_size), or smaller where the packets
  * go into a tunnel that is narrower: they would be cut a second time there. That is a guess at the way, and
@@ -27,15 +27,13 @@ static uint32_t tunnel_to(const struct hm_path *path, const struct hm_super_fram
 
 static size_t piece_len(struct hm_path *path, const struct hm_super_frame *super)
 {
-    size_t headers_len = super->headers_len - HM_ETHERNET_LEN, room;
     uint32_t remote_addr = hm_super_frame_may_be_finer(super) ? tunnel_to(path, super) : 0;
     struct hm_tunnel_state *tunnel =
         remote_addr != 0 ? hm_tunnel_state_use(&path->tunnels, remote_addr) : NULL;
-    if (tunnel == NULL)
-        return super->piece_len;
-    room = hm_tunnel_state_room(&path->tunnels, tunnel);
-    return room > headers_len && room - headers_len < super->piece_len ? room - headers_len
-                                                                       : super->piece_len;
+    size_t len = tunnel != NULL
+                     ? hm_super_frame_piece_len(super, hm_tunnel_state_room(&path->tunnels, tunnel))
+                     : super->piece_len;
+    return len != 0 ? len : super->piece_len;
 }
 
 static void cut(struct hm_path *path, unsigned link, const struct hm_super_frame *super,

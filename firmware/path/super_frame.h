@@ -45,11 +45,14 @@ bool hm_super_frame_may_be_finer(const struct hm_super_frame *super);
 /* How many pieces it has. */
 unsigned hm_super_frame_count(const struct hm_super_frame *super);
 
-/* Of a TCP super-frame as a whole, by its header, whatever a guest has said: CWR is for the first segment
- * alone. */
-static inline uint8_t hm_super_frame_gso_type(const struct hm_super_frame *super)
+/* The most payload that its pieces can have in packets of `room` bytes: piece_len at most; 0: not even the
+ * headers fit. */
+static inline size_t hm_super_frame_piece_len(const struct hm_super_frame *super, size_t room)
 {
-    return HM_OFFLOAD_GSO_TCPV4 | ((super->tcp.flags & HM_TCP_CWR) != 0 ? HM_OFFLOAD_GSO_ECN : 0);
+    size_t headers_len = super->headers_len - super->ip_at[0];
+    if (room <= headers_len)
+        return 0;
+    return room - headers_len < super->piece_len ? room - headers_len : super->piece_len;
 }
 
 /* Leaves away its first `len` bytes, which end before an IP header: of the Ethernet header, or of a tunnel's.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Tunnel: into it and out of it, wrapped as agreed with the agent at its other end (wire/encapsulation).
  *
- * In: what does not fit the tunnel is cut before it is encapsulated, or its sender is told; so outer packets
- * are never fragmented by us, and the tunnel's own path MTU counts (tunnel_state). Out: a packet is taken
- * only when its outer source is the peer of a binding or a visitor, and its inner address is that binding's
- * or visitor's (RFC 3024 section 4.3.2); all else is dropped silently. Nothing is forwarded for strangers.
- * What the tunnel's own checksum covers was right when it was sent; where there is none, as in IP-in-IP, the
- * packet's own is looked at. */
+ * In: TCP segments may wait for others of their flow first (gather). What does not fit the tunnel is cut
+ * before it is encapsulated, or its sender is told; so outer packets are never fragmented by us, and the
+ * tunnel's own path MTU counts (tunnel_state). Out: a packet is taken only when its outer source is the peer
+ * of a binding or a visitor, and its inner address is that binding's or visitor's (RFC 3024 section 4.3.2);
+ * all else is dropped silently. Nothing is forwarded for strangers. What the tunnel's own checksum covers was
+ * right when it was sent; where there is none, as in IP-in-IP, the packet's own is looked at. */
 #include "firmware/agent/restart.h"
 #include "firmware/path/path.h"
 #include "firmware/wire/transport.h"
@@ -72,20 +72,19 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
         hm_env_drop(path->env, HM_DROP_TUNNEL_LOOP, "from %s", hm_ip_text(inner.src, text));
         return;
     }
+    if (!hm_path_gather(path, remote_addr, &inner, frame))
+        hm_path_encapsulate_now(path, remote_addr, visitor, frame);
+}
+
+void hm_path_encapsulate_now(struct hm_path *path, uint32_t remote_addr, struct hm_visitor *visitor,
+                             struct hm_frame *frame)
+{
+    char text[HM_IP_TEXT_LEN];
     struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
     if (tunnel == NULL) {
         hm_env_drop(path->env, HM_DROP_NO_ROUTE, "tunnel to %s", hm_ip_text(remote_addr, text));
         return;
     }
-    if (hm_path_gather(path, tunnel, &inner, frame))
-        return;
-    /* Others that waited may have been sent meanwhile, into tunnels of theirs. */
-    hm_path_enter_alone(path, hm_tunnel_state_use(&path->tunnels, remote_addr), visitor, frame);
-}
-
-void hm_path_enter_alone(struct hm_path *path, struct hm_tunnel_state *tunnel, struct hm_visitor *visitor,
-                         struct hm_frame *frame)
-{
     uint16_t mtu = hm_tunnel_state_room(&path->tunnels, tunnel);
     if (frame->len <= mtu)
         encapsulate_piece(path, tunnel, frame);

@@ -7,21 +7,15 @@
  * Whatever is asked of a packet there is asked of the super-frame. What is anything else, or on any other
  * way, is left to plain, and becomes the packets that it stands for: the same ones, in the same order.
  *
- * In: as it is, when the kernel cuts it with its outer headers (UDP tunnel GSO), or cut, in trains of
- * datagrams that the kernel takes apart (UDP segmentation offload). Out: a super-frame stays one; the packets
- * of a train are taken out of it where they lie; both were made by a kernel on this host, which vouches for
- * their checksums. */
+ * In: path/enter. Out: a super-frame stays one; the packets of a train are taken out of it where they lie;
+ * both were made by a kernel on this host, which vouches for their checksums. */
 #include "firmware/link/bundle.h"
 #include "firmware/path/path.h"
-
 #include "firmware/path/super_frame.h"
 #include "firmware/wire/udp.h"
 
-#include <string.h>
-
 #define DATAGRAMS_MAX 128 /* of a train: newer kernels take so many */
 #define UDP_AT (HM_ETHERNET_LEN + HM_IPV4_LEN)
-#define WRAPPING_LEN (HM_IPV4_LEN + HM_UDP_LEN + HM_TUNNEL_DATA_LEN)
 
 /* --- in ----------------------------------------------------------------------------------------------- */
 
@@ -51,7 +45,8 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     if (remote_addr == 0 || remote_addr == ip->src || ip->ttl <= 1 || ip->header_len != HM_IPV4_LEN)
         return false;
     tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
-    if (tunnel == NULL || !hm_path_may_enter(path, tunnel, super, frame))
+    size_t piece_len = tunnel != NULL ? hm_path_entry_piece_len(path, tunnel, super, frame) : 0;
+    if (piece_len == 0)
         return false;
     if (!hm_path_admit_addresses(path, ip) ||
         (whose.absent != NULL && !hm_path_admit_source(path, link, ethernet, ip)))
@@ -61,6 +56,7 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     hm_env_count(path->env, HM_COUNT_WHOLE);
     hm_bundles_flush(path->env->gather); /* of its flow, perhaps */
     hm_ipv4_lower_ttl(frame->data + HM_ETHERNET_LEN);
+    super->piece_len = piece_len;
     hm_path_enter(path, tunnel, super, frame);
     return true;
 }
@@ -134,7 +130,7 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
     struct hm_visitor *visitor = visitor_for(path, outer->src, inner);
     unsigned mtu =
         visitor != NULL ? path->env->config->links[visitor->link].mtu : mtu_beyond(path, outer->src, inner);
-    size_t inner_at = HM_ETHERNET_LEN + WRAPPING_LEN;
+    size_t inner_at = HM_ETHERNET_LEN + HM_TUNNEL_UDP_LEN;
     if (!hm_path_takes_tunnel(path, outer) || super->ip_at[1] != inner_at ||
         inner->header_len != HM_IPV4_LEN || inner->ttl <= 1 ||
         !hm_encapsulation_is_data(frame->data + UDP_AT + HM_UDP_LEN, HM_TUNNEL_DATA_LEN) ||
@@ -149,7 +145,7 @@ static bool leave_whole(struct hm_path *path, const struct hm_super_frame *super
     hm_frame_pull(frame, inner_at);
     frame->offload = (struct hm_offload){
         .flags = HM_OFFLOAD_NEEDS_CSUM,
-        .gso_type = hm_super_frame_gso_type(super),
+        .gso_type = hm_tcp_gso_type(super->tcp.flags),
         .hdr_len = (uint16_t)(HM_ETHERNET_LEN + super->headers_len - inner_at),
         .gso_size = (uint16_t)super->piece_len,
         .csum_start = UDP_AT,

@@ -5,10 +5,13 @@
 #define HM_WIRE_ENCAPSULATION_H
 
 #include "firmware/wire/ipv4.h"
+#include "firmware/wire/udp.h"
 
 #define HM_TUNNEL_PORT 434 /* UDP, of both ends (RFC 5944 section 1.8) */
 
 #define HM_TUNNEL_DATA_LEN 4 /* of a data message's header, between UDP and the inner IP header */
+/* Of all that stands before the inner IP header in a UDP tunnel. */
+#define HM_TUNNEL_UDP_LEN (HM_IPV4_LEN + HM_UDP_LEN + HM_TUNNEL_DATA_LEN)
 
 enum hm_encapsulation {
     HM_ENCAPSULATION_IPIP,

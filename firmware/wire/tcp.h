@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "firmware/base/frame.h"
+
 #define HM_TCP_LEN 20
 #define HM_TCP_HEADER_MAX_LEN 60
 #define HM_TCP_CHECKSUM_AT 16
@@ -41,6 +43,13 @@ size_t hm_tcp_piece_len(size_t payload_len, size_t most);
 
 /* The flags of a piece of a cut segment: FIN and PSH are on the last alone. */
 uint8_t hm_tcp_piece_flags(uint8_t flags, bool is_last);
+
+/* Of a super-frame with these flags (base/frame.h), whatever a guest has said: CWR is for its first segment
+ * alone. */
+static inline uint8_t hm_tcp_gso_type(uint8_t flags)
+{
+    return HM_OFFLOAD_GSO_TCPV4 | ((flags & HM_TCP_CWR) != 0 ? HM_OFFLOAD_GSO_ECN : 0);
+}
 
 /* Does the segment of len bytes sum up right, between these addresses (host order)? */
 bool hm_tcp_checksum_is_right(const uint8_t *bytes, size_t len, uint32_t src, uint32_t dst);

@@ -12,27 +12,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/sim/segments.h"
+
 #define FIRST_LOG_CAP 4096
 #define DATAGRAM_US 50 /* to a kernel address, or from one */
 
 static void on_tick(void *arg);
+static void on_batch_end(void *arg);
 static void on_frame(void *ctx, struct hm_sim_frame *frame);
+
+static void send_plain(void *ctx, const uint8_t *bytes, size_t len)
+{
+    struct hm_sim_port *port = ctx;
+    struct hm_sim_agent *agent = port->ctx;
+
+    if (agent->on_sent != NULL)
+        agent->on_sent(agent, bytes, len);
+    hm_sim_port_send_bytes(port, bytes, len);
+}
 
 static int send_frame(void *ctx, unsigned link, struct hm_frame *frame)
 {
     struct hm_sim_agent *agent = ctx;
+    bool is_plain = frame->offload.flags == 0 && frame->offload.gso_type == HM_OFFLOAD_GSO_NONE;
 
     assert(link < agent->config.link_count);
     if (agent->is_dead)
         return 0;
-    if (frame->len > HM_SIM_FRAME_MAX || (frame->offload.flags & 1) != 0 || frame->offload.gso_type != 0) {
-        agent->refused++;
-        return -1;
-    }
-    if (agent->on_sent != NULL)
-        agent->on_sent(agent, frame->data, frame->len);
-    hm_sim_port_send_bytes(&agent->links[link], frame->data, frame->len);
-    return 0;
+    if ((is_plain || agent->port.takes_super_frames) &&
+        hm_sim_segments(frame, send_plain, &agent->links[link]))
+        return 0;
+    agent->refused++;
+    return -1;
 }
 
 /* A datagram for the event queue, in a pool frame. */
@@ -163,6 +174,13 @@ void hm_sim_agent_give_store(struct hm_sim_agent *agent)
     agent->port.commit = commit;
 }
 
+void hm_sim_agent_take_super_frames(struct hm_sim_agent *agent, enum hm_tunnel_way way, uint64_t batch_us)
+{
+    agent->port.takes_super_frames = true;
+    agent->port.tunnel_way = way;
+    agent->batch_us = batch_us;
+}
+
 void hm_sim_agent_init(struct hm_sim_agent *agent, struct hm_sim *sim, unsigned number)
 {
     *agent = (struct hm_sim_agent){
@@ -176,6 +194,7 @@ void hm_sim_agent_init(struct hm_sim_agent *agent, struct hm_sim *sim, unsigned 
                  .log = write_log},
     };
     hm_sim_event_init(&agent->tick, on_tick, agent);
+    hm_sim_event_init(&agent->batch_end, on_batch_end, agent);
     hm_sim_store_init(&agent->store, sim);
     for (unsigned i = 0; i < HM_MAX_LINKS; i++)
         hm_sim_port_init(&agent->links[i], sim, "agent", on_frame, agent);
@@ -240,8 +259,18 @@ void hm_sim_agent_frame(struct hm_sim_agent *agent, unsigned link, struct hm_fra
     for (enum hm_table_step step = HM_TABLE_BUCKET; step <= HM_TABLE_OBJECT; step++)
         hm_router_foresee(agent->router, link, frame, step); /* as where frames are read ahead */
     hm_router_frame(agent->router, link, frame, &now);
-    hm_router_flush(agent->router);
+    if (agent->batch_us == 0)
+        hm_router_flush(agent->router);
+    else if (!hm_sim_is_armed(&agent->batch_end))
+        hm_sim_arm(agent->sim, &agent->batch_end, agent->sim->now_us + agent->batch_us);
     set_tick(agent, 0);
+}
+
+static void on_batch_end(void *arg)
+{
+    struct hm_sim_agent *agent = arg;
+
+    hm_router_flush(agent->router);
 }
 
 static void on_frame(void *ctx, struct hm_sim_frame *sim_frame)
@@ -299,6 +328,7 @@ void hm_sim_agent_start(struct hm_sim_agent *agent)
 void hm_sim_agent_stop(struct hm_sim_agent *agent)
 {
     hm_sim_cancel(agent->sim, &agent->tick);
+    hm_sim_cancel(agent->sim, &agent->batch_end);
     hm_router_destroy(agent->router);
     hm_sim_store_kill(&agent->store);
     agent->router = NULL;

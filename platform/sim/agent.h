@@ -36,6 +36,8 @@ struct hm_sim_agent {
     int64_t clock_offset_us; /* its wall clock minus the simulation's; may be changed at any time */
     uint64_t mono_base_us;
     struct hm_sim_event tick;
+    struct hm_sim_event batch_end;
+    uint64_t batch_us; /* so long after its first frame a batch ends; 0: each is one */
     struct hm_sim_store store;
     bool is_dead; /* being killed: nothing goes out */
     hm_sim_on_sent *on_sent;
@@ -47,13 +49,16 @@ struct hm_sim_agent {
     bool log_to_stderr;
 
     unsigned starts;
-    uint64_t refused; /* frames that a simulated interface cannot take: too long, or with an offload */
+    uint64_t refused; /* frames that a simulated interface does not take: too long, or with an offload */
 };
 
 /* `number` tells agents apart: their randomness and their monotonic clocks. */
 void hm_sim_agent_init(struct hm_sim_agent *agent, struct hm_sim *sim, unsigned number);
 /* From the next start on it has a store. */
 void hm_sim_agent_give_store(struct hm_sim_agent *agent);
+/* From the next start on its devices take super-frames, and `way` of those into tunnels. What they make of
+ * them is plain frames again. */
+void hm_sim_agent_take_super_frames(struct hm_sim_agent *agent, enum hm_tunnel_way way, uint64_t batch_us);
 /* Kills it and frees its log. */
 void hm_sim_agent_fini(struct hm_sim_agent *agent);
 

@@ -12,6 +12,7 @@
 #include "firmware/base/writer.h"
 #include "firmware/wire/ethernet.h"
 #include "firmware/wire/icmp.h"
+#include "firmware/wire/tcp.h"
 #include "platform/sim/stream.h"
 
 #define UDP_LEN 8
@@ -19,6 +20,7 @@
 #define ECHO_REPLY 0
 #define ECHO_REQUEST 8
 #define TTL 64
+#define TCP_WINDOW 1000
 
 /* QEMU's announcements: how long each comes after the one before it (initial 50, step 100, max 550 ms). */
 static const uint32_t ANNOUNCE_GAP_MS[HM_SIM_ANNOUNCE_ROUNDS] = {0, 50, 150, 250, 350};
@@ -48,7 +50,7 @@ static void finish_ip(struct hm_sim_host *host, struct hm_sim_frame *frame, uint
     const struct hm_ipv4 ip = {
         .total_len = (uint16_t)(HM_IPV4_LEN + payload_len),
         .id = host->next_id++,
-        .fragment = host->must_not_fragment ? HM_IPV4_DF : 0,
+        .fragment = host->must_not_fragment || protocol == HM_IP_PROTO_TCP ? HM_IPV4_DF : 0,
         .ttl = TTL,
         .protocol = protocol,
         .src = src,
@@ -115,6 +117,27 @@ void hm_sim_host_send_udp(struct hm_sim_host *host, uint32_t src, uint16_t src_p
     finish_ip(host, frame, src, dst, HM_IP_PROTO_UDP, writer.len);
 }
 
+void hm_sim_host_send_tcp(struct hm_sim_host *host, uint32_t src, uint32_t dst, uint16_t port, uint32_t seq,
+                          const void *bytes, size_t len)
+{
+    struct hm_sim_frame *frame = hm_sim_frame_take(host->sim);
+    uint8_t *tcp = payload_of(frame);
+    struct hm_writer writer;
+
+    hm_writer_init(&writer, tcp, HM_SIM_FRAME_MAX - HM_ETHERNET_LEN - HM_IPV4_LEN);
+    hm_write_u16(&writer, port);
+    hm_write_u16(&writer, port);
+    hm_write_u32(&writer, seq);
+    hm_write_u32(&writer, 1);
+    hm_write_u16(&writer, (HM_TCP_LEN / 4) << 12 | HM_TCP_ACK);
+    hm_write_u16(&writer, TCP_WINDOW);
+    hm_write_zeros(&writer, 4);
+    hm_write_bytes(&writer, bytes, len);
+    assert(!writer.failed);
+    hm_tcp_set_piece(tcp, writer.len, src, dst, seq, HM_TCP_ACK);
+    finish_ip(host, frame, src, dst, HM_IP_PROTO_TCP, writer.len);
+}
+
 void hm_sim_host_ping(struct hm_sim_host *host, uint32_t dst, size_t len)
 {
     struct hm_sim_frame *frame = hm_sim_frame_take(host->sim);
@@ -176,6 +199,31 @@ static void receive_icmp(struct hm_sim_host *host, struct hm_sim_frame *frame, c
     hm_sim_frame_give(host->sim, frame);
 }
 
+static struct hm_sim_stream *stream_of(const struct hm_sim_host *host, bool is_tcp, uint32_t dst,
+                                       uint16_t port)
+{
+    struct hm_sim_stream *stream = host->streams_in;
+
+    while (stream != NULL && (stream->is_tcp != is_tcp || stream->port != port || stream->dst != dst))
+        stream = stream->next_in;
+    return stream;
+}
+
+static void receive_tcp(struct hm_sim_host *host, const struct hm_ipv4 *ip, const uint8_t *tcp, size_t len)
+{
+    struct hm_tcp header;
+    struct hm_reader reader;
+    struct hm_sim_stream *stream;
+
+    hm_reader_init(&reader, tcp, len);
+    hm_read_skip(&reader, 2);
+    stream = stream_of(host, true, ip->dst, hm_read_u16(&reader));
+    if (hm_tcp_decode(tcp, len, &header) != 0 || !hm_tcp_checksum_is_right(tcp, len, ip->src, ip->dst))
+        host->corrupt++;
+    else if (stream != NULL)
+        hm_sim_stream_receive(stream, ip->src, tcp + header.header_len, len - header.header_len);
+}
+
 static void receive_udp(struct hm_sim_host *host, const struct hm_ipv4 *ip, const uint8_t *udp, size_t len)
 {
     uint16_t src_port, dst_port, udp_len, sum;
@@ -190,13 +238,10 @@ static void receive_udp(struct hm_sim_host *host, const struct hm_ipv4 *ip, cons
         host->corrupt++;
         return;
     }
-    for (struct hm_sim_stream *stream = host->streams_in; stream != NULL; stream = stream->next_in) {
-        if (stream->port == dst_port && stream->dst == ip->dst) {
-            hm_sim_stream_receive(stream, ip->src, udp + UDP_LEN, len - UDP_LEN);
-            return;
-        }
-    }
-    if (host->on_udp != NULL)
+    struct hm_sim_stream *stream = stream_of(host, false, ip->dst, dst_port);
+    if (stream != NULL)
+        hm_sim_stream_receive(stream, ip->src, udp + UDP_LEN, len - UDP_LEN);
+    else if (host->on_udp != NULL)
         host->on_udp(host->ctx, ip->src, src_port, dst_port, udp + UDP_LEN, len - UDP_LEN);
 }
 
@@ -242,6 +287,8 @@ static void on_ip(void *ctx, struct hm_sim_iface *iface, struct hm_sim_frame *fr
     }
     if (ip.protocol == HM_IP_PROTO_UDP)
         receive_udp(host, &ip, packet + ip.header_len, len);
+    else if (ip.protocol == HM_IP_PROTO_TCP)
+        receive_tcp(host, &ip, packet + ip.header_len, len);
     hm_sim_frame_give(host->sim, frame);
 }
 

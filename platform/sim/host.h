@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A simulated unmodified IP host: a virtual machine, a neighbour, a correspondent, a hypervisor's host.
  *
- * One interface, a default router, ICMP echo, UDP. It knows nothing of mobility. It can be paused as a
- * virtual machine is (it neither sends nor receives, frames handed to it are lost, its timers wait),
- * moved to another LAN, and resumed with the announcements that QEMU sends in its name. */
+ * One interface, a default router, ICMP echo, UDP, and segments of TCP without a connection. It knows nothing
+ * of mobility. It can be paused as a virtual machine is (it neither sends nor receives, frames handed to it
+ * are lost, its timers wait), moved to another LAN, and resumed with the announcements that QEMU sends in its
+ * name. */
 #ifndef HM_SIM_HOST_H
 #define HM_SIM_HOST_H
 
@@ -55,6 +56,9 @@ uint32_t hm_sim_host_addr(const struct hm_sim_host *host);
 /* Sends a UDP datagram from one of its addresses, unless it is paused. */
 void hm_sim_host_send_udp(struct hm_sim_host *host, uint32_t src, uint16_t src_port, uint32_t dst,
                           uint16_t dst_port, const void *bytes, size_t len);
+/* A segment with these bytes, from and to the same port, as one of many in a stream. */
+void hm_sim_host_send_tcp(struct hm_sim_host *host, uint32_t src, uint32_t dst, uint16_t port, uint32_t seq,
+                          const void *bytes, size_t len);
 /* Sends any IP payload. `src` need not be its own. */
 void hm_sim_host_send_ip(struct hm_sim_host *host, uint32_t src, uint32_t dst, uint8_t protocol,
                          const void *bytes, size_t len);

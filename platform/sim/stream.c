@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Numbered UDP probes: sending at a rate, and telling lost from doubled from reordered.
+/* Numbered probes: sending at a rate, and telling lost from doubled from reordered.
  *
  * Probes are numbered from 1. A bit per number says what was received; a number below the highest that
  * is new is a reordering. A paused sender skips nothing: its next probe has the next number, as a
@@ -52,6 +52,7 @@ void hm_sim_stream_start(struct hm_sim_stream *stream, unsigned rate, size_t pay
 {
     assert(rate > 0 && payload_len >= HM_SIM_PROBE_LEN);
     stream->interval_us = HM_SIM_S / rate;
+    stream->burst = stream->burst == 0 ? 1 : stream->burst;
     stream->payload_len = payload_len;
     stream->is_running = true;
     hm_sim_arm(stream->from->sim, &stream->event, stream->from->sim->now_us);
@@ -76,8 +77,12 @@ static void send_probe(struct hm_sim_stream *stream)
     hm_write_u64(&writer, stream->from->sim->now_us);
     hm_write_zeros(&writer, stream->payload_len - writer.len);
     stream->sent_in_pause += hm_sim_host_is_paused(stream->to);
-    hm_sim_host_send_udp(stream->from, stream->src, stream->port, stream->dst, stream->port, bytes,
-                         writer.len);
+    if (stream->is_tcp)
+        hm_sim_host_send_tcp(stream->from, stream->src, stream->dst, stream->port,
+                             (uint32_t)(stream->sent * stream->payload_len), bytes, writer.len);
+    else
+        hm_sim_host_send_udp(stream->from, stream->src, stream->port, stream->dst, stream->port, bytes,
+                             writer.len);
 }
 
 static void on_event(void *arg)
@@ -88,8 +93,10 @@ static void on_event(void *arg)
         stream->is_due = true;
         return;
     }
-    send_probe(stream);
-    hm_sim_arm(stream->from->sim, &stream->event, stream->from->sim->now_us + stream->interval_us);
+    for (unsigned i = 0; i < stream->burst; i++)
+        send_probe(stream);
+    hm_sim_arm(stream->from->sim, &stream->event,
+               stream->from->sim->now_us + stream->burst * stream->interval_us);
 }
 
 void hm_sim_stream_resume(struct hm_sim_stream *stream)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Numbered UDP probes from one simulated host to another, and what became of them. */
+/* Numbered probes, UDP datagrams or TCP segments, from one simulated host to another, and what became of
+ * them. */
 #ifndef HM_SIM_STREAM_H
 #define HM_SIM_STREAM_H
 
@@ -23,9 +24,12 @@ struct hm_sim_stream {
     struct hm_sim_host *to;
     uint32_t src;
     uint32_t dst;
-    uint16_t port; /* tells the streams of a receiver apart */
-    uint64_t interval_us;
+    uint16_t port;        /* tells the streams of a receiver apart */
+    uint64_t interval_us; /* for each */
     size_t payload_len;
+    /* May be set before the start: */
+    bool is_tcp;    /* segments of one connection of which only this half is there */
+    unsigned burst; /* so many probes at a time; 0 is 1 */
 
     struct hm_sim_event event;
     bool is_running;
@@ -50,7 +54,8 @@ struct hm_sim_stream {
 void hm_sim_stream_init(struct hm_sim_stream *stream, struct hm_sim_host *from, uint32_t src,
                         struct hm_sim_host *to, uint32_t dst, uint16_t port);
 void hm_sim_stream_fini(struct hm_sim_stream *stream);
-/* Sends `rate` probes a second from now on, with payload_len bytes (at least HM_SIM_PROBE_LEN). */
+/* Sends `rate` probes a second from now on, with payload_len bytes (at least HM_SIM_PROBE_LEN; TCP's the same
+ * each time). */
 void hm_sim_stream_start(struct hm_sim_stream *stream, unsigned rate, size_t payload_len);
 void hm_sim_stream_stop(struct hm_sim_stream *stream);
 
@@ -59,7 +64,7 @@ struct hm_sim_counts hm_sim_stream_counts(const struct hm_sim_stream *stream);
 struct hm_sim_counts hm_sim_stream_since(const struct hm_sim_stream *stream,
                                          const struct hm_sim_counts *before);
 
-/* Called by the host: a datagram to the stream's port came in; a paused sender runs on. */
+/* Called by the host: a datagram or segment to the stream's port came in; a paused sender runs on. */
 void hm_sim_stream_receive(struct hm_sim_stream *stream, uint32_t src, const uint8_t *bytes, size_t len);
 void hm_sim_stream_resume(struct hm_sim_stream *stream);
 

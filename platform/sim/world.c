@@ -170,6 +170,7 @@ static void fill_config(struct hm_sim_world *world, unsigned number)
     config->marker_wait_ms = 1000;
     config->reorder_wait_ms = 250;
     config->tolerance_s = 7;
+    config->tunnel_way = HM_TUNNEL_WAY_AUTO;
     config->control_port = HM_CONTROL_PORT;
     config->control_listen = true;
     fill_peers(world, site, number);
@@ -210,6 +211,8 @@ static void build_site(struct hm_sim_world *world, unsigned number)
     site->agent.on_sent = world->options.on_sent;
     if (world->options.stores)
         hm_sim_agent_give_store(&site->agent);
+    if (world->options.super_frames)
+        hm_sim_agent_take_super_frames(&site->agent, world->options.tunnel_way, world->options.batch_us);
     site->agent.clock_offset_us = world->options.clock_us[number];
     fill_config(world, number);
     hm_sim_port_attach(&site->agent.links[0], &site->lan);

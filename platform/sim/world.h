@@ -50,7 +50,10 @@ struct hm_sim_world_options {
     const char *pcap_folder;        /* NULL: no captures; else one file per LAN */
     hm_sim_on_sent *on_sent;        /* of all agents; NULL: nobody looks */
     bool log_to_stderr;
-    bool stores;     /* the agents have stores that survive them */
+    bool super_frames;             /* the agents' devices take them, */
+    enum hm_tunnel_way tunnel_way; /* those into tunnels by this way, */
+    uint32_t batch_us;             /* and what comes within so much time is sent together */
+    bool stores;                   /* the agents have stores that survive them */
     bool twin_homes; /* with gateways: C's subnet has A's addresses, but for its router's, which is .3;
                          only A's are known outside */
     bool mobiles;    /* A's VMs 5 and 6, "vm" and "vm2", have associations of their own with it */

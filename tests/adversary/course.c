@@ -289,6 +289,8 @@ static void init_probes(struct course *course)
 
     hm_sim_stream_init(&course->down, peer, hm_sim_host_addr(peer), &world->vm, HM_SIM_VM_ADDR, PROBES_DOWN);
     hm_sim_stream_init(&course->up, &world->vm, HM_SIM_VM_ADDR, peer, hm_sim_host_addr(peer), PROBES_UP);
+    course->down.is_tcp = course->up.is_tcp = course->script.probes_are_tcp;
+    course->down.burst = course->up.burst = course->script.burst;
     start_probes(course);
 }
 

@@ -46,6 +46,18 @@ static void draw_haste(struct script *script, struct hm_sim_random *random)
                                 .for_us = HM_SIM_S + hm_sim_random_below(random, 2 * HM_SIM_S)};
 }
 
+/* What the agents' devices take, and what there is to be sent together. */
+static void draw_devices(struct script *script, struct hm_sim_random *random)
+{
+    struct hm_sim_world_options *options = &script->options;
+
+    script->burst = 1 + (unsigned)hm_sim_random_below(random, hm_sim_random_chance(random, 500000) ? 8 : 1);
+    script->probes_are_tcp = hm_sim_random_chance(random, 500000);
+    options->super_frames = hm_sim_random_chance(random, 600000);
+    options->tunnel_way = HM_TUNNEL_WAY_SINGLE + (unsigned)hm_sim_random_below(random, HM_TUNNEL_WAY_COUNT);
+    options->batch_us = (uint32_t)hm_sim_random_below(random, 2 * HM_SIM_MS);
+}
+
 void script_draw(struct script *script, uint64_t seed, bool has_log)
 {
     struct hm_sim_random random = hm_sim_random_fork(seed, PARTICIPANT);
@@ -63,5 +75,6 @@ void script_draw(struct script *script, uint64_t seed, bool has_log)
     script->options.tunnel = hm_sim_random_chance(&random, 600000)   ? HM_ENCAPSULATION_UDP
                              : hm_sim_random_chance(&random, 500000) ? HM_ENCAPSULATION_IPIP
                                                                      : HM_ENCAPSULATION_GRE;
+    draw_devices(script, &random);
     memcpy(script->options.clock_us, script->chaos.clock_us, sizeof(script->options.clock_us));
 }

@@ -20,6 +20,8 @@ struct script {
     unsigned move_count;
     struct script_move moves[SCRIPT_MOVES];
     struct chaos_plan chaos;
+    bool probes_are_tcp;
+    unsigned burst;  /* probes at a time */
     unsigned source; /* of the probes: a site's neighbour, or HM_SIM_SITES: the correspondent */
     struct hm_sim_world_options options;
 };

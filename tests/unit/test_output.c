@@ -27,7 +27,7 @@ static void send_one(struct hm_env *env)
     struct hm_frame frame;
 
     hm_frame_init(&frame, memory, sizeof(memory), LEN);
-    hm_output_now(env, 0, &frame);
+    hm_output_frame(env, 0, &frame);
 }
 
 static void expect(const struct hm_env *env, uint64_t sent, uint64_t failed)

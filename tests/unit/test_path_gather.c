@@ -9,6 +9,7 @@
 #define ROOM 1468u /* of a UDP tunnel over a link of 1,500 */
 #define FLOWS 12u  /* more than are gathered at a time */
 #define INNER_AT (HM_ETHERNET_LEN + OVERHEAD)
+#define UDP_SUM_AT (HM_ETHERNET_LEN + HM_IPV4_LEN + 6)
 #define TCP_IN (INNER_AT + HM_IPV4_LEN)
 
 static struct kernel_rig twin;
@@ -72,7 +73,7 @@ static void hide_ids(struct kernel_rig *rig)
             continue;
         kernel_set_u16(frame->bytes + INNER_AT + 4, 0);
         kernel_fix_ip(frame->bytes + INNER_AT, frame->len - INNER_AT, 0);
-        kernel_set_u16(frame->bytes + 40, 0); /* of the tunnel: it was right, as the kernel made it */
+        kernel_set_u16(frame->bytes + UDP_SUM_AT, 0); /* over these; as the kernel made it */
     }
 }
 
@@ -115,7 +116,7 @@ static void check_together(struct segment_rig segment)
         assert_int_equal(super_rig_sent.writes, is_single ? 10 : 0);
         next.payload_len -= 7; /* a shorter one ends it */
         hand_in(f, &next);
-        assert_int_equal(f->env.counters.events[HM_COUNT_GATHERED], !is_single);
+        assert_int_equal(f->env.counters.events[HM_COUNT_GATHERED], way == HM_TUNNEL_WAY_WHOLE);
         super_rig_finish(f);
         assert_int_equal(super_rig_sent.writes, is_single ? 11 : 1);
         assert_int_equal(f->env.counters.events[HM_COUNT_TUNNEL_OUT], 11);
@@ -214,7 +215,7 @@ static void test_nothing_of_its_flow_overtakes_it(void **state)
     super_rig_input(f, &frame);
     segment.seq += 1800;
     hand_in_many(f, &segment, 3);
-    other = segment; /* it has options of IP, or is a fragment */
+    other = segment; /* it may be fragmented */
     other.payload_len = 90;
     other.fragment = 0;
     hand_in_many(f, &other, 1);
@@ -225,6 +226,39 @@ static void test_nothing_of_its_flow_overtakes_it(void **state)
     assert_int_equal(super_rig_sent.frames[3].len, TCP_IN + 32);
     expect_stream(0, super_rig_sent.count, seq, segment.seq, ROOM);
     end(f);
+}
+
+/* What cannot be read as a segment may be of any flow. */
+static void test_what_is_no_plain_segment_goes_behind_all(void **state)
+{
+    static const char *const KINDS[] = {"a fragment", "options of IP", "a header that is too long"};
+
+    (void)state;
+    for (unsigned kind = 0; kind < UNIT_COUNT(KINDS); kind++) {
+        struct path_rig *f = begin(HM_TUNNEL_WAY_WHOLE);
+        struct segment_rig segment = down(900);
+        struct hm_ethernet ethernet = {.dst = RIG_VM_MAC, .src = RIG_ROUTER_MAC, .type = HM_ETHERTYPE_IPV4};
+        uint8_t bytes[2048], *ip = bytes + HM_ETHERNET_LEN;
+        print_message("%s\n", KINDS[kind]);
+        hand_in_many(f, &segment, 3);
+        size_t len = HM_ETHERNET_LEN + segment_rig_write(&segment, ip);
+        hm_ethernet_encode(bytes, &ethernet);
+        if (kind == 0)
+            kernel_set_u16(ip + 6, 100);
+        if (kind == 1) {
+            memset(ip + 20, 1, 4); /* no operations, in place of the ports */
+            ip[0] = 0x46;
+        }
+        if (kind == 2)
+            ip[HM_IPV4_LEN + 12] = 0x40;
+        kernel_fix_ip(ip, len - HM_ETHERNET_LEN, 0);
+        super_rig_hand_in(f, bytes, len, NULL);
+        assert_int_equal(super_rig_sent.count, 3);
+        super_rig_finish(f);
+        assert_int_equal(super_rig_sent.count, 4);
+        assert_int_equal(super_rig_sent.frames[3].len, len + OVERHEAD);
+        end(f);
+    }
 }
 
 static void test_streams_to_several_places_are_not_mixed(void **state)
@@ -239,7 +273,7 @@ static void test_streams_to_several_places_are_not_mixed(void **state)
     hand_in_many(f, &segment, 20);
     super_rig_finish(f);
     assert_int_equal(super_rig_sent.writes, 2);
-    super_rig_part(&super_rig_sent);
+    super_rig_sort_by_destination(&super_rig_sent);
     expect_stream(0, 20, seq, segment.seq, ROOM);
     expect_stream(20, 20, seq, segment.seq, ROOM);
     end(f);
@@ -298,25 +332,47 @@ static void test_a_tunnel_that_is_agreed_anew_takes_it_in_order(void **state)
     end(f);
 }
 
+static void make_narrow(struct path_rig *f, uint16_t mtu)
+{
+    struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&f->path.tunnels, RIG_PEER_B);
+
+    assert_true(hm_tunnel_state_lower(&f->path.tunnels, tunnel, mtu, 1500));
+}
+
 static void test_a_path_that_has_become_narrow_is_heeded(void **state)
 {
+    struct path_rig *f = begin(HM_TUNNEL_WAY_WHOLE);
+    struct segment_rig segment = down(900);
+    uint32_t seq = segment.seq;
+
     (void)state;
-    for (unsigned told = 600; told > 0; told = told == 600 ? 101 : 0) { /* even for the headers alone */
+    hand_in_many(f, &segment, 3);
+    make_narrow(f, 600);
+    super_rig_finish(f);
+    assert_int_equal(super_rig_sent.count, 6);
+    assert_int_equal(super_rig_sent.writes, 1);
+    expect_stream(0, 6, seq, segment.seq, 600 - OVERHEAD);
+    end(f);
+}
+
+static void test_a_path_too_narrow_for_the_headers_is_told(void **state)
+{
+    (void)state;
+    for (unsigned is_late = 0; is_late < 2; is_late++) {
         struct path_rig *f = begin(HM_TUNNEL_WAY_WHOLE);
         struct segment_rig segment = down(900);
-        struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&f->path.tunnels, RIG_PEER_B);
-        uint32_t seq = segment.seq;
-        segment.header_len = told == 600 ? 32 : 60;
+        segment.header_len = 60;
+        if (!is_late)
+            make_narrow(f, 101);
         hand_in_many(f, &segment, 3);
-        assert_true(hm_tunnel_state_lower(&f->path.tunnels, tunnel, (uint16_t)told, 1500));
+        assert_int_equal(super_rig_sent.count, is_late ? 0 : 3);
+        if (is_late)
+            make_narrow(f, 101);
         super_rig_finish(f);
-        if (told == 600) {
-            assert_int_equal(super_rig_sent.count, 6);
-            expect_stream(0, 6, seq, segment.seq, told - OVERHEAD);
-        } else {
-            assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MTU), 3);
-            assert_int_equal(super_rig_sent.frames[0].bytes[HM_ETHERNET_LEN + 9], HM_IP_PROTO_ICMP);
-        }
+        assert_int_equal(path_rig_dropped(f, HM_DROP_TUNNEL_MTU), 3);
+        assert_int_equal(super_rig_sent.count, 3);
+        for (unsigned i = 0; i < 3; i++)
+            assert_int_equal(super_rig_sent.frames[i].bytes[HM_ETHERNET_LEN + 9], HM_IP_PROTO_ICMP);
         end(f);
     }
 }
@@ -396,17 +452,17 @@ static struct segment_rig flow_segment(uint64_t *chance, uint32_t *seqs)
 }
 
 /* By flow, each in its order. */
-static void part_by_flow(struct kernel_rig *rig)
+static void sort_by_flow(struct kernel_rig *rig)
 {
-    static struct kernel_rig parted;
+    static struct kernel_rig sorted;
 
-    parted.count = 0;
+    sorted.count = 0;
     for (unsigned flow = 0; flow < FLOWS; flow++)
         for (unsigned i = 0; i < rig->count; i++)
             if (kernel_u16(rig->frames[i].bytes + TCP_IN) == 1000 + flow)
-                parted.frames[parted.count++] = rig->frames[i];
-    assert_int_equal(parted.count, rig->count);
-    memcpy(rig->frames, parted.frames, parted.count * sizeof(*parted.frames));
+                sorted.frames[sorted.count++] = rig->frames[i];
+    assert_int_equal(sorted.count, rig->count);
+    memcpy(rig->frames, sorted.frames, sorted.count * sizeof(*sorted.frames));
 }
 
 static void test_any_streams_enter_as_they_would_one_by_one(void **state)
@@ -425,12 +481,12 @@ static void test_any_streams_enter_as_they_would_one_by_one(void **state)
         super_rig_finish(f);
         assert_int_equal(super_rig_sent.count, 3000);
         hide_ids(&super_rig_sent);
-        part_by_flow(&super_rig_sent);
+        sort_by_flow(&super_rig_sent);
         if (way == HM_TUNNEL_WAY_SINGLE)
             twin = super_rig_sent;
         else
             super_rig_expect_same(&super_rig_sent, &twin);
-        assert_true(way == HM_TUNNEL_WAY_SINGLE || f->env.counters.events[HM_COUNT_GATHERED] > 20);
+        assert_int_equal(f->env.counters.events[HM_COUNT_GATHERED] > 20, way == HM_TUNNEL_WAY_WHOLE);
         end(f);
     }
 }
@@ -442,10 +498,12 @@ int main(void)
         cmocka_unit_test(test_segments_that_do_not_fit_are_cut_as_one),
         cmocka_unit_test(test_one_alone_goes_as_it_would_at_once),
         cmocka_unit_test(test_nothing_of_its_flow_overtakes_it),
+        cmocka_unit_test(test_what_is_no_plain_segment_goes_behind_all),
         cmocka_unit_test(test_streams_to_several_places_are_not_mixed),
         cmocka_unit_test(test_a_message_of_the_agent_waits_for_it),
         cmocka_unit_test(test_a_tunnel_that_is_agreed_anew_takes_it_in_order),
         cmocka_unit_test(test_a_path_that_has_become_narrow_is_heeded),
+        cmocka_unit_test(test_a_path_too_narrow_for_the_headers_is_told),
         cmocka_unit_test(test_an_unknown_next_hop_is_waited_for_in_order),
         cmocka_unit_test(test_a_broken_segment_is_not_made_good),
         cmocka_unit_test(test_any_streams_enter_as_they_would_one_by_one),

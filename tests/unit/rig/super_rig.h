@@ -240,8 +240,8 @@ static inline bool super_rig_is_behind(const struct kernel_frame *one, const str
     return one->link != other->link ? one->link > other->link : by_dst > 0;
 }
 
-/* What goes to each, in its order: tunnels do not wait for each other. */
-static inline void super_rig_part(struct kernel_rig *rig)
+/* What goes to each stays in its order: tunnels do not wait for each other. */
+static inline void super_rig_sort_by_destination(struct kernel_rig *rig)
 {
     for (unsigned end = 1; end < rig->count; end++) {
         struct kernel_frame frame = rig->frames[end];
