@@ -43,15 +43,12 @@ struct hm_bundles *hm_trains_create(struct hm_env *env, hm_bundle_send send, voi
     return hm_bundles_create(env, &DATAGRAMS, HM_COUNT_TRAINS, env->config->link_count, send, arg);
 }
 
-/* As path/tunnel makes them: the outer checksum is begun. */
-static bool is_datagram(const struct hm_frame *frame, const struct hm_ipv4 *ip)
+/* As path/tunnel makes them, but for those that must be complete: the outer checksum is begun. */
+static bool is_datagram(const struct hm_frame *frame)
 {
     const struct hm_offload *offload = &frame->offload;
     return offload->gso_type == HM_OFFLOAD_GSO_NONE && (offload->flags & HM_OFFLOAD_NEEDS_CSUM) != 0 &&
-           offload->csum_start == UDP_AT && offload->csum_offset == HM_UDP_CHECKSUM_AT &&
-           ip->header_len == HM_IPV4_LEN && frame->len == (size_t)IP_AT + ip->total_len &&
-           frame->len > DATAGRAM_AT + HM_TUNNEL_DATA_LEN && frame->len <= HM_BUNDLE_LEN_MAX &&
-           !hm_ipv4_is_fragment(ip) && ip->protocol == HM_IP_PROTO_UDP;
+           frame->len <= HM_BUNDLE_LEN_MAX;
 }
 
 static bool may_follow(const struct hm_bundle *train, const struct hm_frame *frame, const struct hm_ipv4 *ip)
@@ -69,7 +66,7 @@ bool hm_train_take(struct hm_bundles *trains, unsigned link, const struct hm_ipv
     if (trains == NULL)
         return false;
     struct hm_bundle *train = hm_bundles_find(trains, link, frame->data);
-    bool is_one = is_datagram(frame, ip);
+    bool is_one = is_datagram(frame);
     if (is_one && train != NULL && may_follow(train, frame, ip)) {
         hm_bundle_append(train, frame->data + DATAGRAM_AT, frame->len - DATAGRAM_AT);
         return true;

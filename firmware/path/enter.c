@@ -17,7 +17,8 @@ size_t hm_path_entry_piece_len(const struct hm_path *path, struct hm_tunnel_stat
     bool is_whole = path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE;
     struct hm_super_frame finer = *super;
     finer.piece_len = hm_super_frame_piece_len(super, hm_tunnel_state_room(&path->tunnels, tunnel));
-    if (hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || finer.piece_len == 0 ||
+    if (path->env->tunnel_way == HM_TUNNEL_WAY_SINGLE ||
+        hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || finer.piece_len == 0 ||
         (is_whole && frame->len + HM_TUNNEL_UDP_LEN > HM_FRAME_MAX) ||
         !hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop))
         return 0;

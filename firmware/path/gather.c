@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Gather: TCP segments of one flow that go into one UDP tunnel one after the other enter it as one
- * super-frame (link/merge), as if their sender had segmentation offload. It is wrapped once, cut once, by
- * what the tunnel carries, and not each of its segments in two; and the agent at the other end reads it at
- * once.
+/* Gather: TCP segments of one flow that go into one tunnel one after the other are made one super-frame first
+ * (link/merge), as if their sender had segmentation offload. Into a UDP tunnel it may go as that, and is
+ * wrapped once, and read once by the agent at the other end. Else it is cut again, by what the tunnel
+ * carries: a few more packets than there were, and not twice as many.
  *
  * What is here was decided already: each is as hm_path_encapsulate has it. Before it stands an Ethernet
  * header, as merge wants it, that names the tunnel. Other packets, which no one could compare it with, may
@@ -20,8 +20,7 @@ static void enter(void *arg, unsigned lane, struct hm_frame *frame);
 
 void hm_path_gather_init(struct hm_path *path)
 {
-    if (path->env->tunnel_way != HM_TUNNEL_WAY_SINGLE)
-        path->env->gather = hm_merge_create(path->env, HM_COUNT_GATHERED, 1, enter, path);
+    path->env->gather = hm_merge_create(path->env, HM_COUNT_GATHERED, 1, enter, path);
 }
 
 void hm_path_gather_fini(struct hm_path *path)
@@ -46,12 +45,14 @@ static uint32_t remote_addr_of(const struct hm_frame *frame)
     return remote_addr;
 }
 
-/* Where a super-frame is cut into trains, single segments go in trains as well (link/train): it is worth more
- * only for those that would be cut in two, and needed for what might follow such. */
-static bool is_worth_it(const struct hm_path *path, const struct hm_frame *frame, size_t room)
+/* Where it enters in one piece all are gathered. Else it costs two copies, which is worth it only for what
+ * would be cut in two; and what may follow such goes the same way. */
+static bool is_worth_it(const struct hm_path *path, const struct hm_tunnel_state *tunnel,
+                        const struct hm_frame *frame, size_t room)
 {
-    return path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE || frame->len > room ||
-           hm_bundles_are_pending(path->env->gather);
+    return frame->len > room || hm_bundles_are_pending(path->env->gather) ||
+           (path->env->tunnel_way == HM_TUNNEL_WAY_WHOLE &&
+            hm_tunnel_state_kind(tunnel) == HM_ENCAPSULATION_UDP);
 }
 
 bool hm_path_gather(struct hm_path *path, uint32_t remote_addr, const struct hm_ipv4 *inner,
@@ -64,11 +65,11 @@ bool hm_path_gather(struct hm_path *path, uint32_t remote_addr, const struct hm_
     if (tunnel == NULL)
         return false;
     size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
-    if (hm_tunnel_state_kind(tunnel) != HM_ENCAPSULATION_UDP || room < ROOM_MIN) {
-        hm_bundles_flush(gather); /* it was otherwise before, perhaps */
+    if (room < ROOM_MIN) {
+        hm_bundles_flush(gather); /* it was wider before, perhaps */
         return false;
     }
-    if (!is_worth_it(path, frame, room))
+    if (!is_worth_it(path, tunnel, frame, room))
         return false;
     push_header(frame, remote_addr);
     if (hm_merge_take(gather, 0, inner, frame))
@@ -77,13 +78,10 @@ bool hm_path_gather(struct hm_path *path, uint32_t remote_addr, const struct hm_
     return false;
 }
 
-/* They cannot enter as one: the tunnel is of another kind by now, or narrower, or the next hop is not known.
- * The packet that is being handled may be in the path's other memory, but not in scratch. */
-static void enter_cut(struct hm_path *path, uint32_t remote_addr, struct hm_super_frame *super)
+/* They cannot enter as one: by the kind of the tunnel, or because the next hop is not known. */
+static void enter_cut(struct hm_path *path, uint32_t remote_addr, size_t room, struct hm_super_frame *super)
 {
-    struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
-    size_t piece_len = hm_super_frame_piece_len(super, hm_tunnel_state_room(&path->tunnels, tunnel));
-    super->piece_len = piece_len != 0 ? piece_len : super->piece_len;
+    super->piece_len = hm_super_frame_piece_len(super, room);
     unsigned count = hm_super_frame_count(super);
     for (unsigned number = 0; number < count; number++) {
         struct hm_frame piece;
@@ -94,32 +92,39 @@ static void enter_cut(struct hm_path *path, uint32_t remote_addr, struct hm_supe
     }
 }
 
-static void enter_as_one(struct hm_path *path, uint32_t remote_addr, struct hm_frame *frame)
+static void enter_as_one(struct hm_path *path, struct hm_tunnel_state *tunnel, size_t room,
+                         struct hm_frame *frame)
 {
     struct hm_super_frame super;
     bool is_one = hm_super_frame_read(frame, &super);
-    struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
-    assert(is_one && tunnel != NULL); /* there was a route when they came, and routes do not change */
-    if (!is_one || tunnel == NULL)
-        return;
-    size_t piece_len = hm_path_entry_piece_len(path, tunnel, &super, frame);
-    if (piece_len == 0) {
-        enter_cut(path, remote_addr, &super);
-        return;
+    assert(is_one); /* merge has made it */
+    size_t piece_len = is_one ? hm_path_entry_piece_len(path, tunnel, &super, frame) : 0;
+    if (piece_len != 0) {
+        super.piece_len = piece_len;
+        hm_path_enter(path, tunnel, &super, frame);
+    } else if (is_one) {
+        enter_cut(path, tunnel->remote_addr, room, &super);
     }
-    super.piece_len = piece_len;
-    hm_path_enter(path, tunnel, &super, frame);
 }
 
+/* The packet that is being handled meanwhile may be in any of the path's memory but scratch. So nothing here
+ * may come back to what handles packets: no ICMP error is sent. */
 static void enter(void *arg, unsigned lane, struct hm_frame *frame)
 {
     struct hm_path *path = arg;
     uint32_t remote_addr = remote_addr_of(frame);
+    struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
+    char text[HM_IP_TEXT_LEN];
     (void)lane;
-    if (frame->offload.gso_type != HM_OFFLOAD_GSO_NONE) {
-        enter_as_one(path, remote_addr, frame);
-        return;
+    assert(tunnel != NULL); /* there was a route when it came, and routes do not change */
+    size_t room = tunnel != NULL ? hm_tunnel_state_room(&path->tunnels, tunnel) : 0;
+    if (room < ROOM_MIN) { /* not when it came: the next one's sender is told */
+        hm_env_drop(path->env, HM_DROP_TUNNEL_MTU, "what waited for the tunnel to %s",
+                    hm_ip_text(remote_addr, text));
+    } else if (frame->offload.gso_type != HM_OFFLOAD_GSO_NONE) {
+        enter_as_one(path, tunnel, room, frame);
+    } else {
+        hm_frame_pull(frame, HM_ETHERNET_LEN);
+        hm_path_encapsulate_now(path, remote_addr, NULL, frame);
     }
-    hm_frame_pull(frame, HM_ETHERNET_LEN);
-    hm_path_encapsulate_now(path, remote_addr, NULL, frame);
 }

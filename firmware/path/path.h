@@ -116,7 +116,7 @@ void hm_path_encapsulate(struct hm_path *path, uint32_t remote_addr, struct hm_v
 /* tunnel: the same, without waiting. */
 void hm_path_encapsulate_now(struct hm_path *path, uint32_t remote_addr, struct hm_visitor *visitor,
                              struct hm_frame *frame);
-/* gather: where the platform takes super-frames, and there is memory for them, segments are gathered. */
+/* gather: without memory for it, nothing is gathered. */
 void hm_path_gather_init(struct hm_path *path);
 /* gather: what waits is lost. */
 void hm_path_gather_fini(struct hm_path *path);

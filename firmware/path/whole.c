@@ -44,6 +44,7 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     struct hm_tunnel_state *tunnel;
     if (remote_addr == 0 || remote_addr == ip->src || ip->ttl <= 1 || ip->header_len != HM_IPV4_LEN)
         return false;
+    hm_bundles_flush(path->env->gather); /* of its flow, perhaps */
     tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
     size_t piece_len = tunnel != NULL ? hm_path_entry_piece_len(path, tunnel, super, frame) : 0;
     if (piece_len == 0)
@@ -54,7 +55,6 @@ static bool enter(struct hm_path *path, unsigned link, const struct hm_ethernet 
     if (whose.visitor != NULL)
         whose.visitor->seen_ms = hm_env_ms(path->env);
     hm_env_count(path->env, HM_COUNT_WHOLE);
-    hm_bundles_flush(path->env->gather); /* of its flow, perhaps */
     hm_ipv4_lower_ttl(frame->data + HM_ETHERNET_LEN);
     super->piece_len = piece_len;
     hm_path_enter(path, tunnel, super, frame);

@@ -9,6 +9,8 @@
 #define KERNEL_CHECK FUZZ_CHECK
 #include "tests/unit/rig/kernel_rig.h"
 
+#define FUZZ_BATCH_US 2000u /* longer than most of the time that an input lets pass */
+
 static inline int fuzz_send_super(void *ctx, unsigned link, struct hm_frame *frame)
 {
     static struct kernel_rig kernel;
@@ -21,12 +23,14 @@ static inline int fuzz_send_super(void *ctx, unsigned link, struct hm_frame *fra
     return 0;
 }
 
-/* Before its start. */
+/* Before its start. choice: a way, with batches, or HM_TUNNEL_WAY_COUNT: the best way, frame by frame. */
 static inline void fuzz_give_super_frames(struct hm_sim_agent *agent, uint8_t choice)
 {
+    bool has_batches = choice < HM_TUNNEL_WAY_COUNT;
+
+    hm_sim_agent_take_super_frames(agent, has_batches ? (enum hm_tunnel_way)choice : HM_TUNNEL_WAY_WHOLE,
+                                   has_batches ? FUZZ_BATCH_US : 0);
     agent->port.send_frame = fuzz_send_super;
-    agent->port.takes_super_frames = true;
-    agent->port.tunnel_way = (enum hm_tunnel_way)(choice % (HM_TUNNEL_WAY_WHOLE + 1));
     agent->config.tunnel_way = HM_TUNNEL_WAY_WHOLE;
 }
 

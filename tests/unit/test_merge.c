@@ -2,6 +2,7 @@
 /* Unit tests of merging: whatever streams of segments go in, what comes out is, cut again as the kernel does
  * it, the same frames in the same order for each flow, byte for byte. Only the identifications of atomic
  * packets (RFC 6864) are not looked at. */
+#include "firmware/link/bundle.h"
 #include "firmware/link/output.h"
 
 #include "tests/unit/rig/kernel_rig.h"
@@ -244,6 +245,92 @@ static void test_a_super_frame_is_no_longer_than_a_device_takes(void **state)
     assert_true(world->longest > HM_FRAME_MAX - 1448 && world->longest <= HM_FRAME_MAX);
 }
 
+/* With the headers of a UDP tunnel it is still no longer than a device takes: 65,503 bytes, and one more does
+ * not fit. */
+static void test_a_super_frame_may_enter_a_tunnel_as_it_is(void **state)
+{
+    static const struct {
+        size_t header_len, payload_len, most;
+    } CASES[] = {{36, 1283, 51}, {32, 1309, 49}};
+
+    (void)state;
+    for (unsigned i = 0; i < UNIT_COUNT(CASES); i++) {
+        unsigned frames = world->frames;
+        for (unsigned k = 0; k < CASES[i].most; k++) {
+            struct segment_rig segment = next_segment(0, CASES[i].payload_len);
+            segment.header_len = CASES[i].header_len;
+            hand_over(&segment);
+            assert_int_equal(world->frames, frames);
+        }
+        struct segment_rig segment = next_segment(0, CASES[i].payload_len);
+        segment.header_len = CASES[i].header_len;
+        hand_over(&segment);
+        assert_int_equal(world->frames, frames + 1);
+        assert_true(world->longest <= HM_BUNDLE_LEN_MAX);
+        check_all_arrived();
+    }
+}
+
+static void test_a_new_flow_pushes_out_one_other(void **state)
+{
+    (void)state;
+    for (unsigned flow = 0; flow < HM_BUNDLES_PER_LANE + 3; flow++) {
+        for (unsigned k = 0; k < 2; k++) {
+            struct segment_rig segment = next_segment(0, MSS);
+            segment.src_port = (uint16_t)(100 + flow);
+            hand_over(&segment);
+        }
+        assert_int_equal(world->super_frames,
+                         flow < HM_BUNDLES_PER_LANE ? 0 : flow - HM_BUNDLES_PER_LANE + 1);
+    }
+    check_all_arrived();
+    assert_int_equal(world->super_frames, HM_BUNDLES_PER_LANE + 3);
+}
+
+static size_t padded_len;
+static unsigned padded_count;
+
+static int take_padded(void *ctx, unsigned link, struct hm_frame *frame)
+{
+    (void)ctx;
+    (void)link;
+    padded_count++;
+    padded_len = frame->len;
+    return 0;
+}
+
+static void test_padding_is_not_merged(void **state)
+{
+    (void)state;
+    world->port.send_frame = take_padded;
+    padded_count = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        struct segment_rig segment = next_segment(0, 4);
+        segment.seq += 4 * i;
+        struct hm_frame frame = write_segment(&segment, NULL, 0);
+        frame.len += 6;
+        hm_output_frame(&world->env, 0, &frame);
+    }
+    hm_output_flush(&world->env);
+    assert_int_equal(padded_count, 1);
+    assert_int_equal(padded_len, TCP_AT + 32 + 3 * 4);
+}
+
+static void test_a_frame_that_is_too_long_already_is_not_kept(void **state)
+{
+    struct segment_rig segment = next_segment(0, HM_BUNDLE_LEN_MAX - TCP_AT - 32);
+
+    (void)state;
+    world->port.send_frame = take_padded;
+    padded_count = 0;
+    for (unsigned i = 0; i < 2; i++, segment.payload_len++) {
+        struct hm_frame frame = write_segment(&segment, NULL, 0);
+        hm_output_frame(&world->env, 0, &frame);
+        assert_int_equal(padded_count, i == 0 ? 0 : 2);
+    }
+    assert_int_equal(padded_len, HM_BUNDLE_LEN_MAX + 1);
+}
+
 /* What reads the stream shall not wait for what comes behind. */
 static void test_what_is_pushed_or_ends_goes_at_once(void **state)
 {
@@ -257,6 +344,7 @@ static void test_what_is_pushed_or_ends_goes_at_once(void **state)
             hand_over(&segment);
         }
         assert_int_equal(world->super_frames, i + 1);
+        assert_int_equal(world->frames, i + 1);
         assert_int_equal(world->begin, world->end);
     }
 }
@@ -517,6 +605,10 @@ int main(void)
         TEST(test_a_train_becomes_one_super_frame),
         TEST(test_one_alone_goes_as_it_came),
         TEST(test_a_super_frame_is_no_longer_than_a_device_takes),
+        TEST(test_a_super_frame_may_enter_a_tunnel_as_it_is),
+        TEST(test_a_new_flow_pushes_out_one_other),
+        TEST(test_padding_is_not_merged),
+        TEST(test_a_frame_that_is_too_long_already_is_not_kept),
         TEST(test_what_is_pushed_or_ends_goes_at_once),
         TEST(test_a_congestion_window_that_was_reduced_is_told_once_and_first),
         TEST(test_random_streams_come_out_as_they_went_in),

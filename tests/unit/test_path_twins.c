@@ -26,7 +26,7 @@ struct course {
     size_t payload_len;
     uint16_t gso_size;
     bool may_fragment;
-    bool has_two_ways; /* into two tunnels */
+    bool has_two_ways; /* to two, and either in its order */
     bool is_silent;    /* nothing leaves */
     bool is_answered;  /* by our stack: its identifications go up over all tests */
 };
@@ -41,6 +41,7 @@ struct outcome {
 };
 
 static struct outcome twin, outcome;
+static enum hm_encapsulation kind_of_c; /* of the tunnel to the other place */
 
 /* --- states ------------------------------------------------------------------------------------------- */
 
@@ -288,6 +289,7 @@ static void set_up(struct path_rig **f, const struct course *course, enum hm_tun
     *f = state;
     (*f)->agent.deliveries.send_arg = &(*f)->path;
     (*f)->agent.deliveries.send = hm_path_send_waiting;
+    hm_security_peer_by_addr(&(*f)->agent.security, RIG_PEER_C)->tunnel = kind_of_c;
     path_rig_pass_ms(*f, 50);
     if (course->arrange != NULL)
         course->arrange(*f);
@@ -391,6 +393,11 @@ static void check_in(const struct course *course, uint32_t src, uint32_t dst, co
         super_rig_input(f, &frame);
         finish(f, course, &outcome);
         expect_twin(course);
+        set_up(&f, course, way);
+        for (unsigned i = 0; i < packets.count; i++)
+            super_rig_hand_in(f, packets.frames[i].bytes, packets.frames[i].len, NULL);
+        finish(f, course, &outcome);
+        expect_twin(course);
     }
 }
 
@@ -416,13 +423,26 @@ static void check_out(const struct course *course, uint32_t src, uint32_t dst)
 
     print_message("%s\n", course->name);
     for (unsigned arrival = ARRIVAL_COUNT; arrival-- > 0;) {
-        set_up(&f, course, HM_TUNNEL_WAY_WHOLE);
+        set_up(&f, course, arrival == AS_DATAGRAMS ? HM_TUNNEL_WAY_SINGLE : HM_TUNNEL_WAY_WHOLE);
         frame = frame_out(course, src, dst);
         super_rig_arrive(f, (enum super_rig_arrival)arrival, &frame);
         finish(f, course, arrival == AS_DATAGRAMS ? &twin : &outcome);
         if (arrival != AS_DATAGRAMS)
             expect_twin(course);
     }
+}
+
+static void check_in_by_each_kind(const struct course *course, uint32_t src, uint32_t dst,
+                                  const struct hm_mac *to, const struct hm_mac *from)
+{
+    for (kind_of_c = HM_ENCAPSULATION_IPIP; kind_of_c <= HM_ENCAPSULATION_UDP; kind_of_c++)
+        check_in(course, src, dst, to, from);
+}
+
+static void check_out_by_each_kind(const struct course *course, uint32_t src, uint32_t dst)
+{
+    for (kind_of_c = HM_ENCAPSULATION_IPIP; kind_of_c <= HM_ENCAPSULATION_UDP; kind_of_c++)
+        check_out(course, src, dst);
 }
 
 static void test_down_to_a_node_that_is_away(void **state)
@@ -454,7 +474,7 @@ static void test_down_to_a_node_that_is_away(void **state)
 
     (void)state;
     for (unsigned i = 0; i < UNIT_COUNT(COURSES); i++)
-        check_in(&COURSES[i], RIG_FAR, RIG_VM, &RIG_VM_MAC, &RIG_ROUTER_MAC);
+        check_in_by_each_kind(&COURSES[i], RIG_FAR, RIG_VM, &RIG_VM_MAC, &RIG_ROUTER_MAC);
 }
 
 static void test_up_from_a_visitor(void **state)
@@ -484,7 +504,7 @@ static void test_up_from_a_visitor(void **state)
 
     (void)state;
     for (unsigned i = 0; i < UNIT_COUNT(COURSES); i++)
-        check_in(&COURSES[i], RIG_GUEST, RIG_FAR, &RIG_AGENT_MAC, &RIG_GUEST_MAC);
+        check_in_by_each_kind(&COURSES[i], RIG_GUEST, RIG_FAR, &RIG_AGENT_MAC, &RIG_GUEST_MAC);
 }
 
 static void test_out_to_a_visitor(void **state)
@@ -514,7 +534,7 @@ static void test_out_to_a_visitor(void **state)
 
     (void)state;
     for (unsigned i = 0; i < UNIT_COUNT(COURSES); i++)
-        check_out(&COURSES[i], RIG_FAR, RIG_GUEST);
+        check_out_by_each_kind(&COURSES[i], RIG_FAR, RIG_GUEST);
 }
 
 static void test_out_of_a_node_that_is_away(void **state)
@@ -535,13 +555,13 @@ static void test_out_of_a_node_that_is_away(void **state)
         {.name = "to all of the LAN", .dst = 0x0a0100ff, .is_silent = true},
         {.name = "no route", .configure = have_no_route},
         {.name = "no known router", .configure = have_an_unknown_router, .release = learn_router},
-        {.name = "the LAN is narrow", .configure = have_a_narrow_lan},
+        {.name = "the LAN is narrow", .configure = have_a_narrow_lan, .has_two_ways = true},
         {.name = "with the last hop", .change = end_ttl},
     };
 
     (void)state;
     for (unsigned i = 0; i < UNIT_COUNT(COURSES); i++)
-        check_out(&COURSES[i], RIG_VM, RIG_FAR);
+        check_out_by_each_kind(&COURSES[i], RIG_VM, RIG_FAR);
 }
 
 /* Of one home, and so in one train; the last datagram is shorter. */

@@ -103,8 +103,8 @@ static struct hm_frame with_headers_that_do_not_fit(struct path_rig *f)
 {
     struct segment_rig segment = segment_of(RIG_FAR, RIG_VM, 5000);
 
-    make_narrow(f);
-    segment.header_len = 60;
+    make_narrow(f); /* to just these headers */
+    segment.header_len = 48;
     return down(&segment, 1400);
 }
 
@@ -215,6 +215,26 @@ static void test_an_odd_one_goes_in_as_its_packets_do(void **state)
             super_rig_expect_same(&super_rig_sent, &twin);
             assert_memory_equal(drops, wanted, sizeof(drops));
         }
+    }
+}
+
+/* With the outer headers it may have 65,535 bytes. */
+static void test_what_would_be_too_long_in_the_tunnel_goes_in_trains(void **state)
+{
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        void *own;
+        super_rig_setup(&own, HM_TUNNEL_WAY_WHOLE);
+        struct path_rig *f = own;
+        struct segment_rig segment =
+            segment_of(RIG_FAR, RIG_VM, HM_FRAME_MAX - OVERHEAD - HM_ETHERNET_LEN - 60 + more);
+        struct hm_frame frame = down(&segment, 1400);
+        super_rig_sent.writes = 0;
+        super_rig_input(f, &frame);
+        super_rig_finish(f);
+        assert_int_equal(f->env.counters.events[HM_COUNT_WHOLE], more == 0);
+        assert_int_equal(super_rig_sent.writes, more == 0 ? 1 : 2);
+        super_rig_teardown(&own);
     }
 }
 
@@ -619,6 +639,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_odd_one_goes_in_as_its_packets_do),
+        cmocka_unit_test(test_what_would_be_too_long_in_the_tunnel_goes_in_trains),
         cmocka_unit_test(test_a_segment_that_is_too_long_goes_in_two_by_one_write),
         cmocka_unit_test(test_a_long_segment_that_is_odd_goes_in_two_or_not),
         cmocka_unit_test(test_an_odd_one_comes_out_as_its_packets_do),

@@ -3,6 +3,7 @@
 #include "firmware/router.h"
 
 #include "firmware/wire/icmp.h"
+#include "firmware/wire/tcp.h"
 #include "tests/unit/rig/rig.h"
 
 struct fixture {
@@ -232,6 +233,52 @@ static void test_a_gateway_forwards_what_is_not_mobile_unchanged(void **state)
         assert_int_equal(sent->len, len);
         hm_ipv4_lower_ttl(bytes + HM_ETHERNET_LEN);
         assert_memory_equal(sent->bytes + HM_ETHERNET_LEN, bytes + HM_ETHERNET_LEN, len - HM_ETHERNET_LEN);
+    }
+}
+
+static void let_things_end(struct fixture *f)
+{
+    hm_router_destroy(f->router);
+    f->router = NULL;
+}
+
+static void take_a_datagram(struct fixture *f)
+{
+    const struct hm_endpoint from = {.addr = RIG_FAR, .port = 1};
+
+    hm_router_datagram(f->router, &from, "?", 1, &f->rig.now);
+}
+
+static void end_the_batch(struct fixture *f)
+{
+    hm_router_flush(f->router);
+}
+
+/* Where segments wait for others, whatever else happens sends them. */
+static void test_what_waits_is_sent_with_whatever_happens(void **state)
+{
+    static void (*const HAPPENINGS[])(struct fixture * f) = {end_the_batch, tick, take_a_datagram,
+                                                             let_things_end};
+    struct fixture *f = *state;
+    uint8_t bytes[2048], *tcp = bytes + HM_ETHERNET_LEN + HM_IPV4_LEN;
+    size_t len = write_transit(bytes, HM_IP_PROTO_TCP, 64, HM_IPV4_DF, 100);
+
+    memset(tcp, 0, HM_TCP_LEN);
+    tcp[12] = 5 << 4;
+    hm_tcp_set_piece(tcp, 100, RIG_VM, RIG_FAR, 1, HM_TCP_ACK);
+    f->rig.port.takes_super_frames = true;
+    for (unsigned i = 0; i < UNIT_COUNT(HAPPENINGS); i++) {
+        hm_router_destroy(f->router);
+        start(f);
+        know_the_wan(f);
+        end_the_batch(f);
+        rig_forget_frames(&f->rig);
+        hand_in(f, 0, bytes, len);
+        assert_int_equal(f->rig.frame_count, 0);
+        HAPPENINGS[i](f);
+        assert_true(f->rig.frame_count >= 1); /* the agent's own are behind it */
+        assert_int_equal(f->rig.frames[0].len, len);
+        assert_int_equal(f->rig.frames[0].bytes[HM_ETHERNET_LEN + 9], HM_IP_PROTO_TCP);
     }
 }
 
@@ -470,6 +517,7 @@ int main(void)
         TEST(test_arp_for_the_agents_address_is_answered_and_for_others_not),
         TEST(test_a_clock_that_is_set_back_does_not_stand_still),
         GATEWAY_TEST(test_a_gateway_forwards_what_is_not_mobile_unchanged),
+        GATEWAY_TEST(test_what_waits_is_sent_with_whatever_happens),
         GATEWAY_TEST(test_a_gateway_tells_what_it_cannot_forward),
         TEST(test_noise_breaks_nothing),
         GATEWAY_TEST(test_noise_breaks_nothing),

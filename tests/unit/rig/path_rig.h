@@ -5,6 +5,7 @@
 
 #include "tests/unit/rig/rig.h"
 
+#include "firmware/link/output.h"
 #include "firmware/path/path.h"
 
 #define RIG_PAYLOAD 64 /* of rig_packet, behind a UDP header */
@@ -83,6 +84,7 @@ static inline void path_rig_frame(struct path_rig *f, unsigned link, const void 
     memcpy(frame.data, bytes, len);
     f->env.now = f->rig.now;
     hm_path_frame(&f->path, link, &frame);
+    hm_output_flush(&f->env);
     free(memory);
 }
 
