@@ -2,7 +2,8 @@
 """Measures bulk TCP between correspondent and VM: through the pair of agents, two bare relays with super-frames, the
 kernel's VXLAN, and pairs of agents that are held to one way of sending super-frames, in turn; and through a tunnel that
 is narrower than the LAN, with segments that fit it and with longer ones, as those of a connection that was opened
-before the VM moved; and that again with a sender whose segments come one by one, and not as super-frames."""
+before the VM moved; and that again, by each way, with a sender whose segments come one by one, and not as
+super-frames."""
 import json
 import time
 
@@ -10,6 +11,9 @@ import lab
 
 CHAINS = {"tunnel": "agent", "relay_chain": "super", "vxlan": "vxlan"}
 WAYS = {"way_whole": "whole", "way_train": "train", "way_single": "single", "way_ipip": "ipip"}
+# Of a sender whose segments come one by one.
+NARROW = {"narrow_single": "narrow", "narrow_single_way_train": "narrow_train",
+          "narrow_single_way_single": "narrow_single", "narrow_single_way_ipip": "narrow_ipip"}
 DIRECTIONS = {"down": (), "up": ("-R",)}
 FITTING_MSS = 1428  # what a tunnel leaves of 1,500 bytes: 32 for it, 40 for the headers (options count as payload)
 
@@ -71,6 +75,8 @@ def measure(labs, cpu, seconds):
     for name in ways:
         figures[f"{name}_vs_relay"] = worse_ratio(figures, name, "relay_chain")
     figures |= long_segments(labs["narrow"], cpu, seconds, "narrow")
-    with labs["narrow"].without_offloads("corr"):
-        figures |= long_segments(labs["narrow"], cpu, seconds, "narrow_single")
+    for name, kind in NARROW.items():
+        if kind in labs:
+            with labs[kind].without_offloads("corr"):
+                figures |= long_segments(labs[kind], cpu, seconds, name)
     return figures

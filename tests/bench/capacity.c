@@ -29,7 +29,7 @@
 #define MANY 1000000u
 #define BUSY 10000u
 #define PACKETS 1000000u /* a multiple of HM_ROUTER_AHEAD */
-#define ROUNDS 5
+#define ROUNDS 3
 #define LIFETIME_MS 300000u
 #define SPREAD_MS 1000u
 

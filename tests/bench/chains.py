@@ -183,12 +183,6 @@ class AgentLab(DeviceLab):
                              self.path(f"{place}.notify"), *words))
 
 
-class NarrowAgentLab(AgentLab):
-    """The tunnel carries less than the LAN."""
-
-    wan_mtu = 1500
-
-
 class WholeAgentLab(AgentLab):
     way = "whole"
 
@@ -205,3 +199,12 @@ class IpipAgentLab(AgentLab):
     """The plain tunnel, IP-in-IP, which takes no super-frames."""
 
     tunnel = "ipip"
+
+
+def narrow(make):
+    """Of those agents, with a tunnel that carries less than the LAN."""
+    return type(f"Narrow{make.__name__}", (make,), {"wan_mtu": 1500})
+
+
+NARROW_LABS = {"narrow": narrow(AgentLab), "narrow_train": narrow(TrainAgentLab), "narrow_single": narrow(SingleAgentLab),
+               "narrow_ipip": narrow(IpipAgentLab)}

@@ -3,7 +3,8 @@
 import statistics
 
 # How a figure is printed, by what its key has in it; the first that fits.
-FORMS = {"_vs_": "{:.2f}", "_s_per_gb": "{:.3f}", "_us": "{:,.1f}", "": "{:,.0f}"}
+FORMS = {"_vs_": "{:.2f}", "_s_per_gb": "{:.3f}", "_ns_10": "{:,.1f}", "_us": "{:,.1f}", "_ms": "{:,.1f}",
+         "_share": "{:.2f}", "_busy": "{:.2f}", "expiry_s": "{:.2f}", "": "{:,.0f}"}
 
 
 def spread(values):

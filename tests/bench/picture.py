@@ -9,12 +9,19 @@ BARS = {
     "tcp_vs_vxlan": ("bulk TCP : kernel's VXLAN", 0.4),
     "pps_vs_relay": ("small UDP packets/s : two bare relays", 0.85),
     "latency_p50_vs_relay": ("round trip (p50) : two bare relays", 1.2),
-    "way_whole_vs_relay": ("bulk TCP, way whole : two bare relays", None),
-    "way_train_vs_relay": ("bulk TCP, way train : two bare relays", None),
+    "way_whole_vs_relay": ("bulk TCP, way whole : two bare relays", 0.7),
+    "way_train_vs_relay": ("bulk TCP, way train : two bare relays", 0.5),
     "way_single_vs_relay": ("bulk TCP, way single : two bare relays", None),
     "way_ipip_vs_relay": ("bulk TCP, IP-in-IP : two bare relays", None),
+    "narrow_vs_fitting": ("too long segments : fitting ones", 0.8),
+    "narrow_single_vs_fitting": ("the same, from a sender without offload", 0.8),
+    "narrow_single_way_train_vs_fitting": ("the same, way train", 0.8),
+    "narrow_single_way_single_vs_fitting": ("the same, way single", 0.8),
+    "narrow_single_way_ipip_vs_fitting": ("the same, IP-in-IP", 0.8),
+    "lookup_many_vs_few": ("a look-up in 1,000,000 : in 1,000", 2),
+    "crowd_vs_few_cpu": ("CPU per packet, many bindings : few", None),
 }
-CEILINGS = {"latency_p50_vs_relay"}
+CEILINGS = {"latency_p50_vs_relay", "lookup_many_vs_few"}
 
 WIDTH, LEFT, RIGHT = 900, 270, 150  # RIGHT: room for the figures in words
 TOP, ROW, THICKNESS = 78, 36, 16

@@ -23,7 +23,7 @@
 #define PEER 0xc0000202u
 #define NODES 30000u
 #define REQUESTS (2 * NODES)
-#define ROUNDS 5
+#define ROUNDS 3
 #define BATCH HM_ROUTER_AHEAD /* frames between two looks at the clock */
 #define SAMPLE_STEP 64        /* of so many replies one is kept */
 #define SAMPLES (REQUESTS / SAMPLE_STEP)

@@ -16,7 +16,7 @@ import crowd
 import lab
 import latency
 import picture
-from chains import (AgentLab, BatchRelayLab, IpipAgentLab, NarrowAgentLab, RelayLab, SingleAgentLab, SuperRelayLab,
+from chains import (NARROW_LABS, AgentLab, BatchRelayLab, IpipAgentLab, RelayLab, SingleAgentLab, SuperRelayLab,
                     TrainAgentLab, VxlanLab, WayNotTaken, WholeAgentLab)
 from figures import cell, print_list, spread, spread_rounds
 
@@ -31,8 +31,8 @@ DEVICES = {
 }
 LAB_OF = {"relay1": "relay", "agent1": "agent", "relay2": "relay", "batch2": "batch", "pair": "agent", "apart": "agent"}
 RELAY_LABS = {"relay": RelayLab, "batch": BatchRelayLab}
-AGENT_LABS = {"agent": AgentLab, "narrow": NarrowAgentLab, "super": SuperRelayLab, "vxlan": VxlanLab,
-              "whole": WholeAgentLab, "train": TrainAgentLab, "single": SingleAgentLab, "ipip": IpipAgentLab}
+AGENT_LABS = {"agent": AgentLab, "super": SuperRelayLab, "vxlan": VxlanLab, "whole": WholeAgentLab,
+              "train": TrainAgentLab, "single": SingleAgentLab, "ipip": IpipAgentLab} | NARROW_LABS
 BASELINE = {"agent1": "relay1", "pair": "relay2", "batch2": "relay2", "apart": "relay2"}
 
 
@@ -139,16 +139,25 @@ class Bench:
             print(f"round {number + 1} of {self.arguments.rounds} done", file=sys.stderr)
         return taken
 
-    def chain_rounds(self):
-        """Bulk TCP and latency: the figures of each round, of both."""
-        taken = {"bulk": [], "latency": []}
+    def capacity(self):
+        said = lab.run(os.path.join(self.arguments.bin, "capacity"), preexec_fn=lab.first_on(self.device_cpu))
+        figures = json.loads(said)
+        for name in ("lookup", "packet"):
+            figures[f"{name}_many_vs_few"] = figures[f"{name}_ns_1000000"] / figures[f"{name}_ns_1000"]
+        return figures
+
+    def agent_rounds(self):
+        """Bulk TCP, latency, many bindings, the control plane: the figures of each round, of all."""
+        taken = {"bulk": [], "latency": [], "capacity": [], "control_plane": []}
         seconds = self.arguments.seconds
         for number in range(self.arguments.rounds):
             taken["bulk"].append(bulk.measure(self.labs, self.generator_cpu, max(1, round(seconds))))
             taken["latency"].append(latency.measure(self.labs, self.generator_cpu, seconds, self.arguments.bin))
             for chain in self.labs.values():
                 chain.check_alive()
-            print(f"bulk and latency round {number + 1} of {self.arguments.rounds} done", file=sys.stderr)
+            taken["capacity"].append(self.capacity())
+            taken["control_plane"].append(control_plane.measure(self.arguments.bin, self.device_cpu))
+            print(f"round {number + 1} of {self.arguments.rounds} of the agents alone done", file=sys.stderr)
         return taken
 
 
@@ -218,23 +227,17 @@ core {bench.generator_cpu}.""")
               + "; go by the CPU time there.")
 
 
-def print_chains(taken, bench):
-    """`taken`: the chains' figures of each round. Returns them summed up."""
-    carried, answered = (spread_rounds(taken[part]) for part in ("bulk", "latency"))
-    print_list("Bulk TCP, Mbit/s, and CPU seconds per GB", carried)
+def print_agents(taken, bench):
+    """`taken`: the agents' figures of each round. Returns them summed up."""
+    figures = {part: spread_rounds(rounds) for part, rounds in taken.items()}
+    print_list("Bulk TCP, Mbit/s, and CPU seconds per GB", figures["bulk"])
     for kind, reason in bench.ways_not_taken.items():
-        print(f"  way_{kind}: not measured: {reason}")
-    print_list("Round trips of 64-byte UDP frames, one at a time, us", answered)
-    return carried | answered
-
-
-def print_capacity(bench):
-    said = lab.run(os.path.join(bench.arguments.bin, "capacity"), preexec_fn=lab.first_on(bench.device_cpu))
-    capacity = json.loads(said)
-    print("\nMany bindings, in one process (tests/bench/capacity.c)")
-    for key, value in capacity.items():
-        print(f"  {key:<36}{value:>10,.1f}")
-    return capacity
+        print(f"  {kind}: not measured: {reason}")
+    print_list("Round trips of 64-byte UDP frames, one at a time, us", figures["latency"])
+    print_list("Many bindings, in one process (tests/bench/capacity.c)", figures["capacity"])
+    print_list("The control plane: one core, HMAC-SHA-256; over the wire with the agent's store and without",
+               figures["control_plane"])
+    return {key: value for part in figures.values() for key, value in part.items()}
 
 
 def write_json(path, figures, taken, bench):
@@ -275,17 +278,13 @@ def main():
         figures = summarize(taken)
         print_table(figures, bench)
         if not arguments.relays_only:
-            chains_taken = bench.chain_rounds()
-            figures |= print_chains(chains_taken, bench)
-            taken |= chains_taken
-        figures |= print_capacity(bench)
-        crowded = crowd.measure(arguments.bin, bench.device_cpu, bench.generator_cpu, arguments.crowd, arguments.rounds,
-                                arguments.seconds)
-        crowd.print_table(crowded, arguments.crowd)
-        figures |= crowded
-        plane = control_plane.measure(arguments.bin, bench.device_cpu)
-        control_plane.print_table(plane)
-        figures |= plane
+            agents_taken = bench.agent_rounds()
+            figures |= print_agents(agents_taken, bench)
+            taken |= agents_taken
+            crowded = crowd.measure(arguments.bin, bench.device_cpu, bench.generator_cpu, arguments.crowd,
+                                    arguments.rounds, arguments.seconds)
+            crowd.print_table(crowded, arguments.crowd)
+            figures |= crowded
         if arguments.json:
             write_json(arguments.json, figures, taken, bench)
         if arguments.svg:

@@ -218,6 +218,14 @@ class Agents:
         rows = json.loads(self._agents[place.subnet.letter].ask("handovers") or "{}").get("rows", [])
         return max((row for row in rows if row["role"] == role), key=lambda row: row["epoch"], default={})
 
+    def rows(self, report):
+        """Those of all agents."""
+        return [row for agent in self._agents.values() for row in json.loads(agent.ask(report) or "{}").get("rows", [])]
+
+    def counter(self, name):
+        """The sum over all agents."""
+        return sum(row[name] for row in self.rows("counters"))
+
     def check_alive(self):
         for letter, agent in self._agents.items():
             if not agent.is_running():

@@ -84,11 +84,24 @@ def tcp(setting, folders, cleanup, add):
         mover, connection = world.mover(correspondent), world.connect(correspondent, BULK_RATE)
         try:
             for _ in range(3 * setting.tcp_rounds):
+                before = _together(world)
                 record = _bulk_move(world, mover, connection, case)
-                record["faults"] += _timers(record)
+                record["faults"] += _timers(record) + _alone(world, before)
                 add(record)
         finally:
             connection.close()
+
+
+def _together(world):
+    """How many packets have left the agents, or entered their tunnels, as more than one."""
+    return sum(world.agents.counter(name) for name in ("whole", "gathered", "merged"))
+
+
+def _alone(world, before):
+    """What is wrong when the stream went packet by packet: that super-frames stay whole in a move is shown by none
+    then."""
+    ways = {row["tunnel_way"] for row in world.agents.rows("status")}
+    return ["the stream went packet by packet"] if "single" not in ways and _together(world) == before else []
 
 
 def _brief(machine, notice):
