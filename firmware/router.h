@@ -28,8 +28,8 @@ int hm_router_load(struct hm_router *router, const void *key, size_t key_len, co
 void hm_router_stored(struct hm_router *router, uint64_t ticket, const struct hm_time *now);
 
 /* A frame came in on a link. The frame needs HM_FRAME_HEADROOM bytes before its data; its bytes may
- * have changed on return, its memory is the caller's. With a port that takes super-frames, what goes out may
- * wait for what comes next: hm_router_flush ends each batch. */
+ * have changed on return, its memory is the caller's. What goes out may wait for what comes next:
+ * hm_router_flush ends each batch. */
 void hm_router_frame(struct hm_router *router, unsigned link, struct hm_frame *frame,
                      const struct hm_time *now);
 

@@ -16,7 +16,7 @@
 #define KEEP_MS 3600000 /* a VM may be paused for long, and is found by what was heard of it before */
 #define FIRST_RETRY_MS 200
 #define MAX_ASKED 3
-#define MAX_WAITING 128 /* packets, for all neighbours together */
+#define MAX_WAITING 512 /* packets, for all neighbours together */
 #define IN_USE_MS 60000 /* an entry that packets went to is not pushed out so soon */
 
 static uint64_t addr_hash(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
@@ -31,6 +31,7 @@ static uint64_t mac_hash(const struct hm_neighbours *neighbours, const struct hm
 
 /* What stands before a packet that waits, and its headroom. */
 struct waiting {
+    uint8_t *next;
     size_t len;
     struct hm_offload offload;
 };
@@ -96,28 +97,34 @@ static void link_newest(struct hm_neighbours *neighbours, struct hm_neighbour *e
     neighbours->newest = entry;
 }
 
-static struct hm_frame waiting_frame(uint8_t *slot)
+/* The packet, and in *next the one behind it. */
+static struct hm_frame waiting_frame(uint8_t *slot, uint8_t **next)
 {
     struct waiting head;
     struct hm_frame frame;
     memcpy(&head, slot, sizeof(head));
     hm_frame_init(&frame, slot + sizeof(head), HM_FRAME_HEADROOM + head.len, head.len);
     frame.offload = head.offload;
+    *next = head.next;
     return frame;
 }
 
-static void drop_queue(struct hm_neighbour *entry)
+/* Takes all that waits from the entry: the first of them. Whoever has them gives their memory back. */
+static uint8_t *detach(struct hm_neighbour *entry)
 {
-    for (unsigned i = 0; i < entry->queued; i++)
-        hm_slab_give(&entry->owner->waiting, entry->queue[i]);
+    uint8_t *first = entry->first;
+    entry->first = entry->last = NULL;
     entry->queued = 0;
+    return first;
 }
 
 static void forget(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
 {
-    for (unsigned i = 0; i < entry->queued; i++)
+    for (uint8_t *slot = detach(entry), *next; slot != NULL; slot = next) {
+        waiting_frame(slot, &next);
         hm_env_drop(neighbours->env, HM_DROP_NEIGHBOUR_SILENT, NULL);
-    drop_queue(entry);
+        hm_slab_give(&neighbours->waiting, slot);
+    }
     hm_timer_cancel(&neighbours->env->wheel, &entry->retry);
     hm_table_remove(&neighbours->by_addr, &entry->by_addr, addr_hash(neighbours, entry->link, entry->addr));
     hm_table_remove(&neighbours->by_mac, &entry->by_mac, mac_hash(neighbours, &entry->mac));
@@ -136,17 +143,14 @@ static void ask_entry(struct hm_neighbour *entry)
 /* It does not answer: what waited for it is lost, and whoever sent it is told. */
 static void give_up(struct hm_neighbours *neighbours, struct hm_neighbour *entry)
 {
-    uint8_t *queue[HM_NEIGHBOUR_QUEUE];
-    unsigned queued = entry->queued;
-    memcpy(queue, entry->queue, sizeof(queue));
-    entry->queued = 0;
+    uint8_t *slot = detach(entry), *next;
     forget(neighbours, entry); /* first: telling sends packets, which use the table */
-    for (unsigned i = 0; i < queued; i++) {
-        struct hm_frame frame = waiting_frame(queue[i]);
+    for (; slot != NULL; slot = next) {
+        struct hm_frame frame = waiting_frame(slot, &next);
         hm_env_drop(neighbours->env, HM_DROP_NEIGHBOUR_SILENT, NULL);
         if (neighbours->on_silent != NULL)
             neighbours->on_silent(neighbours->arg, &frame);
-        hm_slab_give(&neighbours->waiting, queue[i]);
+        hm_slab_give(&neighbours->waiting, slot);
     }
 }
 
@@ -209,11 +213,11 @@ static void send_resolved(struct hm_neighbour *entry, struct hm_frame *frame)
 
 static void flush_queue(struct hm_neighbour *entry)
 {
-    for (unsigned i = 0; i < entry->queued; i++) {
-        struct hm_frame frame = waiting_frame(entry->queue[i]);
+    for (uint8_t *slot = detach(entry), *next; slot != NULL; slot = next) {
+        struct hm_frame frame = waiting_frame(slot, &next);
         send_resolved(entry, &frame);
+        hm_slab_give(&entry->owner->waiting, slot);
     }
-    drop_queue(entry);
 }
 
 static void set_mac(struct hm_neighbours *neighbours, struct hm_neighbour *entry, const struct hm_mac *mac)
@@ -276,7 +280,8 @@ static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
     struct hm_neighbours *neighbours = entry->owner;
     struct waiting head = {.len = frame->len, .offload = frame->offload};
     uint8_t *slot = NULL;
-    if (entry->queued < HM_NEIGHBOUR_QUEUE &&
+    bool is_scarce = neighbours->waiting.used >= MAX_WAITING / 2;
+    if (entry->queued < (is_scarce ? HM_NEIGHBOUR_FEW : HM_NEIGHBOUR_QUEUE) &&
         sizeof(head) + HM_FRAME_HEADROOM + head.len <= neighbours->waiting.object_len)
         slot = hm_slab_take(&neighbours->waiting);
     if (slot == NULL) {
@@ -285,7 +290,12 @@ static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
     }
     memcpy(slot, &head, sizeof(head));
     memcpy(slot + sizeof(head) + HM_FRAME_HEADROOM, frame->data, head.len);
-    entry->queue[entry->queued++] = slot;
+    if (entry->last != NULL)
+        memcpy(entry->last, &slot, sizeof(slot)); /* its next */
+    else
+        entry->first = slot;
+    entry->last = slot;
+    entry->queued++;
 }
 
 /* It was not heard for long, nor asked for a moment ago. */

@@ -3,7 +3,7 @@
  *
  * One table serves three users: the router's next hops, the look-up of a VM's addresses by its MAC
  * (a hypervisor often knows no more), and the MACs told to a VM that came home. An entry without
- * a MAC is being asked for; a few frames wait in it. One that nobody confirms times out. */
+ * a MAC is being asked for, and packets wait in it. One that nobody confirms times out. */
 #ifndef HM_LINK_NEIGHBOUR_H
 #define HM_LINK_NEIGHBOUR_H
 
@@ -11,7 +11,8 @@
 #include "firmware/base/table.h"
 #include "firmware/env.h"
 
-#define HM_NEIGHBOUR_QUEUE 4 /* frames that wait for one address */
+#define HM_NEIGHBOUR_QUEUE 64 /* packets that wait for one address: all of a super-frame, say */
+#define HM_NEIGHBOUR_FEW 4    /* of which so many when memory is scarce */
 #define HM_NEIGHBOUR_QUESTIONS 32
 
 struct hm_neighbour {
@@ -28,7 +29,7 @@ struct hm_neighbour {
     unsigned asked;        /* times since it was last heard */
     struct hm_timer retry;
     struct hm_neighbours *owner;
-    uint8_t *queue[HM_NEIGHBOUR_QUEUE]; /* each: its length and offload header, then the IP packet */
+    uint8_t *first, *last; /* packets that wait: a list through what stands before each */
     unsigned queued;
 };
 

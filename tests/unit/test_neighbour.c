@@ -121,6 +121,28 @@ static void test_l8_packets_wait_for_the_answer_and_leave_in_order(void **state)
     assert_true(is_packet(&f->rig.frames[1 + HM_NEIGHBOUR_QUEUE], &RIG_VM_MAC, 7, 100));
 }
 
+/* Who sends to many that do not answer leaves memory for others. */
+static void test_when_memory_is_scarce_a_few_wait_for_each(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t dropped;
+
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned k = 0; k < HM_NEIGHBOUR_QUEUE; k++)
+            send_packet(f, RIG_VM + i, 1, 100);
+    assert_int_equal(f->env.counters.drops[HM_DROP_NEIGHBOUR_QUEUE], 0);
+    for (unsigned i = 0; i < HM_NEIGHBOUR_FEW + 1; i++)
+        send_packet(f, RIG_VM + 100, 2, 100);
+    dropped = f->env.counters.drops[HM_DROP_NEIGHBOUR_QUEUE];
+    assert_int_equal(dropped, 1);
+    rig_forget_frames(&f->rig);
+    learn(f, RIG_VM, RIG_VM_MAC);
+    assert_int_equal(f->rig.frame_count, HM_NEIGHBOUR_QUEUE);
+    for (unsigned i = 0; i < HM_NEIGHBOUR_QUEUE - HM_NEIGHBOUR_FEW; i++)
+        send_packet(f, RIG_VM + 100, 3, 100);
+    assert_int_equal(f->env.counters.drops[HM_DROP_NEIGHBOUR_QUEUE], dropped);
+}
+
 static void test_one_who_never_answers_is_asked_thrice_and_forgotten(void **state)
 {
     struct fixture *f = *state;
@@ -296,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_impossible_pairs_are_not_learnt),
         TEST(test_l8_packets_wait_for_the_answer_and_leave_in_order),
+        TEST(test_when_memory_is_scarce_a_few_wait_for_each),
         TEST(test_one_who_never_answers_is_asked_thrice_and_forgotten),
         TEST(test_broadcast_and_multicast_need_no_question),
         TEST(test_a_full_table_forgets_whom_it_heard_longest_ago),

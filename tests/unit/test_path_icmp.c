@@ -180,7 +180,7 @@ static void test_q7_a_host_that_is_silent_is_unreachable(void **state)
     struct hm_ipv4 ip;
     unsigned last = 0;
 
-    for (unsigned i = 0; i < 10; i++) /* more than may wait */
+    for (unsigned i = 0; i < HM_NEIGHBOUR_QUEUE + 6; i++) /* more than may wait */
         from_wan(f, &(struct rig_packet){.src = RIG_FAR, .dst = SILENT, .payload_len = 100});
     assert_int_equal(count_packets(f, &last), 0);
     path_rig_pass_ms(f, 5000);
