@@ -55,8 +55,8 @@ static const struct hm_key_spec AGENT_KEYS[] = {
     {.key = "tunnel_way", .type = HM_VALUE_CHOICE, AT(tunnel_way), .words = TUNNEL_WAYS, .fallback = "auto",
      .help = "How packets go into a UDP tunnel. whole: TCP as super-frames, the sender's or made of its segments, and "
              "the kernel cuts them where it must; other packets in trains, many of one length in one write; train: "
-             "super-frames are cut, and go in trains as well; single: one write for each packet. auto is the first of these that the kernel takes; one "
-             "that it does not take falls back to the next."},
+             "super-frames are cut, and go in trains as well; single: one write for each packet. auto is the first "
+             "of these that the kernel takes; one that it does not take falls back to the next."},
 };
 #undef AT
 

@@ -66,7 +66,6 @@ void hm_router_destroy(struct hm_router *router)
     hm_router_flush(router); /* what is gathered needs the agent */
     hm_agent_fini(&router->agent);
     hm_path_fini(&router->path);
-    hm_router_flush(router); /* what the agent said at its end */
     hm_output_fini(&router->env);
     hm_neighbours_fini(&router->neighbours);
     free(router);

@@ -104,7 +104,7 @@ enum hm_tunnel_way {
     HM_TUNNEL_WAY_SINGLE, /* each in a datagram of its own, those that TCP super-frames stand for as well */
     HM_TUNNEL_WAY_TRAIN,  /* all in trains, which the kernel takes apart (UDP segmentation offload) */
     HM_TUNNEL_WAY_WHOLE,  /* TCP as super-frames: the kernel cuts them with their outer headers (UDP tunnel
-                           * GSO);  others in trains */
+                           * GSO); others in trains */
     HM_TUNNEL_WAY_COUNT,
 };
 #define HM_TUNNEL_WAY_AUTO HM_TUNNEL_WAY_COUNT

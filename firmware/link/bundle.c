@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY_LEN (HM_FRAME_HEADROOM + HM_FRAME_MAX + 1) /* for each; whole cache lines */
+#define MEMORY_LEN (HM_FRAME_HEADROOM + HM_FRAME_MAX + 1)
 
 struct hm_bundles {
     struct hm_env *env;

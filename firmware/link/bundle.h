@@ -57,7 +57,7 @@ struct hm_bundle *hm_bundles_begin(struct hm_bundles *bundles, unsigned lane, co
 bool hm_bundle_has_room(const struct hm_bundle *bundle, size_t piece_len);
 void hm_bundle_append(struct hm_bundle *bundle, const uint8_t *piece, size_t piece_len);
 
-/* Does any wait, perhaps? */
+/* Does any wait, perhaps? bundles must not be NULL. */
 bool hm_bundles_are_pending(const struct hm_bundles *bundles);
 
 /* Sends one bundle (NULL: none), those of a lane, all (of NULL none). */

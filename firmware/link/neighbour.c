@@ -17,6 +17,7 @@
 #define FIRST_RETRY_MS 200
 #define MAX_ASKED 3
 #define MAX_WAITING 512 /* packets, for all neighbours together */
+#define SCARCE_AT (MAX_WAITING / 2)
 #define IN_USE_MS 60000 /* an entry that packets went to is not pushed out so soon */
 
 static uint64_t addr_hash(const struct hm_neighbours *neighbours, unsigned link, uint32_t addr)
@@ -31,7 +32,7 @@ static uint64_t mac_hash(const struct hm_neighbours *neighbours, const struct hm
 
 /* What stands before a packet that waits, and its headroom. */
 struct waiting {
-    uint8_t *next;
+    uint8_t *next; /* NULL: the last */
     size_t len;
     struct hm_offload offload;
 };
@@ -280,7 +281,7 @@ static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
     struct hm_neighbours *neighbours = entry->owner;
     struct waiting head = {.len = frame->len, .offload = frame->offload};
     uint8_t *slot = NULL;
-    bool is_scarce = neighbours->waiting.used >= MAX_WAITING / 2;
+    bool is_scarce = neighbours->waiting.used >= SCARCE_AT;
     if (entry->queued < (is_scarce ? HM_NEIGHBOUR_FEW : HM_NEIGHBOUR_QUEUE) &&
         sizeof(head) + HM_FRAME_HEADROOM + head.len <= neighbours->waiting.object_len)
         slot = hm_slab_take(&neighbours->waiting);
@@ -291,7 +292,7 @@ static void enqueue(struct hm_neighbour *entry, const struct hm_frame *frame)
     memcpy(slot, &head, sizeof(head));
     memcpy(slot + sizeof(head) + HM_FRAME_HEADROOM, frame->data, head.len);
     if (entry->last != NULL)
-        memcpy(entry->last, &slot, sizeof(slot)); /* its next */
+        memcpy(entry->last + offsetof(struct waiting, next), &slot, sizeof(slot));
     else
         entry->first = slot;
     entry->last = slot;

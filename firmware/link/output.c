@@ -2,8 +2,8 @@
 /* Output: frames and ARP packets to a link.
  *
  * Where the platform takes super-frames, packets of others wait to be merged, and those of ours into tunnels
- * to go as trains. What is no IP packet (a takeover, an end marker) sends all that waits here: it may be
- * about it. So do the agent's messages, which call hm_output_flush. */
+ * to go as trains. What is no IP packet (a takeover, an end marker) sends all that waits here (not
+ * in gather): it may be about it. So do the agent's messages, which call hm_output_flush. */
 #include "firmware/link/output.h"
 
 #include "firmware/link/merge.h"

@@ -9,6 +9,7 @@
  * what goes there by another kind of tunnel, sends those that wait. */
 #include "firmware/link/train.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "firmware/wire/encapsulation.h"
@@ -43,10 +44,12 @@ struct hm_bundles *hm_trains_create(struct hm_env *env, hm_bundle_send send, voi
     return hm_bundles_create(env, &DATAGRAMS, HM_COUNT_TRAINS, env->config->link_count, send, arg);
 }
 
-/* As path/tunnel makes them, but for those that must be complete: the outer checksum is begun. */
+/* Of what we send, only what path/tunnel and path/enter put into UDP tunnels has a checksum that is begun. */
 static bool is_datagram(const struct hm_frame *frame)
 {
     const struct hm_offload *offload = &frame->offload;
+    assert((offload->flags & HM_OFFLOAD_NEEDS_CSUM) == 0 || offload->gso_type != HM_OFFLOAD_GSO_NONE ||
+           (offload->csum_start == UDP_AT && offload->csum_offset == HM_UDP_CHECKSUM_AT));
     return offload->gso_type == HM_OFFLOAD_GSO_NONE && (offload->flags & HM_OFFLOAD_NEEDS_CSUM) != 0 &&
            frame->len <= HM_BUNDLE_LEN_MAX;
 }

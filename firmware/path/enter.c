@@ -22,10 +22,10 @@ size_t hm_path_entry_piece_len(const struct hm_path *path, struct hm_tunnel_stat
         (is_whole && frame->len + HM_TUNNEL_UDP_LEN > HM_FRAME_MAX) ||
         !hm_neighbour_is_sure(path->neighbours, tunnel->route.link, tunnel->route.next_hop))
         return 0;
-    return finer.piece_len == super->piece_len ||
-                   (hm_super_frame_may_be_finer(super) && hm_super_frame_is_sane(&finer))
-               ? finer.piece_len
-               : 0;
+    if (finer.piece_len != super->piece_len &&
+        !(hm_super_frame_may_be_finer(super) && hm_super_frame_is_sane(&finer)))
+        return 0;
+    return finer.piece_len;
 }
 
 /* Of what has been wrapped once, and stands for `count` packets. */

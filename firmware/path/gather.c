@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Gather: TCP segments of one flow that go into one tunnel one after the other are made one super-frame first
- * (link/merge), as if their sender had segmentation offload. Into a UDP tunnel it may go as that, and is
- * wrapped once, and read once by the agent at the other end. Else it is cut again, by what the tunnel
- * carries: a few more packets than there were, and not twice as many.
+ * (link/merge), as if their sender had segmentation offload. Where it enters as that, it is wrapped once, and
+ * read once by the agent at the other end. Else only segments that do not fit are gathered, and cut again by
+ * what the tunnel carries: a few more packets than there were, and not twice as many.
  *
  * What is here was decided already: each is as hm_path_encapsulate has it. Before it stands an Ethernet
  * header, as merge wants it, that names the tunnel. Other packets, which no one could compare it with, may
@@ -78,7 +78,7 @@ bool hm_path_gather(struct hm_path *path, uint32_t remote_addr, const struct hm_
     return false;
 }
 
-/* They cannot enter as one: by the kind of the tunnel, or because the next hop is not known. */
+/* They cannot enter as one: by the tunnel's kind or way, or because the next hop is not known, say. */
 static void enter_cut(struct hm_path *path, uint32_t remote_addr, size_t room, struct hm_super_frame *super)
 {
     super->piece_len = hm_super_frame_piece_len(super, room);
@@ -92,19 +92,32 @@ static void enter_cut(struct hm_path *path, uint32_t remote_addr, size_t room, s
     }
 }
 
-static void enter_as_one(struct hm_path *path, struct hm_tunnel_state *tunnel, size_t room,
-                         struct hm_frame *frame)
+static void enter_super_frame(struct hm_path *path, struct hm_tunnel_state *tunnel, size_t room,
+                              struct hm_frame *frame)
 {
     struct hm_super_frame super;
-    bool is_one = hm_super_frame_read(frame, &super);
-    assert(is_one); /* merge has made it */
-    size_t piece_len = is_one ? hm_path_entry_piece_len(path, tunnel, &super, frame) : 0;
-    if (piece_len != 0) {
-        super.piece_len = piece_len;
-        hm_path_enter(path, tunnel, &super, frame);
-    } else if (is_one) {
-        enter_cut(path, tunnel->remote_addr, room, &super);
+    if (!hm_super_frame_read(frame, &super)) {
+        assert(false); /* merge has made it */
+        return;
     }
+    size_t piece_len = hm_path_entry_piece_len(path, tunnel, &super, frame);
+    if (piece_len == 0) {
+        enter_cut(path, tunnel->remote_addr, room, &super);
+        return;
+    }
+    super.piece_len = piece_len;
+    hm_path_enter(path, tunnel, &super, frame);
+}
+
+/* The path was wider when they came: the sender of the next ones is told. */
+static void drop(struct hm_path *path, uint32_t remote_addr, const struct hm_frame *frame)
+{
+    const struct hm_offload *offload = &frame->offload;
+    char text[HM_IP_TEXT_LEN];
+    for (size_t at = offload->hdr_len; at < frame->len;
+         at += offload->gso_size != 0 ? offload->gso_size : frame->len)
+        hm_env_drop(path->env, HM_DROP_TUNNEL_MTU, "what waited for the tunnel to %s",
+                    hm_ip_text(remote_addr, text));
 }
 
 /* The packet that is being handled meanwhile may be in any of the path's memory but scratch. So nothing here
@@ -114,15 +127,14 @@ static void enter(void *arg, unsigned lane, struct hm_frame *frame)
     struct hm_path *path = arg;
     uint32_t remote_addr = remote_addr_of(frame);
     struct hm_tunnel_state *tunnel = hm_tunnel_state_use(&path->tunnels, remote_addr);
-    char text[HM_IP_TEXT_LEN];
     (void)lane;
     assert(tunnel != NULL); /* there was a route when it came, and routes do not change */
-    size_t room = tunnel != NULL ? hm_tunnel_state_room(&path->tunnels, tunnel) : 0;
-    if (room < ROOM_MIN) { /* not when it came: the next one's sender is told */
-        hm_env_drop(path->env, HM_DROP_TUNNEL_MTU, "what waited for the tunnel to %s",
-                    hm_ip_text(remote_addr, text));
-    } else if (frame->offload.gso_type != HM_OFFLOAD_GSO_NONE) {
-        enter_as_one(path, tunnel, room, frame);
+    size_t room = hm_tunnel_state_room(&path->tunnels, tunnel);
+    bool is_alone = frame->offload.gso_type == HM_OFFLOAD_GSO_NONE;
+    if (room < ROOM_MIN && !(is_alone && frame->len - HM_ETHERNET_LEN <= room)) {
+        drop(path, remote_addr, frame);
+    } else if (!is_alone) {
+        enter_super_frame(path, tunnel, room, frame);
     } else {
         hm_frame_pull(frame, HM_ETHERNET_LEN);
         hm_path_encapsulate_now(path, remote_addr, NULL, frame);

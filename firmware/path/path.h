@@ -77,7 +77,7 @@ void hm_path_foresee(const struct hm_path *path, unsigned link, const struct hm_
 void hm_path_plain(struct hm_path *path, unsigned link, struct hm_frame *frame,
                    void (*input)(struct hm_path *path, unsigned link, struct hm_frame *plain));
 
-/* whole: true when it took the frame; else nothing was done, and the frame is plain's. */
+/* whole: true when it took the frame; else nothing was done with it, and it is plain's. */
 bool hm_path_whole(struct hm_path *path, unsigned link, struct hm_frame *frame);
 
 /* classify: to whom a packet on a link belongs, before anything else is asked; all NULL: to nobody who is

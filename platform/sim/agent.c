@@ -271,6 +271,7 @@ static void on_batch_end(void *arg)
     struct hm_sim_agent *agent = arg;
 
     hm_router_flush(agent->router);
+    set_tick(agent, 0);
 }
 
 static void on_frame(void *ctx, struct hm_sim_frame *sim_frame)

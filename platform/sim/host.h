@@ -56,7 +56,7 @@ uint32_t hm_sim_host_addr(const struct hm_sim_host *host);
 /* Sends a UDP datagram from one of its addresses, unless it is paused. */
 void hm_sim_host_send_udp(struct hm_sim_host *host, uint32_t src, uint16_t src_port, uint32_t dst,
                           uint16_t dst_port, const void *bytes, size_t len);
-/* A segment with these bytes, from and to the same port, as one of many in a stream. */
+/* A segment with these bytes, from and to the same port, as one of many in a stream; DF is set. */
 void hm_sim_host_send_tcp(struct hm_sim_host *host, uint32_t src, uint32_t dst, uint16_t port, uint32_t seq,
                           const void *bytes, size_t len);
 /* Sends any IP payload. `src` need not be its own. */

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Segmentation offload, simulated. */
+/* Segmentation offload, simulated. Super-frames are cut as the router itself would (path/super_frame):
+ * whether that is right is not seen here, but by the unit tests' own kernel (kernel_rig.h). */
 #include "platform/sim/segments.h"
 
 #include "firmware/path/super_frame.h"
+#include "firmware/wire/udp.h"
 #include "platform/sim/sim.h"
 
-static void complete_sum(struct hm_frame *frame)
+static bool complete_sum(struct hm_frame *frame)
 {
-    size_t at = (size_t)frame->offload.csum_start + frame->offload.csum_offset;
-    size_t len = frame->len - frame->offload.csum_start;
-    uint16_t sum = (uint16_t)~hm_checksum_add(0, frame->data + frame->offload.csum_start, len);
+    size_t start = frame->offload.csum_start, at = start + frame->offload.csum_offset;
+    uint16_t sum;
 
+    if (at + 2 > frame->len)
+        return false;
+    sum = (uint16_t)~hm_checksum_add(0, frame->data + start, frame->len - start);
+    if (sum == 0 && frame->offload.csum_offset == HM_UDP_CHECKSUM_AT)
+        sum = 0xffff; /* RFC 768: 0 says that there is none */
     frame->data[at] = (uint8_t)(sum >> 8);
     frame->data[at + 1] = (uint8_t)sum;
+    return true;
 }
 
 bool hm_sim_segments(struct hm_frame *frame, hm_sim_take_segment *take, void *ctx)
@@ -21,10 +28,9 @@ bool hm_sim_segments(struct hm_frame *frame, hm_sim_take_segment *take, void *ct
     uint8_t segment[HM_SIM_FRAME_MAX];
 
     if (frame->offload.gso_type == HM_OFFLOAD_GSO_NONE) {
-        if (frame->len > HM_SIM_FRAME_MAX)
+        if (frame->len > HM_SIM_FRAME_MAX ||
+            ((frame->offload.flags & HM_OFFLOAD_NEEDS_CSUM) != 0 && !complete_sum(frame)))
             return false;
-        if ((frame->offload.flags & HM_OFFLOAD_NEEDS_CSUM) != 0)
-            complete_sum(frame);
         take(ctx, frame->data, frame->len);
         return true;
     }

@@ -12,8 +12,8 @@ import lab
 CHAINS = {"tunnel": "agent", "relay_chain": "super", "vxlan": "vxlan"}
 WAYS = {"way_whole": "whole", "way_train": "train", "way_single": "single", "way_ipip": "ipip"}
 # Of a sender whose segments come one by one.
-NARROW = {"narrow_single": "narrow", "narrow_single_way_train": "narrow_train",
-          "narrow_single_way_single": "narrow_single", "narrow_single_way_ipip": "narrow_ipip"}
+NARROW = {"narrow_single": "narrow", "narrow_single_way_train": "narrow_way_train",
+          "narrow_single_way_single": "narrow_way_single", "narrow_single_way_ipip": "narrow_way_ipip"}
 DIRECTIONS = {"down": (), "up": ("-R",)}
 FITTING_MSS = 1428  # what a tunnel leaves of 1,500 bytes: 32 for it, 40 for the headers (options count as payload)
 

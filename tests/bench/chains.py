@@ -206,5 +206,5 @@ def narrow(make):
     return type(f"Narrow{make.__name__}", (make,), {"wan_mtu": 1500})
 
 
-NARROW_LABS = {"narrow": narrow(AgentLab), "narrow_train": narrow(TrainAgentLab), "narrow_single": narrow(SingleAgentLab),
-               "narrow_ipip": narrow(IpipAgentLab)}
+NARROW_LABS = {"narrow": narrow(AgentLab), "narrow_way_train": narrow(TrainAgentLab),
+               "narrow_way_single": narrow(SingleAgentLab), "narrow_way_ipip": narrow(IpipAgentLab)}

@@ -48,7 +48,7 @@ for frame in ("udp64", "tcp1500"):
 
 kernel = tuple(map(int, re.match(r"(\d+)\.(\d+)", platform.release()).groups()))
 for way in figures["ways_not_taken"]:
-    assert kernel < WAYS_SINCE.get(way, (0, 0)), (kernel, figures["ways_not_taken"])
+    assert kernel < WAYS_SINCE.get(way.removeprefix("narrow_way_"), (0, 0)), (kernel, figures["ways_not_taken"])
 ways = [f"way_{way}" for way in ("whole", "train", "single", "ipip") if way not in figures["ways_not_taken"]]
 for chain in ["tunnel", "relay_chain", "vxlan", *ways]:
     for direction in ("down", "up"):
@@ -62,7 +62,9 @@ narrow = ["narrow", "narrow_single", *(f"narrow_single_{way}" for way in ways if
 for key in ["narrow_tcp", "narrow_single_tcp", "tunnel_pps", "relay_chain_pps", "pps_vs_batch_relay", *ratios]:
     check_spread(key)
 for name in narrow:
+    check_spread(f"{name}_vs_fitting")
     ratios.append(f"{name}_vs_fitting")
+    assert figures[ratios[-1]]["median"] > 0.5, (ratios[-1], figures[ratios[-1]])
 
 for chain in ("latency", "relay_latency"):
     check_spread(f"{chain}_p50_us")

@@ -100,11 +100,50 @@ static void test_nothing_is_lost_in_gateway_mode(void **state)
         check(way, true);
 }
 
+static bool is_collecting(void *ctx)
+{
+    const struct hm_sim_agent *agent = ctx;
+
+    return hm_sim_is_armed(&agent->batch_end) && hm_sim_agent_is_running(agent);
+}
+
+/* And its memory is whole still when it does. */
+static void test_an_agent_that_ends_sends_what_waits(void **state)
+{
+    const struct hm_sim_world_options options = {.tunnel = HM_ENCAPSULATION_UDP,
+                                                 .super_frames = true,
+                                                 .tunnel_way = HM_TUNNEL_WAY_WHOLE,
+                                                 .batch_us = 20 * HM_SIM_MS};
+    struct hm_sim_world *world = scenario_create(&options);
+    struct hm_sim_agent *home = &world->sites[HM_SIM_A].agent;
+    struct hm_sim_stream down;
+
+    (void)state;
+    move(world, HM_SIM_A, HM_SIM_B);
+    hm_sim_stream_init(&down, &world->correspondent, hm_sim_host_addr(&world->correspondent), &world->vm,
+                       HM_SIM_VM_ADDR, SCENARIO_PROBES_DOWN);
+    down.is_tcp = true;
+    down.burst = BURST;
+    hm_sim_run_for(&world->sim, 100 * HM_SIM_MS); /* what was under way is over */
+    hm_sim_stream_start(&down, RATE, 1000);
+    assert_true(hm_sim_run_while_not(&world->sim, is_collecting, home, HM_SIM_S));
+    hm_sim_stream_stop(&down);
+    hm_sim_run_for(&world->sim, 5 * HM_SIM_MS); /* all of the burst has come */
+    assert_int_equal(counter(world, HM_SIM_A, "gathered"), 0);
+    hm_sim_agent_stop(home);
+    hm_sim_run_for(&world->sim, 100 * HM_SIM_MS);
+    assert_int_equal(hm_sim_stream_counts(&down).sent, BURST);
+    assert_int_equal(hm_sim_stream_counts(&down).lost, 0);
+    hm_sim_stream_fini(&down);
+    hm_sim_world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_lost_by_any_way),
         cmocka_unit_test(test_nothing_is_lost_in_gateway_mode),
+        cmocka_unit_test(test_an_agent_that_ends_sends_what_waits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,24 @@ static void test_when_memory_is_scarce_a_few_wait_for_each(void **state)
     assert_int_equal(f->env.counters.drops[HM_DROP_NEIGHBOUR_QUEUE], dropped);
 }
 
+/* And all of it comes back. */
+static void test_all_the_memory_may_wait(void **state)
+{
+    struct fixture *f = *state;
+    size_t all = f->neighbours.waiting.capacity;
+
+    hm_neighbours_fini(&f->neighbours);
+    f->rig.config.max_neighbours = 128;
+    assert_int_equal(hm_neighbours_init(&f->neighbours, &f->env), 0);
+    for (unsigned i = 0; f->env.counters.drops[HM_DROP_NEIGHBOUR_QUEUE] == 0; i++)
+        for (unsigned k = 0; k < HM_NEIGHBOUR_FEW; k++)
+            send_packet(f, RIG_VM + i, 1, 100);
+    assert_int_equal(f->neighbours.waiting.used, all);
+    pass_ms(f, 10000);
+    assert_int_equal(f->env.counters.drops[HM_DROP_NEIGHBOUR_SILENT], all);
+    assert_int_equal(f->neighbours.waiting.used, 0);
+}
+
 static void test_one_who_never_answers_is_asked_thrice_and_forgotten(void **state)
 {
     struct fixture *f = *state;
@@ -319,6 +337,7 @@ int main(void)
         TEST(test_impossible_pairs_are_not_learnt),
         TEST(test_l8_packets_wait_for_the_answer_and_leave_in_order),
         TEST(test_when_memory_is_scarce_a_few_wait_for_each),
+        TEST(test_all_the_memory_may_wait),
         TEST(test_one_who_never_answers_is_asked_thrice_and_forgotten),
         TEST(test_broadcast_and_multicast_need_no_question),
         TEST(test_a_full_table_forgets_whom_it_heard_longest_ago),

@@ -435,14 +435,16 @@ static void check_out(const struct course *course, uint32_t src, uint32_t dst)
 static void check_in_by_each_kind(const struct course *course, uint32_t src, uint32_t dst,
                                   const struct hm_mac *to, const struct hm_mac *from)
 {
-    for (kind_of_c = HM_ENCAPSULATION_IPIP; kind_of_c <= HM_ENCAPSULATION_UDP; kind_of_c++)
+    for (kind_of_c = HM_ENCAPSULATION_IPIP; kind_of_c < HM_ENCAPSULATION_COUNT; kind_of_c++)
         check_in(course, src, dst, to, from);
+    kind_of_c = HM_ENCAPSULATION_IPIP;
 }
 
 static void check_out_by_each_kind(const struct course *course, uint32_t src, uint32_t dst)
 {
-    for (kind_of_c = HM_ENCAPSULATION_IPIP; kind_of_c <= HM_ENCAPSULATION_UDP; kind_of_c++)
+    for (kind_of_c = HM_ENCAPSULATION_IPIP; kind_of_c < HM_ENCAPSULATION_COUNT; kind_of_c++)
         check_out(course, src, dst);
+    kind_of_c = HM_ENCAPSULATION_IPIP;
 }
 
 static void test_down_to_a_node_that_is_away(void **state)

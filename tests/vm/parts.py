@@ -84,7 +84,7 @@ def tcp(setting, folders, cleanup, add):
         mover, connection = world.mover(correspondent), world.connect(correspondent, BULK_RATE)
         try:
             for _ in range(3 * setting.tcp_rounds):
-                before = _together(world)
+                before = world.agents.counter("whole")
                 record = _bulk_move(world, mover, connection, case)
                 record["faults"] += _timers(record) + _alone(world, before)
                 add(record)
@@ -92,16 +92,11 @@ def tcp(setting, folders, cleanup, add):
             connection.close()
 
 
-def _together(world):
-    """How many packets have left the agents, or entered their tunnels, as more than one."""
-    return sum(world.agents.counter(name) for name in ("whole", "gathered", "merged"))
-
-
 def _alone(world, before):
-    """What is wrong when the stream went packet by packet: that super-frames stay whole in a move is shown by none
-    then."""
+    """What is wrong when no super-frame has stayed whole around a move: then the move has shown nothing about them."""
     ways = {row["tunnel_way"] for row in world.agents.rows("status")}
-    return ["the stream went packet by packet"] if "single" not in ways and _together(world) == before else []
+    stays = ways & {"whole", "train"} and world.agents.counter("whole") <= before
+    return ["no super-frame has stayed whole"] if stays else []
 
 
 def _brief(machine, notice):
